@@ -1,0 +1,217 @@
+"""Every error a user can meet, as a class with fields.
+
+A message says where, what, the value and what to do. `retryable` tells Airflow whether trying again
+can help.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+SHOWN = 10
+"""How many entries of a list a message shows; the rest is counted."""
+
+
+def listed(entries: Sequence[object]) -> str:
+    """The first entries joined by commas, and how many more there are."""
+    shown = ", ".join(str(entry) for entry in entries[:SHOWN])
+    return shown if len(entries) <= SHOWN else f"{shown} and {len(entries) - SHOWN} more"
+
+
+class HeadraceError(Exception):
+    """What all errors here derive from; the constructor's fields travel in a JobReport."""
+
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, **fields: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fields = fields
+
+
+class DeclarationInvalid(HeadraceError, ValueError):
+    """A contract, pipeline or model file that cannot be read as what it should be."""
+
+    def __init__(
+        self, file: str, line: int, key: str, problem: str, allowed: Sequence[str] = ()
+    ) -> None:
+        known = f" Known keys here: {', '.join(allowed)}." if allowed else ""
+        super().__init__(
+            f"{file}:{line}: {key}: {problem}.{known}",
+            file=file, line=line, key=key, problem=problem, allowed=list(allowed),
+        )  # fmt: skip
+
+
+class UnknownTable(HeadraceError, KeyError):
+    """A name that no contract or pipeline declares."""
+
+    def __init__(self, name: str, where: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"{where}: table {name} is not declared. Declared tables: {listed(known)}.",
+            name=name, where=where, known=list(known),
+        )  # fmt: skip
+
+    __str__ = Exception.__str__  # KeyError would show the quoted repr
+
+
+class GateFailed(HeadraceError):
+    """A table-level critical rule did not hold: nothing of the batch was published."""
+
+    def __init__(self, table: str, partition: str | None, rules: Sequence[str]) -> None:
+        batch = f" [{partition}]" if partition else ""
+        super().__init__(
+            f"{table}{batch}: {len(rules)} critical rule(s) do not hold: "
+            f"{'; '.join(rules[:SHOWN])}. "
+            "Nothing was published. Fix the source and run the load again, or change the rule "
+            "in the contract.",
+            table=table, partition=partition, rules=list(rules[:SHOWN]),
+        )  # fmt: skip
+
+
+class SourceMissing(HeadraceError, FileNotFoundError):
+    """A batch that is due has no file yet."""
+
+    retryable = True
+
+    def __init__(self, table: str, pattern: str) -> None:
+        super().__init__(
+            f"{table}: no file matches {pattern}. Deliver the file, or correct `source.files` "
+            "in the pipeline.",
+            table=table, pattern=pattern,
+        )  # fmt: skip
+
+    __str__ = Exception.__str__  # OSError would show errno and filename
+
+
+class SourceInvalid(HeadraceError, ValueError):
+    """A delivered file that is damaged or is not what the contract says."""
+
+    def __init__(self, file: str, problem: str, advice: str, line: int | None = None) -> None:
+        where = file if line is None else f"{file}:{line}"
+        super().__init__(
+            f"{where}: {problem}. {advice}", file=file, problem=problem, line=line, advice=advice
+        )
+
+
+class SchemaBroken(HeadraceError, ValueError):
+    """Columns of a batch that do not fit the contract's."""
+
+    def __init__(self, table: str, problem: str, columns: Sequence[str], advice: str) -> None:
+        super().__init__(
+            f"{table}: {problem}: {listed(columns)}. {advice}",
+            table=table, problem=problem, columns=list(columns),
+        )  # fmt: skip
+
+
+class StaleInput(HeadraceError):
+    """An input that has never been published, or lacks the partition that is asked for."""
+
+    retryable = True
+
+    def __init__(self, table: str, needs: str, partition: str | None = None) -> None:
+        what = f"partition {partition}" if partition else "any version"
+        super().__init__(
+            f"{table}: needs {needs}, which has not published {what} yet. Run {needs} first.",
+            table=table, needs=needs, partition=partition,
+        )  # fmt: skip
+
+
+class TransformInvalid(HeadraceError, ValueError):
+    """A transform that cannot be found, or whose parameters are not the declared inputs."""
+
+    def __init__(self, table: str, transform: str, problem: str) -> None:
+        super().__init__(
+            f"{table}: transform {transform}: {problem}.",
+            table=table, transform=transform, problem=problem,
+        )  # fmt: skip
+
+
+class TrainingDataInvalid(HeadraceError, ValueError):
+    """Rows that cannot be learnt from."""
+
+    def __init__(self, model: str, column: str, problem: str, advice: str) -> None:
+        super().__init__(
+            f"model {model}: column {column}: {problem}. {advice}",
+            model=model, column=column, problem=problem,
+        )  # fmt: skip
+
+
+class SlotsShort(HeadraceError):
+    """Fewer task slots than the training asks workers for: waiting would never end."""
+
+    def __init__(self, model: str, num_workers: int, slots: int) -> None:
+        super().__init__(
+            f"model {model}: training.num_workers is {num_workers}, the cluster has {slots} task "
+            f"slots. Lower num_workers to {slots} or give Spark more cores.",
+            model=model, num_workers=num_workers, slots=slots,
+        )  # fmt: skip
+
+
+class ModelTampered(HeadraceError):
+    """Model bytes that are not those that were registered."""
+
+    def __init__(self, model: str, version: str, problem: str) -> None:
+        super().__init__(
+            f"model {model} version {version}: {problem}. The version is not used; "
+            "register it again from its training run.",
+            model=model, version=version, problem=problem,
+        )  # fmt: skip
+
+
+class PromotionRefused(HeadraceError):
+    """A promotion that was asked for although the evidence does not allow it."""
+
+    def __init__(self, model: str, version: str, reason: str) -> None:
+        super().__init__(
+            f"model {model} version {version} is not promoted: {reason}.",
+            model=model, version=version, reason=reason,
+        )  # fmt: skip
+
+
+class VersionSkew(HeadraceError):
+    """Airflow's side and the job's side run different versions of Headrace."""
+
+    def __init__(self, spec_version: str, job_version: str) -> None:
+        super().__init__(
+            f"the job was asked for by headrace {spec_version} and is run by {job_version}. "
+            "Install one version on both sides.",
+            spec_version=spec_version, job_version=job_version,
+        )  # fmt: skip
+
+
+class EngineUnavailable(HeadraceError, ConnectionError):
+    """Spark, the job host or the registry does not answer."""
+
+    retryable = True
+
+    def __init__(self, engine: str, where: str, problem: str) -> None:
+        super().__init__(
+            f"{engine} at {where}: {problem}. `headrace status` shows whether it runs.",
+            engine=engine, where=where, problem=problem,
+        )  # fmt: skip
+
+    __str__ = Exception.__str__  # OSError would show errno and filename
+
+
+class WriteConflict(HeadraceError):
+    """Another writer committed to the same table first; nothing was written."""
+
+    retryable = True
+
+    def __init__(self, table: str, operation: str) -> None:
+        super().__init__(
+            f"{table}: another writer committed during {operation}; nothing was written. "
+            "The task tries again.",
+            table=table, operation=operation,
+        )  # fmt: skip
+
+
+class JobCrashed(HeadraceError):
+    """A job process that ended without a report."""
+
+    retryable = True
+
+    def __init__(self, job: str, job_dir: str) -> None:
+        super().__init__(
+            f"job {job} ended without a report. Its log: {job_dir}/job.log.",
+            job=job, job_dir=job_dir,
+        )  # fmt: skip

@@ -1,0 +1,243 @@
+"""The wire between the two runtimes: what is asked of a job, and what comes back."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from headrace_schemas.contract import Contract
+from headrace_schemas.decisions import Decision, MonitorEvidence, PromotionEvidence
+from headrace_schemas.declaration import Frozen
+from headrace_schemas.model import Model
+from headrace_schemas.partition import Partition
+from headrace_schemas.pipeline import TableBuild
+
+SHOWN_FAILURES = 10
+"""How many failed rules a report carries."""
+
+SHOWN_EXAMPLES = 5
+"""How many example rows of one failed rule a report carries."""
+
+
+class PinnedTable(Frozen):
+    """A table at the version a job reads: never "the latest"."""
+
+    name: str
+    uri: str
+    version: int = Field(ge=0)
+
+
+class PinnedInput(Frozen):
+    """A transform's input.
+
+    Attributes:
+        partitions: Keys that are read, oldest first; None for the whole table.
+    """
+
+    table: PinnedTable
+    partitions: tuple[str, ...] | None = None
+
+
+class SpecHead(Frozen):
+    """What every spec carries.
+
+    Attributes:
+        job_id: Names this attempt; safe as a folder name.
+        run_id: Airflow's run, or whoever else asked.
+        headrace_version: Of the asking side.
+    """
+
+    job_id: str = Field(pattern=r"^[A-Za-z0-9._+=-]{1,200}$")
+    run_id: str
+    headrace_version: str
+
+
+class LoadSpec(SpecHead):
+    """Stage one batch: delivered files, or a transform of pinned inputs."""
+
+    job: Literal["load"] = "load"
+    build: TableBuild
+    contract: Contract
+    partition: Partition | None
+    source_files: tuple[str, ...] = ()
+    inputs: dict[str, PinnedInput] = Field(default_factory=dict)
+    transform_path: str | None = None
+    staged_uri: str
+
+
+class GateSpec(SpecHead):
+    """Run the contract on a staged batch and part good rows from bad ones."""
+
+    job: Literal["gate"] = "gate"
+    contract: Contract
+    partition: Partition | None
+    as_of: datetime | None
+    staged_uri: str
+    gated_uri: str
+    record_uri: str
+
+
+class PublishSpec(SpecHead):
+    """Make a gated batch visible in one commit."""
+
+    job: Literal["publish"] = "publish"
+    build: TableBuild
+    contract: Contract
+    partition: Partition | None
+    gated_uri: str
+    table_uri: str
+    quarantine_uri: str
+
+
+class TrainSpec(SpecHead):
+    """Fit a booster on labels known by `as_of` and register it as a candidate.
+
+    Attributes:
+        answers: Id of the decision or run that asked; with it a repeated run finds its own version.
+    """
+
+    job: Literal["train"] = "train"
+    model: Model
+    contract: Contract
+    features: PinnedTable
+    as_of: datetime
+    answers: str
+
+
+class EvaluateSpec(SpecHead):
+    """Judge a candidate on the holdout, beside the champion on the same rows."""
+
+    job: Literal["evaluate"] = "evaluate"
+    model: Model
+    contract: Contract
+    features: PinnedTable
+    as_of: datetime
+    challenger: str
+    champion: str | None
+
+
+class PromoteSpec(SpecHead):
+    """Decide on a candidate, write the ledger, move the registry's aliases."""
+
+    job: Literal["promote"] = "promote"
+    model: Model
+    as_of: datetime
+    answers: str
+    evidence: PromotionEvidence
+    approved_by: str | None = None
+    ledger_uri: str
+
+
+class ScoreSpec(SpecHead):
+    """Predict one partition with the champion that serves it."""
+
+    job: Literal["score"] = "score"
+    model: Model
+    contract: Contract
+    features: PinnedTable
+    partition: Partition
+    champion: str | None
+    predictions_uri: str
+
+
+class MonitorSpec(SpecHead):
+    """Measure inputs and results of one partition, once its labels have matured."""
+
+    job: Literal["monitor"] = "monitor"
+    model: Model
+    contract: Contract
+    features: PinnedTable
+    partition: Partition
+    as_of: datetime
+    predictions: PinnedTable | None
+    champion: str | None
+    first: str | None
+    monitoring_uri: str
+
+
+class DecideSpec(SpecHead):
+    """Decide whether to relearn, and write the ledger."""
+
+    job: Literal["decide"] = "decide"
+    model: Model
+    as_of: datetime
+    evidence: MonitorEvidence
+    history: tuple[Decision, ...]
+    ledger_uri: str
+
+
+JobSpec = Annotated[
+    LoadSpec | GateSpec | PublishSpec | TrainSpec | EvaluateSpec | PromoteSpec | ScoreSpec
+    | MonitorSpec | DecideSpec,
+    Field(discriminator="job"),
+]  # fmt: skip
+
+SPEC: TypeAdapter[Any] = TypeAdapter(JobSpec)  # type: ignore[arg-type]  # unions are not types
+"""Reads and writes a spec as JSON."""
+
+JobName = Literal[
+    "load", "gate", "publish", "train", "evaluate", "promote", "score", "monitor", "decide"
+]
+
+
+class Counts(Frozen):
+    """Rows in = rows out + rows quarantined."""
+
+    rows_in: int = 0
+    rows_out: int = 0
+    rows_quarantined: int = 0
+
+
+class RuleFailure(Frozen):
+    """A rule that did not hold.
+
+    Attributes:
+        failed: Bad rows of a row rule; 1 for a table rule.
+        examples: Where a few bad rows came from (`file:row`), never their values.
+    """
+
+    rule: str
+    severity: str
+    description: str
+    failed: int
+    examples: tuple[str, ...] = ()
+
+
+class JobError(Frozen):
+    """Why a job failed, as the error's class and fields."""
+
+    type: str
+    message: str
+    retryable: bool
+    fields: dict[str, Any] = Field(default_factory=dict)
+
+
+class JobReport(Frozen):
+    """What came back of a job.
+
+    Attributes:
+        verdict: Of a gate: passed, warned or failed.
+        table: Table and version that was written.
+        output_uri: Batch that was staged or gated, for the next job.
+        failures: The first failed rules.
+        metrics: Small numbers for people and logs.
+        model_version: Version that was trained or used.
+    """
+
+    job: JobName
+    job_id: str
+    status: Literal["succeeded", "failed"]
+    seconds: float = 0.0
+    verdict: Literal["passed", "warned", "failed"] | None = None
+    counts: Counts | None = None
+    table: PinnedTable | None = None
+    output_uri: str | None = None
+    record_uri: str | None = None
+    failures: tuple[RuleFailure, ...] = ()
+    metrics: dict[str, float] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    model_version: str | None = None
+    monitor_evidence: MonitorEvidence | None = None
+    promotion_evidence: PromotionEvidence | None = None
+    decision: Decision | None = None
+    error: JobError | None = None

@@ -1,0 +1,213 @@
+"""Models: what is learnt from a table, when it is good enough, and when it must be relearned."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from headrace_schemas.declaration import Frozen, read_yaml, validated
+from headrace_schemas.pipeline import TABLE_NAME
+
+
+class Task(StrEnum):
+    """What kind of target is learnt."""
+
+    BINARY = "binary"
+    REGRESSION = "regression"
+
+    @property
+    def objective(self) -> str:
+        """XGBoost's name of the loss."""
+        return "binary:logistic" if self is Task.BINARY else "reg:squarederror"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What is measured on labelled rows."""
+        if self is Task.BINARY:
+            return ("auc", "pr_auc", "logloss", "brier")
+        return ("rmse", "mae", "r2")
+
+
+HIGHER_IS_BETTER = frozenset({"auc", "pr_auc", "r2"})
+"""Of the metrics; of all others the lower value is the better one."""
+
+Metric = Literal["auc", "pr_auc", "logloss", "brier", "rmse", "mae", "r2"]
+
+
+def gain(metric: str, new: float, old: float) -> float:
+    """By how much `new` is better than `old`; negative when it is worse."""
+    return new - old if metric in HIGHER_IS_BETTER else old - new
+
+
+class Training(Frozen):
+    """How the booster is fitted.
+
+    Attributes:
+        num_workers: Spark tasks that train together; each needs a slot.
+        num_boost_round: Trees.
+        seed: Of sampling; with the same rows and workers the bytes repeat.
+        params: XGBoost's own parameters, by XGBoost's names.
+    """
+
+    num_workers: int = Field(default=1, ge=1, le=1024)
+    num_boost_round: int = Field(default=100, ge=1, le=10_000)
+    seed: int = Field(default=7, ge=0)
+    params: dict[str, float | int | str] = Field(default_factory=dict)
+
+    @field_validator("params")
+    @classmethod
+    def leaves_the_rest_alone(
+        cls, params: dict[str, float | int | str]
+    ) -> dict[str, float | int | str]:
+        """Refuse parameters that are declared elsewhere."""
+        owned = {"objective", "seed", "random_state", "num_workers", "n_estimators", "nthread"}
+        if taken := sorted(owned & params.keys()):
+            raise ValueError(f"{', '.join(taken)} follow from other keys of the model")
+        return params
+
+
+class Split(Frozen):
+    """Which rows are learnt from and which are kept for judging.
+
+    The window grows from the pipeline's start; its newest `holdout_days` are the holdout.
+
+    Attributes:
+        holdout_days: Length of the holdout, by event time.
+        first_after_partitions: Matured partitions that the first model waits for.
+    """
+
+    holdout_days: float = Field(gt=0)
+    first_after_partitions: int = Field(ge=1)
+
+
+class ChampionGate(Frozen):
+    """When a challenger replaces the champion: on the same rows, by paired bootstrap.
+
+    Attributes:
+        min_gain: Improvement below which it is a tie; a tie keeps the champion.
+        confidence: Share of the resamples in which the challenger must be better.
+        resamples: How many.
+    """
+
+    metric: Metric
+    min_gain: float = 0.0
+    confidence: float = Field(default=0.9, gt=0.5, lt=1)
+    resamples: int = Field(default=300, ge=50, le=10_000)
+
+
+class SliceGate(Frozen):
+    """By how much a challenger may be worse than the champion within any one slice.
+
+    Attributes:
+        columns: Columns whose values make the slices.
+        max_drop: Largest loss of the champion gate's metric.
+        min_rows: Slices with fewer labelled rows are not judged.
+    """
+
+    columns: tuple[str, ...] = Field(min_length=1)
+    max_drop: float = Field(gt=0)
+    min_rows: int = Field(default=500, ge=2)
+
+
+class Gates(Frozen):
+    """What a new version must pass before it serves."""
+
+    floors: dict[Metric, float] = Field(min_length=1)
+    champion: ChampionGate
+    slices: SliceGate | None = None
+
+
+class InputMonitor(Frozen):
+    """When inputs count as moved.
+
+    Attributes:
+        psi: Population stability index from which a feature counts as moved.
+        importance_share: Share of the champion's gain that moved features must hold.
+    """
+
+    psi: float = Field(default=0.2, gt=0)
+    importance_share: float = Field(default=0.5, gt=0, le=1)
+
+
+class PerformanceMonitor(Frozen):
+    """When a model counts as worse: against its own holdout, on matured labels."""
+
+    metric: Metric
+    max_drop: float = Field(gt=0)
+
+
+class Monitors(Frozen):
+    """What is watched once a model serves."""
+
+    inputs: InputMonitor = InputMonitor()
+    performance: PerformanceMonitor
+
+
+class Retraining(Frozen):
+    """When the model is learnt again.
+
+    Attributes:
+        schedule: UTC cron of the calendar's own retraining; None for none.
+        cooldown_days: Least time between two trainings that monitoring asks for.
+        max_age_days: A champion older than this is relearned although nothing moved.
+    """
+
+    schedule: str | None = None
+    cooldown_days: float = Field(default=7, ge=0)
+    max_age_days: float = Field(default=90, gt=0)
+
+
+class Model(Frozen):
+    """What is learnt from a gold table, and when it must be relearned.
+
+    Attributes:
+        table: The feature table.
+        target: Column to predict; NULL while it is unknown.
+        event_time: TIMESTAMP the prediction is for.
+        known_time: TIMESTAMP at which the target became known; NULL if never.
+        label_delay_days: After a partition's end, when its labels count as matured.
+        features: Columns that are learnt from, in the booster's order.
+        approval: Whether a person must approve a promotion.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    description: str
+    owner: str
+    table: str = Field(pattern=TABLE_NAME)
+    task: Task
+    target: str
+    event_time: str
+    known_time: str
+    label_delay_days: float = Field(ge=0)
+    features: tuple[str, ...] = Field(min_length=1)
+    training: Training = Training()
+    split: Split
+    gates: Gates
+    monitors: Monitors
+    retraining: Retraining = Retraining()
+    approval: Literal["none", "required"] = "none"
+
+    @model_validator(mode="after")
+    def fits_together(self) -> Self:
+        """Refuse leaks that the file itself shows, and metrics that the task does not have."""
+        own = {self.target, self.event_time, self.known_time}
+        if leaks := [name for name in self.features if name in own]:
+            raise ValueError(f"features must not hold {', '.join(leaks)}: known only afterwards")
+        if doubled := sorted({name for name in self.features if self.features.count(name) > 1}):
+            raise ValueError(f"features named twice: {', '.join(doubled)}")
+        used = [self.gates.champion.metric, self.monitors.performance.metric, *self.gates.floors]
+        if wrong := sorted(set(used) - set(self.task.metrics)):
+            known = ", ".join(self.task.metrics)
+            raise ValueError(f"metrics {', '.join(wrong)} do not fit {self.task.value}: {known}")
+        return self
+
+
+def load_model(file: Path) -> Model:
+    """Read one model file.
+
+    Raises:
+        DeclarationInvalid: Naming file, line, key and the known keys.
+    """
+    content, node = read_yaml(file)
+    return validated(Model, content, file, node)

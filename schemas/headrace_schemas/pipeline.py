@@ -1,0 +1,189 @@
+"""Pipelines: how and when tables are built."""
+
+from datetime import UTC, date, datetime, time
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from headrace_schemas.declaration import Frozen, read_yaml, validated
+from headrace_schemas.partition import PartitionUnit
+
+TABLE_NAME = r"^(bronze|silver|gold)\.[a-z][a-z0-9_]*$"
+TRANSFORM = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$|^[\w/.-]+\.sql$"
+
+
+class WriteMode(StrEnum):
+    """How a batch changes its table."""
+
+    APPEND = "append"
+    MERGE = "merge"
+    REPLACE_PARTITION = "replace_partition"
+
+
+class Evolution(StrEnum):
+    """What happens to a column that the contract does not know."""
+
+    EVOLVE = "evolve"
+    FREEZE = "freeze"
+    DISCARD_ROW = "discard_row"
+    DISCARD_VALUE = "discard_value"
+
+
+class Source(Frozen):
+    """Files that someone delivers.
+
+    Attributes:
+        files: Path below the landing root; `{partition}` stands for the key, `*` for any characters.
+        format: `csv` (with a header, UTF-8) or `parquet`.
+        null_values: Texts of a CSV that mean "no value".
+    """
+
+    files: str
+    format: Literal["csv", "parquet"] = "csv"
+    null_values: tuple[str, ...] = ("",)
+
+    @field_validator("files")
+    @classmethod
+    def stays_below_landing(cls, files: str) -> str:
+        """Refuse a path that leaves the landing root."""
+        if files.startswith("/") or ".." in Path(files).parts:
+            raise ValueError("must be a path below the landing root, without '..'")
+        return files
+
+
+class Input(Frozen):
+    """One table that a transform reads.
+
+    Attributes:
+        table: Its name.
+        lookback: How many earlier partitions are read besides the one being built.
+    """
+
+    table: str = Field(pattern=TABLE_NAME)
+    lookback: int = Field(default=0, ge=0, le=1000)
+
+
+class TableBuild(Frozen):
+    """How one table is built.
+
+    Attributes:
+        name: `layer.name`.
+        partition: The table's partition; None for a table that is built whole.
+        source: Where a delivered table's files lie; None for a derived one.
+        inputs: Parameter name of the transform → what it reads.
+        transform: `module:function`, or a `.sql` file beside the pipeline; None hands its input on.
+    """
+
+    name: str = Field(pattern=TABLE_NAME)
+    partition: PartitionUnit | None
+    source: Source | None = None
+    inputs: dict[str, Input] = Field(default_factory=dict)
+    transform: str | None = Field(default=None, pattern=TRANSFORM)
+    write: WriteMode = WriteMode.REPLACE_PARTITION
+    evolution: Evolution = Evolution.FREEZE
+
+
+class TableEntry(Frozen):
+    """A table's entry in a pipeline file; `Pipeline.tables` fills in the pipeline's defaults."""
+
+    partition: Literal["month", "day", "hour", "none"] | None = None
+    source: Source | None = None
+    inputs: dict[str, Input] = Field(default_factory=dict)
+    transform: str | None = Field(default=None, pattern=TRANSFORM)
+    write: WriteMode = WriteMode.REPLACE_PARTITION
+    evolution: Evolution = Evolution.FREEZE
+
+    @field_validator("inputs", mode="before")
+    @classmethod
+    def short_form(cls, inputs: object) -> object:
+        """`name: layer.table` is short for `name: {table: layer.table}`."""
+        if not isinstance(inputs, dict):
+            return inputs
+        return {
+            name: {"table": value} if isinstance(value, str) else value
+            for name, value in inputs.items()
+        }
+
+    @model_validator(mode="after")
+    def comes_from_somewhere(self) -> Self:
+        """A table is delivered or derived, never both."""
+        if (self.source is None) == (not self.inputs):
+            raise ValueError("give either `source` (delivered files) or `inputs` (other tables)")
+        if self.source is not None and self.transform is not None:
+            raise ValueError("a delivered table has no `transform`: derive a second table from it")
+        if self.transform is None and len(self.inputs) > 1:
+            raise ValueError("several inputs need a `transform` that makes one table of them")
+        return self
+
+
+class Pipeline(Frozen):
+    """How and when a set of tables is built.
+
+    Attributes:
+        schedule: UTC cron expression: when a delivered partition is due.
+        partition: Default partition of its tables.
+        start: First day with data.
+        end: First day without, if the data ends.
+        pool: Airflow pool of its tasks.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    description: str
+    owner: str
+    schedule: str
+    partition: PartitionUnit
+    start: date
+    end: date | None = None
+    pool: str = "default_pool"
+    entries: dict[str, TableEntry] = Field(alias="tables", min_length=1)
+
+    @field_validator("schedule")
+    @classmethod
+    def is_cron(cls, schedule: str) -> str:
+        """A cron expression has five fields; Airflow checks the rest."""
+        if len(schedule.split()) != 5:
+            raise ValueError("a cron expression has five fields, such as '0 2 * * *'")
+        return schedule
+
+    @field_validator("entries")
+    @classmethod
+    def names_have_a_layer(cls, entries: dict[str, TableEntry]) -> dict[str, TableEntry]:
+        """Refuse a table name without its layer."""
+        for name in entries:
+            if name.split(".")[0] not in ("bronze", "silver", "gold") or name.count(".") != 1:
+                raise ValueError(f"table {name!r} must be called bronze.*, silver.* or gold.*")
+        return entries
+
+    @property
+    def starts_at(self) -> datetime:
+        """`start` as an instant, UTC."""
+        return datetime.combine(self.start, time(), tzinfo=UTC)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """`end` as an instant, UTC."""
+        return None if self.end is None else datetime.combine(self.end, time(), tzinfo=UTC)
+
+    @property
+    def tables(self) -> tuple[TableBuild, ...]:
+        """Its tables with the pipeline's defaults filled in, in the file's order."""
+        return tuple(self.resolve(name, entry) for name, entry in self.entries.items())
+
+    def resolve(self, name: str, entry: TableEntry) -> TableBuild:
+        """One entry with the pipeline's defaults."""
+        own = entry.partition
+        unit = None if own == "none" else self.partition if own is None else PartitionUnit(own)
+        fields = {key: getattr(entry, key) for key in TableEntry.model_fields if key != "partition"}
+        return TableBuild(name=name, partition=unit, **fields)
+
+
+def load_pipeline(file: Path) -> Pipeline:
+    """Read one pipeline file.
+
+    Raises:
+        DeclarationInvalid: Naming file, line, key and the known keys.
+    """
+    content, node = read_yaml(file)
+    return validated(Pipeline, content, file, node)
