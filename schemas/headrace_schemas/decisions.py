@@ -287,9 +287,12 @@ def judge_comparison(gates: Gates, comparison: Comparison) -> tuple[Verdict, str
 
 
 def champion_at(history: Sequence[Decision], model: str, instant: datetime) -> str | None:
-    """The version that serves at a data time: of the newest promotion in force by then."""
+    """The version that serves at a data time: of the newest promotion in force before then.
+
+    A promotion at the very instant does not count: it may have learnt from what is scored then.
+    """
     in_force = promotions(history, model)
-    in_force = [one for one in in_force if one.effective_from and one.effective_from <= instant]
+    in_force = [one for one in in_force if one.effective_from and one.effective_from < instant]
     return in_force[-1].model_version if in_force else None
 
 

@@ -105,7 +105,8 @@ def validated(model: type[Declared], content: Any, file: Path, node: yaml.Node) 
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key is also a missing one: saying which is unknown helps more.
+        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         path = first["loc"]
         key = ".".join(str(step) for step in path) or model.__name__
         allowed = known_keys(model, path) if first["type"] == "extra_forbidden" else []

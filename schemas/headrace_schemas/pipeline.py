@@ -35,7 +35,7 @@ class Source(Frozen):
     """Files that someone delivers.
 
     Attributes:
-        files: Path below the landing root; `{partition}` stands for the key, `*` for any characters.
+        files: Path below the landing root; `{partition}` stands for the key, `*` for anything.
         format: `csv` (with a header, UTF-8) or `parquet`.
         null_values: Texts of a CSV that mean "no value".
     """

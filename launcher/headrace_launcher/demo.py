@@ -1,0 +1,69 @@
+"""The flagship from the first file to the last decision, with progress all the time."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from headrace_launcher.airflow_api import AirflowApi
+from headrace_launcher.lake_view import LakeView
+from headrace_launcher.replay import Delivery, Replay
+from headrace_launcher.replay_source import land, land_snapshots
+from headrace_launcher.report import Story, tell, terminal_table, write_page
+from headrace_launcher.settings import Settings
+from headrace_schemas.catalog import Catalog
+from headrace_schemas.lake import Lake
+
+PIPELINE = "flights"
+MODEL = "delay"
+
+
+def flagship(settings: Settings, api: AirflowApi) -> Replay:
+    """The replay of the flights pipeline and the delay model."""
+    catalog = Catalog.load(settings.schemas)
+    return Replay(
+        api=api, lake=LakeView(Lake(root=settings.lake)), catalog=catalog,
+        pipeline=catalog.pipelines[PIPELINE], model=catalog.models[MODEL],
+        landing=Path(settings.landing), delivery=Delivery(land_snapshots, land),
+    )  # fmt: skip
+
+
+def play(replay: Replay, console: Console) -> None:
+    """Run the replay under a progress bar; on a plain log, one line per news."""
+    columns = (
+        TextColumn("[bold]{task.fields[partition]:<10}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[doing]}"),
+    )
+    last = ""
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("replay", total=None, partition="", doing="")
+        for step in replay.run():
+            progress.update(
+                bar, total=step.total, completed=step.done, partition=step.partition,
+                doing=step.doing,
+            )  # fmt: skip
+            news = f"{step.partition or 'start'} ({step.done}/{step.total}): {step.doing}"
+            if not console.is_terminal and news != last:
+                console.print(f"{datetime.now(UTC):%H:%M:%S} {news}")
+                last = news
+
+
+def show(replay: Replay, folder: Path, links: dict[str, str], console: Console) -> Story:
+    """Print the story and write its page; says so when rows do not add up."""
+    story = tell(replay.lake, replay.pipeline, replay.model, replay.partitions)
+    width = None if console.is_terminal else 200
+    Console(file=sys.stdout, width=width).print(terminal_table(story))
+    page = write_page(story, folder, datetime.now(UTC), links)
+    for account in story.unbalanced:
+        console.print(
+            f"[red]{account.table} {account.batch}: {account.rows_in} rows in, "
+            f"{account.published} published, {account.quarantined} quarantined"
+        )
+    for name, address in {**links, "Report": page.as_uri()}.items():
+        console.print(f"{name:<8} {address}")
+    return story

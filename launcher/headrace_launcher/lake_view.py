@@ -1,0 +1,81 @@
+"""Reads the lake for people: without Spark, through Delta's own reader."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deltalake import DeltaTable, QueryBuilder
+from deltalake.exceptions import TableNotFoundError
+
+from headrace_schemas.decisions import Decision
+from headrace_schemas.lake import Lake
+
+
+@dataclass(frozen=True)
+class LakeView:
+    """A lake, read only."""
+
+    lake: Lake
+
+    def open(self, uri: str) -> DeltaTable | None:
+        """The newest version of a Delta table; None if it has none."""
+        try:
+            return DeltaTable(uri)
+        except TableNotFoundError:
+            return None
+
+    def query(self, uri: str, sql: str) -> list[dict[str, Any]]:
+        """Rows of a SQL query over the Delta table at `uri`, called `t`; none without a table."""
+        table = self.open(uri)
+        if table is None:
+            return []
+        rows = QueryBuilder().register("t", table).execute(sql).read_all()
+        names = [field.name for field in rows.schema]
+        columns = [rows.column(index).to_pylist() for index in range(len(names))]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def has_table(self, name: str) -> bool:
+        """Whether `layer.table` has been published."""
+        return self.open(self.lake.table(name)) is not None
+
+    def has_partition(self, name: str, key: str) -> bool:
+        """Whether a partition of `layer.table` has been published."""
+        return key in self.partition_rows(name)
+
+    def partition_rows(self, name: str) -> dict[str, int]:
+        """Rows of each published partition; of `all` for a table without partitions."""
+        return self.rows_by_partition(self.lake.table(name))
+
+    def quarantined_rows(self, name: str) -> dict[str, int]:
+        """Rows of each partition that are in quarantine."""
+        return self.rows_by_partition(self.lake.quarantine(name))
+
+    def rows_by_partition(self, uri: str) -> dict[str, int]:
+        """Counted by reading, not from statistics."""
+        table = self.open(uri)
+        if table is None:
+            return {}
+        if "_partition" not in [field.name for field in table.schema().fields]:
+            return {"all": self.query(uri, "SELECT count(*) AS n FROM t")[0]["n"]}
+        rows = self.query(uri, "SELECT _partition AS p, count(*) AS n FROM t GROUP BY _partition")
+        return {row["p"] or "all": row["n"] for row in rows}
+
+    def ledger(self, model: str) -> list[Decision]:
+        """A model's decisions, oldest first."""
+        sql = f"SELECT * FROM t WHERE model = '{model}'"  # noqa: S608 - a declared name
+        rows = self.query(self.lake.ledger, sql)
+        fields = Decision.model_fields.keys()
+        decisions = [Decision.model_validate({key: row[key] for key in fields}) for row in rows]
+        return sorted(decisions, key=lambda one: (one.as_of, one.kind.value, one.id))
+
+    def monitoring(self, model: str) -> dict[str, dict[str, Any]]:
+        """What monitoring measured, by window."""
+        return {
+            row["window"]: row for row in self.query(self.lake.monitoring(model), "SELECT * FROM t")
+        }
+
+    def gate_record(self, name: str, batch: str) -> dict[str, Any] | None:
+        """A gate's record of a batch, where it is a local file."""
+        file = Path(self.lake.gate_record(name, batch).removeprefix("file://")) / "result.json"
+        return json.loads(file.read_text()) if file.exists() else None

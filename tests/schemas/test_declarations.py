@@ -1,0 +1,102 @@
+"""A wrong declaration is refused with its file, line, key and the known keys."""
+
+from pathlib import Path
+
+import pytest
+
+from headrace_schemas.catalog import Catalog, check_transform_source
+from headrace_schemas.errors import DeclarationInvalid, TransformInvalid, UnknownTable
+from tests.schemas.declarations import change, write
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write(tmp_path)
+
+
+def test_catalog_loads_when_declarations_fit_together(root):
+    catalog = Catalog.load(root)
+    assert catalog.order == ("bronze.readings", "gold.readings")
+    assert catalog.build("gold.readings").inputs["readings"].lookback == 2
+    assert catalog.contract("gold.readings").key == ("meter", "read_at")
+    assert catalog.pipeline_of("gold.readings").name == "meters"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "line", "says"),
+    [
+        ("models/load.yaml", "monitors:", "monitor:", 15, "monitor: unknown key. Known keys here: "),
+        ("models/load.yaml", "max_drop: 1", "max_drop: -1", 16, "greater than 0 (found: -1)"),
+        ("models/load.yaml", "features: [meter]", "features: [kilowatts]", 1, "known only afterwards"),
+        ("models/load.yaml", "floors: {rmse: 10}", "floors: {auc: 0.6}", 1, "do not fit regression"),
+        ("models/load.yaml", "features: [meter]", "features: [colour]", 1, "no such column in gold.readings"),
+        ("models/load.yaml", "owner: grid", "owner: grid\nowner: grid", 4, "stands twice"),
+        ("pipelines/meters.yaml", "readings/{partition}.csv", "../secrets.csv", 9, "below the landing root"),
+        ("pipelines/meters.yaml", 'schedule: "0 2 * * *"', "schedule: daily", 4, "five fields"),
+        ("pipelines/meters.yaml", "partition: day", "partition: week", 5, "partition"),
+        ("pipelines/meters.yaml", "start: 2024-01-01", "start: {", 8, "yaml"),
+        ("contracts/gold/readings.odcs.yaml", "logicalType: object", "logicalTyp: object", 11, "logicalTyp"),
+        ("contracts/gold/readings.odcs.yaml", "min_value: 0, max_value: 100", "", 20, "min_value or max_value"),
+        ("contracts/gold/readings.odcs.yaml", "severity: warning", "severity: loud", 25, "severity loud"),
+        ("contracts/gold/readings.odcs.yaml", "metric: rowCount", "metric: rowcount", 25, "needs a property"),
+        ("contracts/gold/readings.odcs.yaml", "meters.enough", "kilowatts.plausible", 8, "two rules"),
+        ("contracts/gold/readings.odcs.yaml", "name: gold.readings", "name: gold.reading", 1, "after the file"),
+    ],
+)  # fmt: skip
+def test_declaration_is_refused_when_wrong(root, file, old, new, line, says):
+    changed = change(root / file, old, new)
+    with pytest.raises(DeclarationInvalid) as refused:
+        Catalog.load(root)
+    assert f"{changed}:{line}: " in str(refused.value)
+    assert says in str(refused.value)
+
+
+def test_unknown_key_names_known_keys_when_misspelt(root):
+    change(root / "models/load.yaml", "max_drop", "maxdrop")
+    with pytest.raises(DeclarationInvalid, match=r"Known keys here: max_drop, metric\."):
+        Catalog.load(root)
+
+
+def test_table_is_refused_when_nothing_declares_it(root):
+    change(root / "pipelines/meters.yaml", "table: bronze.readings", "table: bronze.lost")
+    with pytest.raises(UnknownTable, match=r"table bronze\.lost is not declared"):
+        Catalog.load(root)
+
+
+def test_tables_are_refused_when_they_feed_each_other(root):
+    change(
+        root / "pipelines/meters.yaml",
+        'source: {files: "readings/{partition}.csv"}',
+        "inputs: {later: gold.readings}",
+    )
+    with pytest.raises(DeclarationInvalid, match="feed each other"):
+        Catalog.load(root)
+
+
+def test_lookback_is_refused_when_input_has_no_partitions(root):
+    change(
+        root / "pipelines/meters.yaml",
+        "bronze.readings:\n",
+        "bronze.readings:\n    partition: none\n",
+    )
+    with pytest.raises(DeclarationInvalid, match="has no partitions"):
+        Catalog.load(root)
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("def gold_readings(rows): ...", r"its parameters are \['rows'\]"),
+        ("def gold_readings(readings, *, clock): ...", "clock"),
+        ("def other(readings): ...", "no such function"),
+    ],
+)
+def test_transform_is_refused_when_parameters_differ(root, source, says):
+    build = Catalog.load(root).build("gold.readings")
+    with pytest.raises(TransformInvalid, match=says):
+        check_transform_source(build, source)
+
+
+def test_transform_passes_when_it_asks_for_partition_bounds(root):
+    build = Catalog.load(root).build("gold.readings")
+    check_transform_source(build, "def gold_readings(readings, *, start, end): ...")

@@ -1,0 +1,76 @@
+"""Specs: pinned inputs, data time and what a run needs of the ledger."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from headrace_schemas.catalog import Catalog
+from headrace_schemas.decisions import Decision, Kind, Verdict
+from headrace_schemas.errors import StaleInput
+from headrace_schemas.job import SPEC
+from headrace_schemas.lake import Lake
+from headrace_schemas.partition import Partition, PartitionUnit
+from headrace_schemas.planning import Planner
+from tests.schemas.declarations import write
+
+DAY = Partition.parse(PartitionUnit.DAY, "2024-01-05")
+
+
+@pytest.fixture
+def planner(tmp_path):
+    return Planner(Catalog.load(write(tmp_path)), Lake(root="/lake"), lambda uri: 7, "run")
+
+
+def promoted(version: str, day: int, answers: str) -> Decision:
+    instant = datetime(2024, 1, day, tzinfo=UTC)
+    return Decision(
+        id=f"load/promotion/{answers}", model="load", kind=Kind.PROMOTION, window=version,
+        as_of=instant, verdict=Verdict.PROMOTE, reason="", answers=answers, model_version=version,
+        effective_from=instant,
+    )  # fmt: skip
+
+
+def test_inputs_are_pinned_with_their_partitions_when_a_derived_table_is_loaded(planner):
+    spec = planner.load("gold.readings", DAY, (), "job-1")
+    pinned = spec.inputs["readings"]
+    assert pinned.table.version == 7
+    assert pinned.partitions == ("2024-01-03", "2024-01-04", "2024-01-05")
+    assert spec.staged_uri == "/lake/staging/gold.readings/2024-01-05/job-1"
+
+
+def test_plan_fails_when_an_input_was_never_published(tmp_path):
+    planner = Planner(Catalog.load(write(tmp_path)), Lake(root="/lake"), lambda uri: None, "run")
+    with pytest.raises(StaleInput, match=r"needs bronze\.readings"):
+        planner.load("gold.readings", DAY, (), "job-1")
+
+
+def test_partition_is_scored_by_the_champion_of_its_time_when_replayed(planner):
+    model = planner.catalog.models["load"]
+    history = [promoted("1", 3, "a"), promoted("2", 5, "b"), promoted("3", 6, "c")]
+    assert planner.score(model, DAY, history, "job").champion == "2"
+    assert planner.score(model, DAY.before(), history, "job").champion == "1"
+    assert planner.score(model, DAY.before().before().before(), history, "job").champion is None
+
+
+def test_evaluation_does_not_meet_its_own_answer_when_repeated(planner):
+    model = planner.catalog.models["load"]
+    history = [promoted("1", 3, "a"), promoted("2", 6, "b")]
+    train = planner.train(model, datetime(2024, 1, 6, tzinfo=UTC), "b", "job")
+    assert planner.evaluate(train, "2", history, "job").champion == "1"
+
+
+def test_labels_count_as_matured_when_the_delay_has_passed(planner):
+    spec = planner.monitor(planner.catalog.models["load"], DAY, [], "job")
+    assert spec.as_of == datetime(2024, 1, 7, tzinfo=UTC)
+    assert spec.first is None
+
+
+def test_spec_is_the_same_when_read_back(planner):
+    spec = planner.load("gold.readings", DAY, (), "job-1")
+    assert SPEC.validate_json(SPEC.dump_json(spec)) == spec
+
+
+@pytest.mark.parametrize("job_id", ["../x", "a b", "", "a/b"])
+def test_job_id_is_refused_when_it_is_no_folder_name(planner, job_id):
+    with pytest.raises(ValueError, match="job_id"):
+        planner.load("gold.readings", DAY, (), job_id)
