@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from headrace_schemas.errors import DeclarationInvalid
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's where it is there, ten times faster: every task of Airflow reads the declarations."""
+
 
 class Frozen(BaseModel):
     """What all declared things are: immutable, and refusing what they do not know."""
@@ -27,12 +30,13 @@ def read_yaml(file: Path) -> tuple[Any, yaml.Node]:
     """
     text = file.read_text(encoding="utf-8")
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        loader = LOADER(text)
+        node = loader.get_single_node()
+        content = None if node is None else loader.construct_document(node)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that does not exist
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        problem = getattr(error, "problem", None) or "not YAML"
+        problem = getattr(error, "problem", None) or str(error) or "not YAML"
         raise DeclarationInvalid(str(file), line, "yaml", problem) from error
     if node is None or not isinstance(content, dict):
         raise DeclarationInvalid(str(file), 1, "yaml", "the file holds no mapping")

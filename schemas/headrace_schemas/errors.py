@@ -215,3 +215,25 @@ class JobCrashed(HeadraceError):
             f"job {job} ended without a report. Its log: {job_dir}/job.log.",
             job=job, job_dir=job_dir,
         )  # fmt: skip
+
+
+class JobFailed(HeadraceError):
+    """A job that reported an error which trying again may cure."""
+
+    retryable = True
+
+    def __init__(self, job: str, job_dir: str, type: str, problem: str) -> None:
+        super().__init__(
+            f"job {job}: {type}: {problem} Its log: {job_dir}/job.log.",
+            job=job, job_dir=job_dir, type=type, problem=problem,
+        )  # fmt: skip
+
+
+class ConnectionInvalid(HeadraceError, LookupError):
+    """An Airflow connection that is missing or says something a job cannot use."""
+
+    def __init__(self, connection: str, problem: str, advice: str) -> None:
+        super().__init__(
+            f"Airflow connection {connection}: {problem}. {advice}",
+            connection=connection, problem=problem, advice=advice,
+        )  # fmt: skip

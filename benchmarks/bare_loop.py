@@ -1,0 +1,126 @@
+"""The flagship's loop as a bare script: the same job functions, in order, in one warm session.
+
+What it lacks is everything Airflow is for: no schedule, no retry, no page, no second chance after a crash.
+It is the yardstick for what orchestration costs.
+"""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from headrace_jobs.session import classic
+from headrace_launcher.lake_view import LakeView
+from headrace_launcher.replay import Delivery
+from headrace_schemas.catalog import Catalog
+from headrace_schemas.decisions import Verdict
+from headrace_schemas.job import JobReport, JobSpec
+from headrace_schemas.lake import Lake
+from headrace_schemas.model import Model
+from headrace_schemas.partition import Partition, partitions_between
+from headrace_schemas.pipeline import Pipeline
+from headrace_schemas.planning import Planner, matured_at
+
+
+def version_of(uri: str) -> int | None:
+    """Newest version of a Delta table."""
+    try:
+        return DeltaTable(uri).version()
+    except TableNotFoundError:
+        return None
+
+
+@dataclass
+class BareLoop:
+    """One pipeline and one model, without an orchestrator."""
+
+    catalog: Catalog
+    pipeline: Pipeline
+    model: Model
+    lake: Lake
+    landing: Path
+    delivery: Delivery
+    jobs: int = 0
+    planner: Planner = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.planner = Planner(self.catalog, self.lake, version_of, "bare")
+        self.spark = classic("bare loop")
+        self.view = LakeView(self.lake)
+
+    def run(self, news: Callable[[str], None]) -> None:
+        """Everything from the pipeline's start to its end."""
+        assert self.pipeline.ends_at is not None
+        self.delivery.snapshots(self.landing)
+        for table in self.tables(partitioned=False):
+            self.build(table, None)
+        unit, start = self.pipeline.partition, self.pipeline.starts_at
+        for partition in partitions_between(unit, start, self.pipeline.ends_at):
+            news(partition.key)
+            self.delivery.partition(self.landing, partition.key)
+            for table in self.tables(partitioned=True):
+                self.build(table, partition)
+            self.serve(partition)
+
+    def tables(self, partitioned: bool) -> list[str]:
+        """The pipeline's tables, inputs first."""
+        builds = self.catalog.builds
+        own = [name for name in self.catalog.order if name in self.pipeline.entries]
+        return [name for name in own if (builds[name].partition is not None) is partitioned]
+
+    def build(self, table: str, partition: Partition | None) -> None:
+        """Load, gate and publish one batch."""
+        source = self.catalog.build(table).source
+        files: list[str] = []
+        if source is not None:
+            pattern = source.files.replace("{partition}", partition.key if partition else "")
+            files = [str(file) for file in sorted(self.landing.glob(pattern))]
+        staged = self.job(self.planner.load(table, partition, files, self.name("load")))
+        gated = self.job(
+            self.planner.gate(table, partition, str(staged.output_uri), self.name("gate"))
+        )
+        self.job(
+            self.planner.publish(table, partition, str(gated.output_uri), self.name("publish"))
+        )
+
+    def serve(self, partition: Partition) -> None:
+        """Score, monitor and decide; learn again where it is decided."""
+        model = self.model
+        history = self.view.ledger(model.name)
+        self.job(self.planner.score(model, partition, history, self.name("score")))
+        seen = self.job(self.planner.monitor(model, partition, history, self.name("monitor")))
+        assert seen.monitor_evidence is not None
+        decided = self.job(
+            self.planner.decide(
+                model, partition, seen.monitor_evidence, history, self.name("decide")
+            )
+        )
+        decision = decided.decision
+        assert decision is not None
+        if decision.verdict is not Verdict.TRAIN:
+            return
+        history = self.view.ledger(model.name)
+        as_of = matured_at(model, partition)
+        train = self.planner.train(model, as_of, decision.id, self.name("train"))
+        version = str(self.job(train).model_version)
+        judged = self.job(self.planner.evaluate(train, version, history, self.name("evaluate")))
+        assert judged.promotion_evidence is not None
+        self.job(
+            self.planner.promote(
+                model, as_of, decision.id, judged.promotion_evidence, None, self.name("promote")
+            )
+        )
+
+    def name(self, job: str) -> str:
+        """A job id that no other job has."""
+        self.jobs += 1
+        return f"{self.jobs:04d}-{job}"
+
+    def job(self, spec: JobSpec) -> JobReport:
+        """Call the job's function."""
+        module = importlib.import_module(f"headrace_jobs.{spec.job}")
+        report: JobReport = module.run(self.spark, spec)
+        return report

@@ -1,0 +1,127 @@
+"""What Airflow costs: the whole loop through Airflow against the bare script, on this machine, in one run.
+
+    python benchmarks/loop_overhead.py [--until 2013-07-01]
+
+Both sides start with an empty lake and running services (for the script: a warm Spark session); set-up and
+start-up are not counted. CPU is what the whole machine used, so run nothing else meanwhile.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import psutil
+
+PROJECT = Path(__file__).parents[1]
+
+
+def busy_seconds() -> float:
+    """CPU seconds that the machine has used since it started."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + times.irq + times.softirq)
+
+
+class Stopwatch:
+    """Wall and CPU seconds of a block."""
+
+    def __enter__(self) -> "Stopwatch":
+        self.wall, self.cpu = time.monotonic(), busy_seconds()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wall, self.cpu = time.monotonic() - self.wall, busy_seconds() - self.cpu
+
+
+def side(name: str, home: Path, until: date) -> dict[str, float]:
+    """Run one side in a process of its own, so that no warmth is shared."""
+    environment = {**os.environ, "HEADRACE_HOME": str(home)}
+    command = [sys.executable, __file__, "--side", name, "--until", until.isoformat()]
+    answer = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    measured: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
+    return measured
+
+
+def measure_bare(until: date) -> dict[str, float]:
+    """The bare script; MLflow is the only service it needs."""
+    from headrace_launcher.settings import Settings
+
+    sys.path.insert(0, str(PROJECT / "benchmarks"))
+    from bare_loop import BareLoop
+
+    from headrace_launcher.demo import MODEL, PIPELINE
+    from headrace_launcher.replay import Delivery
+    from headrace_launcher.replay_source import land, land_snapshots
+    from headrace_schemas.catalog import Catalog
+    from headrace_schemas.lake import Lake
+
+    settings = Settings.from_environment(os.environ)
+    os.environ.setdefault("HEADRACE_JARS", str(settings.jars))
+    os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{settings.mlflow / 'mlflow.db'}")
+    settings.create_directories()
+    catalog = Catalog.load(settings.schemas)
+    loop = BareLoop(
+        catalog=catalog, pipeline=catalog.pipelines[PIPELINE].model_copy(update={"end": until}),
+        model=catalog.models[MODEL], lake=Lake(root=settings.lake),
+        landing=Path(settings.landing), delivery=Delivery(land_snapshots, land),
+    )  # fmt: skip
+    with Stopwatch() as watch:
+        loop.run(lambda key: print(key, file=sys.stderr))
+    return {"wall": watch.wall, "cpu": watch.cpu, "jobs": loop.jobs}
+
+
+def measure_airflow(until: date) -> dict[str, float]:
+    """The same through Airflow, from the first delivery to the last decision."""
+    from dataclasses import replace
+
+    from headrace_launcher.demo import flagship, running_api
+    from headrace_launcher.settings import Settings
+
+    settings = Settings.from_environment(os.environ)
+    headrace = [sys.executable, "-m", "headrace_launcher"]
+    subprocess.run([*headrace, "up"], check=True, stdout=sys.stderr)
+    try:
+        replay = flagship(settings, running_api(settings))
+        replay = replace(replay, pipeline=replay.pipeline.model_copy(update={"end": until}))
+        replay.wait_for_dags()
+        with Stopwatch() as watch:
+            last = ""
+            for step in replay.run():
+                if step.partition != last:
+                    print(step.partition, file=sys.stderr)
+                    last = step.partition
+        tasks = len(replay.api.tasks(["success"], limit=1000))
+    finally:
+        subprocess.run([*headrace, "down"], check=True, stdout=sys.stderr)
+    return {"wall": watch.wall, "cpu": watch.cpu, "jobs": tasks}
+
+
+def main() -> None:
+    """Measure both sides and print the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--until", type=date.fromisoformat, default=date(2014, 1, 1))
+    parser.add_argument("--side", choices=["bare", "airflow"])
+    arguments = parser.parse_args()
+    if arguments.side:
+        measured = {"bare": measure_bare, "airflow": measure_airflow}[arguments.side]
+        print(json.dumps(measured(arguments.until)))
+        return
+    with tempfile.TemporaryDirectory(prefix="headrace-bench-") as folder:
+        bare = side("bare", Path(folder) / "bare", arguments.until)
+        airflow = side("airflow", Path(folder) / "airflow", arguments.until)
+    print(f"measured {datetime.now(UTC):%Y-%m-%d}, data up to {arguments.until}, "
+          f"{psutil.cpu_count()} cores")  # fmt: skip
+    print(f"{'':<14}{'wall s':>10}{'CPU s':>10}{'jobs':>8}")
+    for name, measured in (("bare script", bare), ("Airflow", airflow)):
+        row = f"{measured['wall']:>10.1f}{measured['cpu']:>10.1f}{measured['jobs']:>8.0f}"
+        print(f"{name:<14}{row}")
+    print(f"{'ratio':<14}{airflow['wall'] / bare['wall']:>10.2f}{airflow['cpu'] / bare['cpu']:>10.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""What an error of Spark, Delta or gRPC means to the one who asked for the job.
+
+The two engines wrap the same error in different classes; what they share is Spark's error condition
+and the text. Texts are shown without what stands in single quotes: that is where Spark puts values
+of rows.
+"""
+
+import re
+
+from pyspark.errors import PySparkException
+
+from headrace_schemas.errors import EngineUnavailable, HeadraceError
+from headrace_schemas.job import JobError
+
+CONFLICTS = re.compile(
+    r"DELTA_CONCURRENT_|DELTA_METADATA_CHANGED|DELTA_PROTOCOL_CHANGED"
+    r"|Concurrent(Append|Write|DeleteRead|DeleteDelete|Transaction|Modification)Exception"
+    r"|(Metadata|Protocol)ChangedException"
+)
+"""Another writer was first."""
+
+LOST = re.compile(
+    r"StatusCode\.UNAVAILABLE|INVALID_HANDLE\.(SESSION|OPERATION)_|SESSION_CLOSED"
+    r"|SparkContext (was|has been) shut ?down|stopped SparkContext|Could not recover from a failed"
+    r"|failed to connect to all addresses|[Ss]ocket closed|[Kk]eepalive"
+)
+"""The engine went away under the job."""
+
+CONNECTION_ERRORS = frozenset({"Py4JNetworkError", "Py4JError"})
+"""By name: py4j exists only beside a classic session."""
+
+SHOWN_TEXT = 300
+
+
+def condition(error: BaseException) -> str:
+    """Spark's name of the error, such as `DELTA_CONCURRENT_APPEND`; empty if it has none."""
+    if not isinstance(error, PySparkException):
+        return ""
+    return error.getCondition() or ""
+
+
+def matches(error: BaseException, pattern: re.Pattern[str]) -> bool:
+    """Whether the condition, the class or the first line of the text says so."""
+    code = getattr(error, "getGrpcStatusCode", lambda: "")()
+    head = str(error).split("\n", 1)[0]
+    return bool(pattern.search(f"{condition(error)} {type(error).__name__} {code} {head}"))
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether another writer committed first; nothing was written then."""
+    return matches(error, CONFLICTS)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether the engine went away, so that trying again can help."""
+    return type(error).__name__ in CONNECTION_ERRORS or matches(error, LOST)
+
+
+def told(error: BaseException) -> str:
+    """The first line of an error's text, without values of rows."""
+    head = str(error).strip().split("\n", 1)[0]
+    return re.sub(r"'[^']*'", "'…'", head)[:SHOWN_TEXT]
+
+
+def job_error(error: Exception, engine: str) -> JobError:
+    """What a report says about `error`.
+
+    Args:
+        engine: Where Spark was asked for, in case it went away.
+    """
+    if not isinstance(error, HeadraceError) and is_lost(error):
+        error = EngineUnavailable("Spark", engine, f"went away during the job ({told(error)})")
+    if isinstance(error, HeadraceError):
+        return JobError(
+            type=type(error).__name__, message=error.message, retryable=error.retryable,
+            fields=error.fields,
+        )  # fmt: skip
+    named = condition(error)
+    fields = {"condition": named} if named else {}
+    return JobError(type=type(error).__name__, message=told(error), retryable=False, fields=fields)

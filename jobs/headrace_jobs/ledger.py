@@ -1,0 +1,73 @@
+"""The ledger: every decision as one row that is written once and never changed."""
+
+import logging
+from datetime import datetime
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from headrace_jobs import tables
+from headrace_jobs.features import moment
+from headrace_schemas.decisions import Decision
+from headrace_schemas.errors import WriteConflict
+from headrace_schemas.job import PinnedTable
+
+log = logging.getLogger(__name__)
+
+NAME = "ledger.decisions"
+KEY = ("model", "id")  # the partition column in the key keeps models from conflicting
+INSTANTS = tuple(
+    name for name, field in Decision.model_fields.items()
+    if field.annotation in (datetime, datetime | None)
+)  # fmt: skip
+SCHEMA = ", ".join(
+    f"{name} {'TIMESTAMP' if name in INSTANTS else 'STRING'}" for name in Decision.model_fields
+)
+ATTEMPTS = 5
+"""How often a row is offered when other writers commit first; each attempt sees what they wrote."""
+
+
+def record(spark: SparkSession, uri: str, decision: Decision) -> tuple[Decision, PinnedTable]:
+    """Write a decision unless its question was answered before; the first answer stands and is returned.
+
+    Raises:
+        WriteConflict: Others committed first, each time.
+    """
+    fields = decision.model_dump()
+    row = tuple(
+        fields[name] if name in INSTANTS or fields[name] is None else str(fields[name])
+        for name in Decision.model_fields
+    )
+    frame = spark.createDataFrame([row], SCHEMA)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            written = tables.insert_new(spark, frame, uri, NAME, KEY, partition_by=["model"])
+            break
+        except WriteConflict:
+            if attempt == ATTEMPTS:
+                raise
+            log.info("%s: another writer was first, attempt %d", NAME, attempt)
+    of_model = history(spark, written, decision.model)
+    stands = next(one for one in of_model if one.id == decision.id)
+    log.info("%s: %s: %s: %s", NAME, stands.id, stands.verdict, stands.reason)
+    return stands, written
+
+
+def history(spark: SparkSession, table: PinnedTable, model: str) -> list[Decision]:
+    """A model's decisions, oldest first."""
+    rows = in_micros(tables.read(spark, table).where(F.col("model") == model)).collect()
+    decisions = []
+    for row in rows:
+        fields = row.asDict()
+        for name in INSTANTS:
+            fields[name] = None if fields[name] is None else moment(fields[name])
+        decisions.append(Decision.model_validate(fields))
+    return sorted(decisions, key=lambda one: (one.as_of, one.id))
+
+
+def in_micros(frame: DataFrame) -> DataFrame:
+    """The ledger's columns with instants as numbers: collected timestamps take on the process's zone."""
+    return frame.select(
+        *[F.unix_micros(name).alias(name) if name in INSTANTS else F.col(name)
+          for name in Decision.model_fields]
+    )  # fmt: skip

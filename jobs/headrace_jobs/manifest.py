@@ -1,0 +1,93 @@
+"""What is kept of a model beside the booster's bytes: enough to score with it, judge it and trace it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from headrace_schemas.declaration import Frozen
+from headrace_schemas.model import Task
+
+
+class FeatureKind(StrEnum):
+    """How a column becomes a number."""
+
+    NUMBER = "number"
+    FLAG = "flag"
+    CATEGORY = "category"
+
+
+class Histogram(Frozen):
+    """How a feature's values spread over bins in the training window.
+
+    Attributes:
+        edges: Upper bounds, inclusive, of all but the last bin of a number or flag.
+        categories: The most frequent values of a category; the other known ones share a bin, and those
+            that training never saw share another.
+        shares: Of the rows, bin by bin; the last is the share of missing values.
+    """
+
+    edges: tuple[float, ...] = ()
+    categories: tuple[str, ...] = ()
+    shares: tuple[float, ...] = ()
+
+
+class Feature(Frozen):
+    """One input of the booster.
+
+    Attributes:
+        type: Spark SQL type of the column.
+        codes: Of a category: its number by the training rows' mean target, lowest first.
+        importance: Share of the booster's total gain, 0 to 1.
+    """
+
+    name: str
+    type: str
+    kind: FeatureKind
+    codes: dict[str, int] = {}
+    importance: float = 0.0
+    histogram: Histogram = Histogram()
+
+
+class Window(Frozen):
+    """Which rows were learnt from and which were kept for judging, by event time.
+
+    Attributes:
+        train_start: Earliest event that was learnt from.
+        holdout_start: First instant of the holdout; all that was learnt from lies before it.
+        holdout_end: Latest event of the holdout.
+    """
+
+    train_start: datetime
+    holdout_start: datetime
+    holdout_end: datetime
+    train_rows: int
+    holdout_rows: int
+
+
+class Manifest(Frozen):
+    """Where a booster comes from and what it expects.
+
+    Attributes:
+        declaration_hash: sha256 of the model's declaration.
+        features: In the booster's order.
+        table: The feature table, read at `table_version`.
+        as_of: Labels known later were not looked at.
+        sha256: Of the booster's bytes.
+        xgboost: Version that fitted it.
+    """
+
+    model: str
+    task: Task
+    declaration_hash: str
+    features: tuple[Feature, ...]
+    table: str
+    table_version: int
+    contract_hash: str
+    as_of: datetime
+    window: Window
+    sha256: str
+    xgboost: str
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names in the booster's order."""
+        return [feature.name for feature in self.features]

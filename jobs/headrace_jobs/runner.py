@@ -1,0 +1,97 @@
+"""Run one job: read its spec, open Spark, do the work, write the report."""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from headrace_jobs import session
+from headrace_jobs.engine_errors import job_error
+from headrace_schemas.errors import VersionSkew
+from headrace_schemas.job import SPEC, JobReport
+
+LOG = logging.getLogger(__name__)
+
+OpenSession = Callable[[str], AbstractContextManager[SparkSession]]
+"""Given a name, opens Spark and lets go of it afterwards."""
+
+COMMIT_NOTE = "spark.databricks.delta.commitInfo.userMetadata"
+"""What Delta writes beside each commit of the session."""
+
+
+def run_job(job_dir: Path, open_session: OpenSession | None = None) -> int:
+    """Run the job of `job_dir/spec.json`; 0 if its report says that it succeeded.
+
+    How it works: `report.json` is written last, in one step, whether the job succeeded or failed.
+    A folder without one belongs to a job that runs or that crashed.
+
+    Args:
+        open_session: By default as the environment says.
+    """
+    started = time.monotonic()
+    given = json.loads((job_dir / "spec.json").read_text(encoding="utf-8"))
+    job, job_id = given["job"], given["job_id"]
+    LOG.info("%s %s: started", job, job_id)
+    try:
+        report = execute(given, open_session or session_of_environment)
+    except Exception as error:  # the one place that turns any error into a report
+        LOG.exception("%s %s: failed", job, job_id)
+        report = JobReport(
+            job=job, job_id=job_id, status="failed", error=job_error(error, engine_of_environment())
+        )
+    report = report.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
+    write_report(job_dir, report)
+    LOG.info("%s %s: %s after %.1f s", job, job_id, report.status, report.seconds)
+    return 0 if report.status == "succeeded" else 1
+
+
+def execute(given: dict[str, Any], open_session: OpenSession) -> JobReport:
+    """Do what the spec asks.
+
+    Raises:
+        VersionSkew: Another version of Headrace asked for it.
+    """
+    own = version("headrace")
+    if given["headrace_version"] != own:
+        raise VersionSkew(given["headrace_version"], own)
+    spec = SPEC.validate_python(given)
+    module = import_module(f"headrace_jobs.{spec.job}")
+    with open_session(f"{spec.job} {spec.job_id}") as spark:
+        note = {"job": spec.job, "job_id": spec.job_id, "run_id": spec.run_id}
+        spark.conf.set(COMMIT_NOTE, json.dumps(note))
+        report: JobReport = module.run(spark, spec)
+        return report
+
+
+@contextmanager
+def session_of_environment(name: str) -> Iterator[SparkSession]:
+    """Spark Connect where SPARK_REMOTE names a server, else a session of this process's own."""
+    url = os.environ.get("SPARK_REMOTE")
+    spark = session.connect(url) if url else session.classic(name)
+    try:
+        yield spark
+    finally:
+        session.release(spark)
+
+
+def engine_of_environment() -> str:
+    """Where Spark is, without secrets of the URL's parameters."""
+    return os.environ.get("SPARK_REMOTE", "this process").split("/;", 1)[0]
+
+
+def write_report(job_dir: Path, report: JobReport) -> None:
+    """Write `report.json` so that a reader sees all of it or nothing."""
+    written = job_dir / "report.json.part"
+    with written.open("w", encoding="utf-8") as file:
+        file.write(report.model_dump_json(indent=1))
+        file.flush()
+        os.fsync(file.fileno())
+    written.replace(job_dir / "report.json")

@@ -1,0 +1,103 @@
+"""The only place that opens a Spark session: Spark Connect, or a classic one of its own."""
+
+import os
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession, is_remote
+
+from headrace_schemas.errors import EngineUnavailable
+
+SESSION = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    # One flipped bit in a data page is an error, not another number.
+    "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
+}
+"""What every job relies on, whoever configured the engine."""
+
+DELTA = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+}
+
+RETRIES = 16
+"""About 60 s in all: a server that is started again is ridden out, a lost one ends the job."""
+
+CHANNEL = [
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    # A server that hangs is given up after these; more often than every 5 minutes it would refuse.
+    ("grpc.keepalive_time_ms", 330_000),
+    ("grpc.keepalive_timeout_ms", 60_000),
+]
+
+
+def connect(url: str) -> SparkSession:
+    """A new session at a Spark Connect server, waiting up to a minute for the server.
+
+    Raises:
+        EngineUnavailable: It does not answer.
+    """
+    # Here and not above: gRPC must not be touched where only a classic session is wanted.
+    from pyspark.sql.connect.client import DefaultChannelBuilder
+    from pyspark.sql.connect.client.retries import DefaultPolicy
+    from pyspark.sql.connect.session import SparkSession as ConnectSession
+
+    os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # pyspark.sql.functions build Connect's columns
+    address = urlsplit(url).netloc or url
+    channel = DefaultChannelBuilder(url, channelOptions=CHANNEL)
+    session = ConnectSession(connection=channel)
+    session.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES, max_backoff=5000)])
+    try:
+        for key, value in runtime_settings().items():
+            session.conf.set(key, value)
+    except PySparkException as error:
+        problem = "does not answer within a minute"
+        raise EngineUnavailable("Spark Connect", address, problem) from error
+    ConnectSession._set_default_and_active_session(session)
+    return cast("SparkSession", session)
+
+
+def runtime_settings() -> dict[str, str]:
+    """`SESSION` as a running session takes it, which hands settings to Hadoop by their own name."""
+    return {key.removeprefix("spark.hadoop."): value for key, value in SESSION.items()}
+
+
+def release(spark: SparkSession) -> None:
+    """Let go of a session: a Connect server keeps what it holds for an hour otherwise."""
+    if is_remote():
+        client: Any = spark.client
+        client.set_retry_policies([])  # a lost server is not waited for again
+    spark.stop()
+
+
+def classic(
+    name: str = "headrace", master: str | None = None, settings: dict[str, str] | None = None
+) -> SparkSession:
+    """A session of this process's own: inside spark-submit, or started here.
+
+    Args:
+        master: None inside spark-submit, which names it.
+        settings: Further Spark settings.
+    """
+    builder = SparkSession.builder.appName(name)
+    if master is not None:
+        builder = builder.master(master)
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # outside spark-submit nobody added the jars
+        jars = f"{jars_folder()}/*"
+        builder = builder.config("spark.driver.extraClassPath", jars)
+        builder = builder.config("spark.executor.extraClassPath", jars)
+    for key, value in {**SESSION, **DELTA, **(settings or {})}.items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()
+
+
+def jars_folder() -> Path:
+    """Where the locked jars lie."""
+    named = os.environ.get("HEADRACE_JARS")
+    home = os.environ.get("HEADRACE_HOME")
+    if named:
+        return Path(named)
+    return Path(home) / "jars" if home else Path("~/.cache/headrace/jars").expanduser()

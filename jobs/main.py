@@ -1,0 +1,40 @@
+"""The only entry of the jobs' side: `run --job-dir DIR` does one job, `host --socket PATH` many."""
+
+import argparse
+import logging
+import sys
+import time
+from pathlib import Path
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the command line says; the exit status is 0 if it succeeded."""
+    parser = argparse.ArgumentParser(prog="jobs/main.py", description="Run Headrace's Spark jobs.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="run the job of DIR/spec.json, write DIR/report.json")
+    run.add_argument("--job-dir", type=Path, required=True, metavar="DIR")
+    host = commands.add_parser("host", help="start jobs that are asked for on a Unix socket")
+    host.add_argument("--socket", type=Path, required=True, metavar="PATH")
+    given = parser.parse_args(arguments)
+    log_to_stderr()
+    if given.command == "host":
+        # Heavy imports on purpose: each job then starts with them done.
+        from headrace_jobs.host import serve
+
+        return serve(given.socket)
+    from headrace_jobs.runner import run_job
+
+    return run_job(given.job_dir)
+
+
+def log_to_stderr() -> None:
+    """One line per fact, UTC."""
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, datefmt="%Y-%m-%dT%H:%M:%SZ",
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

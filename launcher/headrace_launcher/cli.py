@@ -1,0 +1,158 @@
+"""The command `headrace`."""
+
+import logging
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from headrace_launcher import stack
+from headrace_launcher.display import Progress, addresses, table
+from headrace_launcher.jars import LOCK, write_lock
+from headrace_launcher.java import ensure_java
+from headrace_launcher.secrets import USER, Secrets
+from headrace_launcher.settings import Settings
+from headrace_launcher.setup import ivy_client, set_up
+from headrace_launcher.state import read_state
+from headrace_schemas.errors import HeadraceError
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Headrace(typer.Typer):
+    """Shows an error of Headrace as its message, without a traceback."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except HeadraceError as error:
+            errors.print(type(error).__name__, style="bold red", end=": ")
+            errors.print(error.message, markup=False)
+            sys.exit(1)
+
+
+app = Headrace(no_args_is_help=True, help="Start and watch Headrace on this machine.")
+jars_app = typer.Typer(no_args_is_help=True, help="The locked jars.")
+app.add_typer(jars_app, name="jars")
+
+
+def settings_here() -> Settings:
+    """Settings as the environment says."""
+    return Settings.from_environment(os.environ)
+
+
+@app.command()
+def setup() -> None:
+    """Make ready what the services need: Java, jars and the state directory."""
+    settings = settings_here()
+    progress = Progress(console)
+    with progress.shown():
+        java = set_up(settings, os.environ, progress.doing)
+    console.print(f"Java {java.version} in {java.home}; jars and state in {settings.home}")
+
+
+@app.command()
+def up() -> None:
+    """Start all services in the background; returns when they are ready."""
+    settings = settings_here()
+    progress = Progress(console)
+    with progress.shown():
+        set_up(settings, os.environ, progress.doing)
+        state = stack.bring_up(settings, progress.stack)
+    for line in addresses(settings, state):
+        console.print(line)
+
+
+@app.command()
+def down() -> None:
+    """Stop all services, and every job that runs."""
+    settings = settings_here()
+    progress = Progress(console)
+    with progress.shown():
+        leftovers = stack.bring_down(settings, progress.stack)
+    if leftovers:
+        console.print(f"{leftovers} processes without a supervisor were ended.")
+    console.print("All services are stopped.")
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="The state file, for programs.")] = False,
+) -> None:
+    """Show all services. The exit code is 1 when one of them is not well."""
+    settings = settings_here()
+    state = read_state(settings.state_file)
+    if state is None:
+        console.print(f"Nothing runs for {settings.home}. Start it: headrace up")
+        raise typer.Exit(1)
+    is_supervised = stack.running(settings) is not None
+    if as_json:
+        sys.stdout.write(f"{state.model_dump_json(indent=2)}\n")
+    else:
+        console.print(table(state, is_supervised))
+        for line in addresses(settings, state) if is_supervised else ():
+            console.print(line)
+    if not (is_supervised and state.is_ready):
+        raise typer.Exit(1)
+
+
+@app.command()
+def logs(
+    service: Annotated[str, typer.Argument(help="As `headrace status` names it, or `supervisor`.")],
+    lines: Annotated[int, typer.Option("-n", help="How many of the last lines.")] = 50,
+    follow: Annotated[bool, typer.Option("-f", help="Go on as lines are written.")] = False,
+) -> None:
+    """Show the log of a service."""
+    settings = settings_here()
+    log = settings.logs / "supervisor.log"
+    if service != "supervisor":
+        log = Path(stack.service_named(settings, service).log)
+    for line in stack.last_lines(log, lines):
+        sys.stdout.write(f"{line}\n")
+    if follow:
+        _follow(log)
+
+
+@app.command()
+def login() -> None:
+    """Print the login of Airflow's web page."""
+    console.print(f"{USER} {Secrets(settings_here().secrets).password()}", markup=False)
+
+
+@app.command(hidden=True)
+def supervise() -> None:
+    """Be the supervisor; `headrace up` starts it in the background."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    stack.supervise(settings_here(), os.environ)
+
+
+@jars_app.command("lock")
+def lock_jars() -> None:
+    """Resolve the jars again and write their lock."""
+    progress = Progress(console)
+    with progress.shown(), tempfile.TemporaryDirectory() as folder:
+        java = ensure_java(os.environ)
+        ivy_client(settings_here(), java, progress.doing).resolve(Path(folder))
+        jars = write_lock(Path(folder))
+    console.print(f"{len(jars)} jars in {LOCK}")
+
+
+def _follow(log: Path) -> None:
+    with log.open(errors="replace") as file:
+        file.seek(0, os.SEEK_END)
+        while True:
+            if line := file.readline():
+                sys.stdout.write(line)
+            else:
+                sys.stdout.flush()
+                time.sleep(0.5)

@@ -1,0 +1,115 @@
+"""How the state of a stack is shown: a line per service as it gets ready, and a table."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from rich.console import Console
+from rich.table import Table
+
+from headrace_launcher.probes import Health
+from headrace_launcher.secrets import Secrets
+from headrace_launcher.settings import Settings
+from headrace_launcher.state import Phase, ServiceState, StackState, Status
+
+COLOURS = {"ready": "green", "done": "green", "backoff": "red", "stopped": "dim"}
+
+
+class Progress:
+    """Tells what happens to the services; each piece of news once, and what is awaited now."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told: set[tuple[str, Status, int]] = set()
+        self._began = datetime.now(UTC)
+        self._waiting = console.status("")
+
+    @contextmanager
+    def shown(self) -> Iterator["Progress"]:
+        """Show what is awaited, on a terminal, while the block runs."""
+        with self._waiting:
+            yield self
+
+    def doing(self, what: str) -> None:
+        """Something that is not a service's."""
+        self._waiting.update(f"{what} ({self._elapsed()})")
+
+    def stack(self, state: StackState) -> None:
+        """The services as they are now."""
+        stopping = state.phase in (Phase.STOPPING, Phase.STOPPED)
+        for service in state.services:
+            news = (service.name, service.status, service.restarts)
+            if news not in self._told:
+                self._told.add(news)
+                if line := _news(service, stopping):
+                    self._console.print(line)
+        awaited = [
+            service.name
+            for service in state.services
+            if (service.status is not Status.STOPPED if stopping else not service.is_fine)
+        ]
+        if awaited:
+            verb = "stopping" if stopping else "waiting for"
+            self.doing(f"{verb} {', '.join(awaited)}")
+
+    def _elapsed(self) -> str:
+        return f"{(datetime.now(UTC) - self._began).total_seconds():.0f} s"
+
+
+def _news(service: ServiceState, stopping: bool) -> str | None:
+    """One line about what has just happened to a service."""
+    if stopping:
+        return f"  {service.name:<14} stopped" if service.status is Status.STOPPED else None
+    if service.status in (Status.READY, Status.DONE) and service.ready_at and service.started_at:
+        took = (service.ready_at - service.started_at).total_seconds()
+        where = f"  {service.url}" if service.url else ""
+        return f"  {service.name:<14} [green]{service.status}[/] after {took:.1f} s{where}"
+    if service.status is Status.BACKOFF:
+        return f"  {service.name:<14} [red]{service.problem}[/]; it is started again"
+    return None
+
+
+def table(state: StackState, is_supervised: bool) -> Table:
+    """All services in a table."""
+    title = f"{state.phase}, " + (
+        f"supervisor {state.supervisor_pid}" if is_supervised else "[red]no supervisor"
+    )
+    shown = Table(title=title, title_justify="left")
+    for column in ("service", "status", "health", "pid", "up for", "restarts", "port", "problem"):
+        shown.add_column(
+            column,
+            justify="right" if column in ("pid", "restarts", "port") else "left",
+            no_wrap=column != "problem",
+        )
+    for service in state.services:
+        status = service.status if is_supervised else Status.STOPPED
+        shown.add_row(
+            service.name,
+            f"[{COLOURS.get(status, 'yellow')}]{status}",
+            "[red]down" if service.health is Health.DOWN else service.health,
+            str(service.pid or ""),
+            _up_for(service) if is_supervised else "",
+            str(service.restarts or ""),
+            str(service.port or ""),
+            service.problem or "",
+        )
+    return shown
+
+
+def addresses(settings: Settings, state: StackState) -> list[str]:
+    """Where the pages are and where the login stands."""
+    names = {"api-server": "Airflow", "mlflow": "MLflow"}
+    lines = [
+        f"{names.get(service.name, service.name):<8} {service.url}"
+        for service in state.services
+        if service.url
+    ]
+    passwords = Secrets(settings.secrets).passwords
+    return [*lines, f"{'Login':<8} admin, password in {passwords} (or: headrace login)"]
+
+
+def _up_for(service: ServiceState) -> str:
+    if service.ready_at is None or service.status is not Status.READY:
+        return ""
+    age = datetime.now(UTC) - service.ready_at
+    return str(timedelta(seconds=int(age.total_seconds())))

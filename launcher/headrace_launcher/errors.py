@@ -1,0 +1,88 @@
+"""What can go wrong between a fresh checkout and running services."""
+
+from collections.abc import Sequence
+
+from headrace_schemas.errors import HeadraceError, listed
+
+
+class LockInvalid(HeadraceError, ValueError):
+    """A line of a lock file that does not name one jar and its checksum."""
+
+    def __init__(self, file: str, line: int, text: str) -> None:
+        super().__init__(
+            f"{file}:{line}: `{text}` is not `organisation:name:version sha256`. "
+            "Write the file again with `headrace jars lock`.",
+            file=file, line=line, text=text,
+        )  # fmt: skip
+
+
+class JarRefused(HeadraceError):
+    """A fetched jar whose bytes are not those of the lock."""
+
+    def __init__(self, coordinates: str, expected: str, found: str) -> None:
+        super().__init__(
+            f"jar {coordinates}: sha256 is {found}, the lock says {expected}. It is not used. "
+            "Try again; if it stays so, the repository serves other bytes than those that were "
+            "locked: find out why before `headrace jars lock` accepts them.",
+            coordinates=coordinates, expected=expected, found=found,
+        )  # fmt: skip
+
+
+class JarsUnavailable(HeadraceError, ConnectionError):
+    """The repository did not give all the jars that were asked for."""
+
+    retryable = True
+
+    def __init__(self, missing: Sequence[str], report: str) -> None:
+        super().__init__(
+            f"jars: {len(missing)} could not be fetched: {listed(missing)}. Look at the network "
+            "and try again, or name your own mirror: HEADRACE_IVY_SETTINGS=<ivysettings.xml>. "
+            f"Ivy said: {report}",
+            missing=list(missing), report=report,
+        )  # fmt: skip
+
+    __str__ = Exception.__str__  # OSError would show errno and filename
+
+
+class JavaMissing(HeadraceError):
+    """No Java that Spark can use, and none could be installed without asking."""
+
+    def __init__(self, accepted: Sequence[int], found: Sequence[str], reason: str) -> None:
+        others = f" Found, but not usable: {listed(found)}." if found else ""
+        versions = " or ".join(str(version) for version in accepted)
+        super().__init__(
+            f"java: Spark needs Java {versions}, and {reason}.{others} Install it "
+            "(Debian, Ubuntu: `sudo apt-get install openjdk-17-jre-headless`; macOS: "
+            "`brew install openjdk@17`) or set JAVA_HOME.",
+            accepted=list(accepted), found=list(found), reason=reason,
+        )  # fmt: skip
+
+
+class ServiceFailed(HeadraceError):
+    """A service that did not become ready."""
+
+    def __init__(self, service: str, problem: str, log: str, last_lines: Sequence[str]) -> None:
+        end = "".join(f"\n    {line}" for line in last_lines)
+        super().__init__(
+            f"{service}: {problem}. Its log: {log}{', which ends with:' if end else ''}{end}",
+            service=service, problem=problem, log=log,
+        )  # fmt: skip
+
+
+class UnknownService(HeadraceError, KeyError):
+    """A service name that does not exist."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"service {name} is not known. Services: {', '.join(known)}.",
+            name=name, known=list(known),
+        )  # fmt: skip
+
+    __str__ = Exception.__str__  # KeyError would show the quoted repr
+
+
+class NotSetUp(HeadraceError):
+    """Something that set-up makes is not there."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is missing. Run `headrace setup` first.", what=what)

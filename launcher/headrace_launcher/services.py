@@ -1,0 +1,212 @@
+"""The services of the embedded default: what runs, its settings, and how to see that it works."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from headrace_launcher.airflow import (
+    airflow_database,
+    airflow_environment,
+    base_url,
+    health_url,
+)
+from headrace_launcher.java import Java
+from headrace_launcher.ports import LOOPBACK, Ports
+from headrace_launcher.probes import (
+    AirflowHealth,
+    AirflowProbe,
+    Http2Probe,
+    HttpProbe,
+    Probe,
+    SocketProbe,
+)
+from headrace_launcher.processes import MARK
+from headrace_launcher.secrets import Secrets
+from headrace_launcher.settings import Settings
+from headrace_launcher.spark import configuration_folder, spark_home
+
+NOT_INHERITED = ("AIRFLOW__", "AIRFLOW_HOME", "_AIRFLOW", "SPARK_", "PYSPARK_", "MLFLOW_")
+"""Settings of another installation in the user's shell would change this one."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One process to keep running; without a probe, one that has one thing to do."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    directory: Path
+    probe: Probe | None
+    after: tuple[str, ...] = ()
+    port: int | None = None
+    url: str | None = None
+    start_seconds: float = 180.0  # a busy machine takes three times what an idle one does
+    hung_seconds: float = 60.0
+    stop_seconds: float = 5.0
+    database: Path | None = None  # an SQLite file that it makes on its first start
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What the declarations are made from."""
+
+    settings: Settings
+    ports: Ports
+    java: Java
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secret files of the home."""
+        return Secrets(self.settings.secrets)
+
+    @property
+    def mlflow_url(self) -> str:
+        """Where MLflow is."""
+        return f"http://{LOOPBACK}:{self.ports.mlflow}"
+
+
+def declare(stack: Stack) -> tuple[Service, ...]:
+    """All services; they are stopped from the last to the first, so the scheduler is last."""
+    return (*_engines(stack), *_airflow(stack))
+
+
+def _airflow(stack: Stack) -> tuple[Service, ...]:
+    settings, ports = stack.settings, stack.ports
+    environment = {
+        **_environment(stack),
+        **airflow_environment(settings, ports, stack.secrets),
+        **_own_connections(stack.environ),
+    }
+    health = AirflowHealth(health_url(ports))
+
+    def component(name: str, probe: Probe, *arguments: str, token: bool = False) -> Service:
+        return Service(
+            name=name,
+            command=(_script("airflow"), name, *arguments),
+            environment={**environment, **_connect_token(stack)} if token else environment,
+            directory=settings.airflow,
+            probe=probe,
+            after=("database",),
+        )
+
+    api_server = component("api-server", HttpProbe(health_url(ports)))
+    return (
+        Service(
+            name="database",
+            command=(_script("airflow"), "db", "migrate"),
+            environment=environment,
+            directory=settings.airflow,
+            probe=None,
+            database=airflow_database(settings),
+        ),
+        replace(api_server, port=ports.airflow, url=base_url(ports)),
+        component("dag-processor", AirflowProbe(health, "dag_processor")),
+        # Logs are read from the shared disk: without a log server, which would listen everywhere.
+        component("triggerer", AirflowProbe(health, "triggerer"), "--skip-serve-logs"),
+        # Tasks run under the scheduler, and some talk to Spark.
+        component("scheduler", AirflowProbe(health, "scheduler"), "--skip-serve-logs", token=True),
+    )
+
+
+def _engines(stack: Stack) -> tuple[Service, ...]:
+    settings, ports = stack.settings, stack.ports
+    environment = _environment(stack)
+    return (
+        Service(
+            name="connect",
+            command=(
+                str(spark_home() / "bin" / "spark-submit"),
+                "--class", "org.apache.spark.sql.connect.service.SparkConnectServer",
+                "--name", "headrace-connect",
+                "--conf", f"spark.connect.grpc.binding.address={LOOPBACK}",
+                "--conf", f"spark.connect.grpc.binding.port={ports.connect}",
+            ),
+            environment={**environment, **_connect_token(stack)},
+            directory=settings.spark,
+            probe=Http2Probe(ports.connect),
+            port=ports.connect,
+        ),
+        Service(
+            name="mlflow",
+            command=(
+                _script("mlflow"), "server",
+                "--host", LOOPBACK, "--port", str(ports.mlflow), "--workers", "1",
+                "--backend-store-uri", f"sqlite:///{settings.mlflow / 'mlflow.db'}",
+                "--artifacts-destination", str(settings.mlflow / "artifacts"),
+            ),
+            # Its job runner, for evaluations of language models, would be four more processes.
+            environment={**environment, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            directory=settings.mlflow,
+            probe=HttpProbe(f"{stack.mlflow_url}/health"),
+            database=settings.mlflow / "mlflow.db",
+            port=ports.mlflow,
+            url=stack.mlflow_url,
+        ),
+        Service(
+            name="job-host",
+            command=(
+                sys.executable, str(settings.project / "jobs" / "main.py"),
+                "host", "--socket", str(settings.job_host_socket),
+            ),
+            environment={
+                **environment,
+                **_connect_token(stack),
+                # `localhost`, not the address: only so the client sends a token without TLS.
+                "SPARK_REMOTE": f"sc://localhost:{ports.connect}",
+            },
+            directory=settings.jobs,
+            probe=SocketProbe(settings.job_host_socket),
+        ),
+    )  # fmt: skip
+
+
+def _environment(stack: Stack) -> dict[str, str]:
+    """What every service inherits; jobs inherit it from the service that starts them."""
+    settings = stack.settings
+    inherited = {
+        name: value for name, value in stack.environ.items() if not name.startswith(NOT_INHERITED)
+    }
+    return {
+        **inherited,
+        MARK: str(settings.home),
+        "HEADRACE_HOME": str(settings.home),
+        "HEADRACE_LAKE": settings.lake,
+        "HEADRACE_LANDING": settings.landing,
+        "HEADRACE_SCHEMAS": str(settings.schemas),
+        "HEADRACE_JARS": str(settings.jars),
+        "HEADRACE_JOB_HOST": str(settings.job_host_socket),
+        "MLFLOW_TRACKING_URI": stack.mlflow_url,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{stack.environ.get('PATH', os.defpath)}",
+        "JAVA_HOME": str(stack.java.home),
+        "SPARK_HOME": str(spark_home()),
+        "SPARK_CONF_DIR": str(configuration_folder(settings)),
+        "SPARK_LOCAL_IP": LOOPBACK,
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "PYTHONUNBUFFERED": "1",
+        "TZ": "UTC",
+        # glibc gives each thread an arena of its own: hundreds of MB in a JVM.
+        "MALLOC_ARENA_MAX": "2",
+        # A process that renames itself would write over the environment in which it is marked.
+        "SPT_NOENV": "1",
+    }
+
+
+def _connect_token(stack: Stack) -> dict[str, str]:
+    """Spark takes its token from the environment only."""
+    return {"SPARK_CONNECT_AUTHENTICATE_TOKEN": stack.secrets.connect_token.read_text()}
+
+
+def _own_connections(environ: Mapping[str, str]) -> dict[str, str]:
+    """Connections from the user's environment win: another Spark master is one of them."""
+    return {name: value for name, value in environ.items() if name.startswith("AIRFLOW_CONN_")}
+
+
+def _script(name: str) -> str:
+    """A command of this environment, whatever PATH says."""
+    return str(Path(sys.executable).parent / name)

@@ -1,0 +1,159 @@
+"""Two ways to start a job: a warm job host forks one, or spark-submit runs a cold one.
+
+Either way the job is in a process group of its own and outlives the Airflow worker that asked.
+"""
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from headrace_airflow.job_directory import JobDirectory
+from headrace_airflow.settings import Settings, job_environment
+from headrace_schemas.errors import ConnectionInvalid, EngineUnavailable
+
+Engine = Literal["warm", "submit"]
+
+SPARK_CONNECTION = "headrace_spark"
+HOST_SECONDS = 30.0
+"""How long the job host may take to answer; a fork takes milliseconds."""
+
+DETACHED = """
+dir=$1; shift
+"$@" > "$dir/job.log" 2>&1
+echo $? > "$dir/rc.new"
+mv "$dir/rc.new" "$dir/rc"
+"""
+"""Runs its arguments as a command and keeps log and exit code; nothing is pasted into it."""
+
+DELTA = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.ui.showConsoleProgress": "false",
+}
+
+SECRET = re.compile(r"secret|password|token|access\.?key|credential", re.IGNORECASE)
+
+
+def start_job(
+    engine: Engine, directory: JobDirectory, settings: Settings, conf: Mapping[str, str]
+) -> None:
+    """Start the job whose spec lies in `directory`; warm only where a job host is configured.
+
+    Raises:
+        EngineUnavailable: The job host or Spark cannot be reached.
+        ConnectionInvalid: The Airflow connection to Spark does not say how.
+    """
+    if engine == "warm" and settings.job_host is not None:
+        ask_host(directory, settings.job_host)
+    else:
+        submit(directory, submit_command(directory, settings, conf))
+
+
+def ask_host(directory: JobDirectory, host: Path) -> None:
+    """Have the warm job host fork the job."""
+    question = json.dumps({"job_dir": str(directory.path)}).encode() + b"\n"
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(HOST_SECONDS)
+            connection.connect(str(host))
+            connection.sendall(question)
+            with connection.makefile("rb") as stream:
+                answer = json.loads(stream.readline() or b"{}")
+    except (OSError, ValueError) as error:
+        raise EngineUnavailable("job host", str(host), str(error)) from error
+    if "pid" not in answer:
+        problem = str(answer.get("error", "it closed the connection without an answer"))
+        raise EngineUnavailable("job host", str(host), problem)
+    directory.note_pid(int(answer["pid"]))
+
+
+def submit(directory: JobDirectory, command: list[str]) -> None:
+    """Run spark-submit detached; the shell around it writes the exit code."""
+    wrapper = ["/bin/sh", "-c", DETACHED, "headrace-job", str(directory.path), *command]
+    process = subprocess.Popen(
+        wrapper, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env=job_environment(), start_new_session=True,
+    )  # fmt: skip
+    directory.note_pid(process.pid)
+    process.returncode = 0  # not waited for here: JobDirectory reaps it
+
+
+def submit_command(
+    directory: JobDirectory, settings: Settings, conf: Mapping[str, str]
+) -> list[str]:
+    """The spark-submit command of one job: the driver always lives beside this process."""
+    master, extra = spark_connection()
+    asked = {**DELTA, **dict(extra.get("conf") or {}), **conf}
+    refuse_secrets(asked)
+    command = [spark_submit(), "--master", master, "--deploy-mode", "client"]
+    command += ["--name", directory.path.name]
+    if queue := extra.get("queue"):
+        command += ["--queue", str(queue)]
+    if jars := locked_jars(settings.jars):
+        command += ["--jars", ",".join(jars)]
+    for key, value in asked.items():
+        command += ["--conf", f"{key}={value}"]
+    return [*command, str(settings.job_main), "run", "--job-dir", str(directory.path)]
+
+
+def spark_connection() -> tuple[str, dict[str, Any]]:
+    """Spark's master, and the extra settings of the connection.
+
+    Airflow's own hook takes a missing connection for `yarn` and says nothing.
+    """
+    advice = (
+        "Define it with type spark and the master as host: local[2], spark://host with port 7077, "
+        "k8s://https://host or yarn."
+    )
+    try:
+        connection = Connection.get(SPARK_CONNECTION)
+    except AirflowNotFoundException as error:
+        raise ConnectionInvalid(SPARK_CONNECTION, "is not defined", advice) from error
+    if connection.conn_type != "spark" or not connection.host:
+        problem = f"has type {connection.conn_type} and host {connection.host or 'none'}"
+        raise ConnectionInvalid(SPARK_CONNECTION, problem, advice)
+    host, port = connection.host, connection.port
+    extra: dict[str, Any] = connection.extra_dejson
+    if str(extra.get("deploy-mode", "client")) != "client":
+        problem = "asks for deploy-mode cluster, where the job's report would lie elsewhere"
+        raise ConnectionInvalid(SPARK_CONNECTION, problem, "Remove deploy-mode.")
+    if not port:
+        return host, extra
+    return (f"{host}:{port}" if "://" in host else f"spark://{host}:{port}"), extra
+
+
+def refuse_secrets(conf: Mapping[str, str]) -> None:
+    """A command line can be read by every user of the machine."""
+    if named := [key for key in conf if SECRET.search(key)]:
+        raise ConnectionInvalid(
+            SPARK_CONNECTION, f"conf would put {', '.join(named)} on the command line",
+            "Put it into spark-defaults.conf in SPARK_CONF_DIR, or into the environment.",
+        )  # fmt: skip
+
+
+def locked_jars(directory: Path | None) -> list[str]:
+    """The locked jars, if this deployment has a directory of them."""
+    if directory is None:
+        return []
+    jars = sorted(str(jar) for jar in directory.glob("*.jar"))
+    if not jars:
+        raise EngineUnavailable("Spark", str(directory), "the directory holds no jars")
+    return jars
+
+
+def spark_submit() -> str:
+    """spark-submit of this Python's environment, else of the PATH."""
+    own = Path(sys.executable).with_name("spark-submit")
+    found = str(own) if own.exists() else shutil.which("spark-submit")
+    if found is None:
+        raise EngineUnavailable("Spark", "PATH", "there is no spark-submit")
+    return found

@@ -1,0 +1,1 @@
+"""Operators: one per job, all of them a SparkJobOperator."""

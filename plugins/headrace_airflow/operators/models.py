@@ -1,0 +1,313 @@
+"""The way of a model: train, evaluate, promote; and of its predictions: score, monitor, decide."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.providers.standard.sensors.date_time import DateTimeSensorAsync
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from headrace_airflow.assets import candidate_asset, predictions_asset
+from headrace_airflow.lake_reader import partition_keys, read_ledger
+from headrace_airflow.operators.spark_job import SparkJobOperator
+from headrace_airflow.operators.tables import event_extra, run_partition
+from headrace_airflow.settings import Settings
+from headrace_airflow.training_plan import (
+    NothingToLearn,
+    Training,
+    matured_partitions,
+    parse_as_of,
+    plan_manual,
+    plan_requested,
+    plan_scheduled,
+)
+from headrace_schemas.catalog import Catalog
+from headrace_schemas.decisions import Decision, PromotionEvidence, Verdict, judge
+from headrace_schemas.decisions import MonitorEvidence as Monitored
+from headrace_schemas.job import (
+    DecideSpec,
+    EvaluateSpec,
+    JobReport,
+    MonitorSpec,
+    PinnedTable,
+    PromoteSpec,
+    ScoreSpec,
+    TrainSpec,
+)
+from headrace_schemas.model import Model
+from headrace_schemas.partition import Partition
+from headrace_schemas.planning import Planner, matured_at
+
+
+class ModelOperator(SparkJobOperator):
+    """A job of one model."""
+
+    def __init__(self, *, model: str, catalog: Catalog, **kwargs: Any) -> None:
+        super().__init__(catalog=catalog, **kwargs)
+        self.model = model
+
+    @property
+    def declared(self) -> Model:
+        """The model as its file declares it."""
+        return self.catalog.models[self.model]
+
+    def history(self) -> list[Decision]:
+        """The model's ledger."""
+        return read_ledger(Settings.current().lake.ledger, self.model)
+
+    def partition(self, context: Context) -> Partition:
+        """The partition that the run is about."""
+        unit = self.catalog.model_unit(self.declared)
+        return run_partition(context, unit, f"model {self.model}")
+
+    def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:
+        """Say what was decided, if anything was."""
+        if report.decision is not None:
+            verdict, reason = report.decision.verdict.value, report.decision.reason
+            self.log.info("%s: decided to %s: %s", self.model, verdict, reason)
+        return super().handle_report(report, context)
+
+
+class ScoreOperator(ModelOperator):
+    """Predicts one partition with the champion of its time; without one, predicts nothing."""
+
+    job = "score"
+
+    def plan(self, context: Context, planner: Planner, job_id: str) -> ScoreSpec:
+        """Find the champion of the partition's time."""
+        return planner.score(self.declared, self.partition(context), self.history(), job_id)
+
+    def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:
+        """Put version and rows on the asset's event."""
+        extra = {**event_extra(report, context), "model_version": report.model_version}
+        context["outlet_events"][predictions_asset(self.model)].extra = extra
+        return super().handle_report(report, context)
+
+
+class AwaitLabelsSensor(DateTimeSensorAsync):
+    """Waits until the labels of the run's partition count as matured; takes no slot meanwhile."""
+
+    template_fields = ()
+    shallow_copy_attrs = ("catalog",)
+
+    def __init__(self, *, model: str, catalog: Catalog, **kwargs: Any) -> None:
+        super().__init__(target_time="", **kwargs)
+        self.model = model
+        self.catalog = catalog
+
+    def execute(self, context: Context) -> Any:
+        """Wait in the triggerer; not at all for a past partition, as in a backfill."""
+        declared = self.catalog.models[self.model]
+        unit = self.catalog.model_unit(declared)
+        partition = run_partition(context, unit, f"model {self.model}")
+        matured = matured_at(declared, partition)
+        if matured <= datetime.now(tz=UTC):
+            self.log.info("labels of %s have matured at %s", partition.key, matured)
+            return
+        self.log.info("labels of %s mature at %s", partition.key, matured)
+        self.target_time = matured
+        super().execute(context)
+
+
+class MonitorOperator(ModelOperator):
+    """Measures whether inputs moved and whether results got worse."""
+
+    job = "monitor"
+
+    def plan(self, context: Context, planner: Planner, job_id: str) -> MonitorSpec:
+        """Find the champion that served the partition."""
+        return planner.monitor(self.declared, self.partition(context), self.history(), job_id)
+
+
+class DecideOperator(ModelOperator):
+    """Decides whether to relearn and writes it into the ledger; it starts nothing itself."""
+
+    job = "decide"
+
+    def plan(self, context: Context, planner: Planner, job_id: str) -> DecideSpec:
+        """Decide on what `monitor` measured."""
+        evidence = Monitored.model_validate(self.told(context, "monitor")["monitor_evidence"])
+        partition, history = self.partition(context), self.history()
+        return planner.decide(self.declared, partition, evidence, history, job_id)
+
+
+class PlanTrainingOperator(BaseOperator):
+    """Decides, from the ledger alone, whether a training run has anything to do."""
+
+    shallow_copy_attrs = ("catalog",)
+
+    def __init__(self, *, model: str, catalog: Catalog, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.catalog = catalog
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Say what is trained, or skip the run and say why."""
+        try:
+            training = self.plan(context)
+        except NothingToLearn as nothing:
+            raise AirflowSkipException(str(nothing)) from nothing
+        except ValueError as error:
+            raise AirflowFailException(f"model {self.model}: {error}") from error
+        self.log.info("%s: trains as of %s: %s", self.model, training.as_of, training.reason)
+        return training.to_json()
+
+    def plan(self, context: Context) -> Training:
+        """What the run does, by what started it."""
+        run, now = context["dag_run"], datetime.now(tz=UTC)
+        kind = str(getattr(run.run_type, "value", run.run_type))
+        if kind == "manual":
+            form = context["params"]
+            asked = {name: form[name] for name in ("num_boost_round", "max_depth")}
+            overrides = {name: value for name, value in asked.items() if value is not None}
+            as_of = parse_as_of(form["as_of"])
+            return plan_manual(as_of, form["reason"], overrides, run.run_id, now)
+        declared, lake = self.catalog.models[self.model], Settings.current().lake
+        history = read_ledger(lake.ledger, self.model)
+        if kind == "asset_triggered":
+            return plan_requested(declared, history)
+        unit = self.catalog.model_unit(declared)
+        held = [Partition.parse(unit, key) for key in partition_keys(lake.table(declared.table))]
+        matured = matured_partitions(declared, held, now)
+        newest = matured[-1] if matured else None
+        return plan_scheduled(declared, history, newest, len(matured), run.run_id, now)
+
+
+class TrainOperator(ModelOperator):
+    """Learns on the cluster and registers a candidate.
+
+    Always by spark-submit: training needs barrier stages, which Spark Connect does not have.
+    """
+
+    job = "train"
+    engine = "submit"
+    conf = {
+        "spark.dynamicAllocation.enabled": "false",
+        # Too few slots fail within seconds; Spark's own default waits for ten minutes.
+        "spark.scheduler.barrier.maxConcurrentTasksCheck.interval": "1s",
+        "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures": "3",
+    }
+
+    def batch(self, context: Context) -> str:
+        """A training run is about no partition."""
+        return self.told(context, "plan")["as_of"][:10]
+
+    def plan(self, context: Context, planner: Planner, job_id: str) -> TrainSpec:
+        """Train what `plan` says, on the newest version of the feature table."""
+        training = Training.from_json(self.told(context, "plan"))
+        model = training.apply_to(self.declared)
+        return planner.train(model, training.as_of, training.answers, job_id)
+
+    def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:
+        """Hand on which table version was learnt from: the candidate is judged on the same."""
+        features = self.spec().features.model_dump(mode="json")
+        return {**super().handle_report(report, context), "features": features}
+
+
+class EvaluateOperator(ModelOperator):
+    """Judges the candidate on its holdout, beside the champion on the same rows."""
+
+    job = "evaluate"
+
+    def plan(self, context: Context, planner: Planner, job_id: str) -> EvaluateSpec:
+        """Judge what `train` made."""
+        training = Training.from_json(self.told(context, "plan"))
+        trained = self.told(context, "train")
+        asked = TrainSpec(
+            **planner.head(job_id), model=training.apply_to(self.declared),
+            contract=self.catalog.contract(self.declared.table),
+            features=PinnedTable.model_validate(trained["features"]),
+            as_of=training.as_of, answers=training.answers,
+        )  # fmt: skip
+        return planner.evaluate(asked, trained["model_version"], self.history(), job_id)
+
+
+class HandOverOperator(BaseOperator):
+    """Announces a candidate that passes its gates, for a person to approve."""
+
+    shallow_copy_attrs = ("catalog",)
+
+    def __init__(self, *, model: str, catalog: Catalog, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.catalog = catalog
+
+    def execute(self, context: Context) -> None:
+        """Put what a person has to know on the asset's event."""
+        training = context["ti"].xcom_pull(task_ids="plan")
+        evaluated = context["ti"].xcom_pull(task_ids="evaluate")["promotion_evidence"]
+        verdict, reason = judged(self.catalog.models[self.model], evaluated)
+        if verdict is not Verdict.PROMOTE:
+            raise AirflowSkipException(f"{self.model}: nobody needs to be asked: {reason}")
+        context["outlet_events"][candidate_asset(self.model)].extra = {
+            "as_of": training["as_of"], "answers": training["answers"],
+            "asked_because": training["reason"], "judgement": reason, "evidence": evaluated,
+        }  # fmt: skip
+
+
+class PromoteOperator(ModelOperator):
+    """Decides on a candidate, writes the ledger, moves the registry's aliases.
+
+    Where the model asks for approval, the training run's own promotion only writes refusals down.
+    """
+
+    job = "promote"
+
+    def batch(self, context: Context) -> str:
+        """A training run is about no partition."""
+        return self.told(context, "plan")["as_of"][:10]
+
+    def plan(self, context: Context, planner: Planner, job_id: str) -> PromoteSpec:
+        """Decide on what `evaluate` measured."""
+        training = Training.from_json(self.told(context, "plan"))
+        evidence = self.told(context, "evaluate")["promotion_evidence"]
+        model = self.declared
+        if model.approval == "required":
+            verdict, reason = judged(model, evidence)
+            if verdict is Verdict.PROMOTE:
+                raise AirflowSkipException(f"{self.model}: waits for approval: {reason}")
+        return planner.promote(
+            model, training.as_of, training.answers, PromotionEvidence.model_validate(evidence),
+            None, job_id,
+        )  # fmt: skip
+
+
+class PromoteApprovedOperator(ModelOperator):
+    """Decides on a candidate that a person was asked about."""
+
+    job = "promote"
+
+    def __init__(self, *, asked_in: str, is_approved: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.asked_in = asked_in
+        self.is_approved = is_approved
+
+    def plan(self, context: Context, planner: Planner, job_id: str) -> PromoteSpec:
+        """Decide on the newest candidate of the event, with the name of who approved it."""
+        candidate = self.candidate(context)
+        approved_by = approver(self.told(context, self.asked_in)) if self.is_approved else None
+        return planner.promote(
+            self.declared, datetime.fromisoformat(candidate["as_of"]), candidate["answers"],
+            PromotionEvidence.model_validate(candidate["evidence"]), approved_by, job_id,
+        )  # fmt: skip
+
+    def candidate(self, context: Context) -> dict[str, Any]:
+        """What the newest event says of the candidate."""
+        events = context["triggering_asset_events"][candidate_asset(self.model)]
+        if not events:
+            raise AirflowFailException(
+                f"model {self.model}: no candidate asks for approval. Run train.{self.model}."
+            )
+        extra: dict[str, Any] = events[-1].extra
+        return extra
+
+
+def judged(model: Model, evidence: dict[str, Any]) -> tuple[Verdict, str]:
+    """What the model's gates say of a candidate, before any person does."""
+    return judge(model.gates, PromotionEvidence.model_validate(evidence))
+
+
+def approver(answer: dict[str, Any]) -> str:
+    """Who answered, as the approval's record names them."""
+    user = answer.get("responded_by_user") or {}
+    return str(user.get("name") or user.get("id") or "an unnamed user")

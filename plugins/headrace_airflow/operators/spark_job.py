@@ -1,0 +1,182 @@
+"""The one operator that runs jobs; everything else here only says which and with what."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+from airflow.sdk import BaseOperator, Context, ResumableJobMixin
+from airflow.sdk.exceptions import AirflowFailException
+
+from headrace_airflow.job_directory import JobDirectory, LogFollower
+from headrace_airflow.job_starters import Engine, start_job
+from headrace_airflow.lake_reader import version_of
+from headrace_airflow.settings import Settings
+from headrace_schemas.catalog import Catalog
+from headrace_schemas.errors import HeadraceError, JobCrashed, JobFailed
+from headrace_schemas.job import SPEC, JobReport, JobSpec
+from headrace_schemas.planning import Planner
+
+QUICK_STEPS, QUICK_SECONDS, SLOW_SECONDS = 300, 0.1, 0.5
+"""A warm job takes a second or two: look often for half a minute, then less often."""
+
+KEPT_OUT = {"status", "error", "failures", "seconds"}
+"""Of a report: not needed by a later task, so not in XCom."""
+
+
+class SparkJobOperator(ResumableJobMixin, BaseOperator):
+    """Runs one job in Spark, warm or by spark-submit, and hands its report on.
+
+    How it works: `plan` says what is asked, with every input pinned; the spec is written into a job
+    directory, the job started in a process group of its own, its log copied into the task's, its
+    report read. The directory's name is kept in the task state store: when the worker dies, the
+    retry finds the running job there and does not start a second one.
+
+    What it does not do: look at data. It knows a job by name and never imports it.
+
+    Known limits: if the worker dies between starting the job and storing the name, a retry starts
+    it again, so jobs must be idempotent. Job and worker share a machine.
+
+    To extend it, set `job` and write `plan`; `handle_report` if there is more to do than hand on.
+    """
+
+    job: ClassVar[str]
+    engine: ClassVar[Engine] = "warm"
+    conf: ClassVar[Mapping[str, str]] = {}
+    external_id_key = "headrace_job"
+    shallow_copy_attrs: Sequence[str] = ("catalog",)
+    ui_color = "#e8f1f5"
+
+    def __init__(self, *, catalog: Catalog, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.catalog = catalog
+        self._directory: JobDirectory | None = None
+        self._told: dict[str, dict[str, Any]] = {}
+
+    def plan(self, context: Context, planner: Planner, job_id: str) -> JobSpec:
+        """What is asked of the job."""
+        raise NotImplementedError
+
+    def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:  # noqa: ARG002
+        """What later tasks need to know of the report."""
+        return essentials(report)
+
+    def batch(self, context: Context) -> str:
+        """What the run is about, within the job's name."""
+        return partition_key(context) or "all"
+
+    def told(self, context: Context, task: str) -> dict[str, Any]:
+        """What an earlier task of the run handed on; each is asked for once."""
+        if task not in self._told:
+            self._told[task] = context["ti"].xcom_pull(task_ids=task)
+        return self._told[task]
+
+    def spec(self) -> Any:
+        """What was asked of the job, also when an earlier try asked it."""
+        return SPEC.validate_json(cast("JobDirectory", self._directory).spec_json())
+
+    def execute(self, context: Context) -> Any:
+        """Run the job, or go on with the one that an earlier try started."""
+        try:
+            self.execute_resumable(context)
+            return self.handle_report(self.finished_report(), context)
+        except HeadraceError as error:
+            if error.retryable:
+                raise
+            raise AirflowFailException(str(error)) from error
+
+    def finished_report(self) -> JobReport:
+        """The report of the job that has ended.
+
+        Raises:
+            JobCrashed: There is none.
+            JobFailed: It reports an error which trying again may cure.
+            AirflowFailException: It reports one that trying again cannot cure.
+        """
+        directory = cast("JobDirectory", self._directory)
+        report = directory.report()
+        if report is None:
+            raise JobCrashed(self.job, str(directory.path))
+        self.show(report)
+        if report.error is None:
+            return report
+        if report.error.retryable:
+            raise JobFailed(self.job, str(directory.path), report.error.type, report.error.message)
+        raise AirflowFailException(f"{report.error.type}: {report.error.message}")
+
+    def show(self, report: JobReport) -> None:
+        """Write what came back into the task's log: where rules broke, never the values."""
+        for failure in report.failures:
+            self.log.warning(
+                "%s %s: %s bad. %s %s", failure.severity, failure.rule, failure.failed,
+                failure.description, ", ".join(failure.examples),
+            )  # fmt: skip
+        for note in report.notes:
+            self.log.info("%s", note)
+        self.log.info("job %s %s in %.1f s", report.job, report.status, report.seconds)
+
+    def submit_job(self, context: Context) -> Any:
+        """Write the spec and start the job."""
+        settings = Settings.current()
+        attempt = context["ti"]
+        # The id is new with every try, so no two attempts share a directory or a staging path.
+        job_id = "-".join(
+            [attempt.dag_id, attempt.task_id, self.batch(context), str(attempt.id)[-12:]]
+        )
+        planner = Planner(self.catalog, settings.lake, version_of, context["run_id"])
+        spec: Any = self.plan(context, planner, job_id)
+        directory = JobDirectory.create(settings.jobs / job_id, spec.model_dump_json())
+        start_job(self.engine, directory, settings, self.conf)
+        return {"job_dir": str(directory.path), "max_tries": attempt.max_tries}
+
+    def get_job_status(self, external_id: Any, context: Context) -> str:
+        """How an earlier try's job stands.
+
+        Clearing a task raises its `max_tries`, a retry does not. Who clears a task wants the work
+        done again, although it succeeded.
+        """
+        if external_id["max_tries"] != context["ti"].max_tries:
+            return "CLEARED"
+        return JobDirectory(Path(external_id["job_dir"])).status()
+
+    def is_job_active(self, status: str) -> bool:
+        """Whether it can be waited for."""
+        return status == "RUNNING"
+
+    def is_job_succeeded(self, status: str) -> bool:
+        """Whether its report can be used."""
+        return status == "SUCCEEDED"
+
+    def poll_until_complete(self, external_id: Any, context: Context) -> None:  # noqa: ARG002
+        """Copy the job's log until it has ended."""
+        self._directory = directory = JobDirectory(Path(external_id["job_dir"]))
+        follower = LogFollower(directory.log)
+        step = 0
+        while directory.status() == "RUNNING":
+            for line in follower.lines():
+                self.log.info("%s", line)
+            time.sleep(QUICK_SECONDS if step < QUICK_STEPS else SLOW_SECONDS)
+            step += 1
+        for line in follower.last():
+            self.log.info("%s", line)
+
+    def get_job_result(self, external_id: Any, context: Context) -> None:  # noqa: ARG002
+        """Remember whose report counts; `execute` reads it whichever way it came here."""
+        self._directory = JobDirectory(Path(external_id["job_dir"]))
+
+    def on_kill(self) -> None:
+        """End the job when the task is ended by a person."""
+        if self._directory is not None:
+            self._directory.kill()
+
+
+def essentials(report: JobReport) -> dict[str, Any]:
+    """The report as it travels to later tasks: small, and without what is empty."""
+    kept = report.model_dump(mode="json", exclude=KEPT_OUT)
+    return {key: value for key, value in kept.items() if value not in (None, {}, [])}
+
+
+def partition_key(context: Context) -> str | None:
+    """The run's partition key, if it has one."""
+    key: str | None = context["dag_run"].partition_key
+    return key

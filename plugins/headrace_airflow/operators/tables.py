@@ -1,0 +1,122 @@
+"""The way of a table's batch: load, gate, publish."""
+
+from typing import Any
+
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from headrace_airflow.assets import table_asset
+from headrace_airflow.landing import delivered_files
+from headrace_airflow.operators.spark_job import SparkJobOperator, partition_key
+from headrace_airflow.settings import Settings
+from headrace_schemas.catalog import Catalog
+from headrace_schemas.job import GateSpec, JobReport, LoadSpec, PublishSpec
+from headrace_schemas.partition import Partition, PartitionUnit
+from headrace_schemas.planning import Planner
+
+
+class TableOperator(SparkJobOperator):
+    """A job on one batch of one table."""
+
+    def __init__(self, *, table: str, catalog: Catalog, **kwargs: Any) -> None:
+        super().__init__(catalog=catalog, **kwargs)
+        self.table = table
+
+    def partition(self, context: Context) -> Partition | None:
+        """The partition that the run builds; None for a table that is built whole."""
+        unit = self.catalog.build(self.table).partition
+        return None if unit is None else run_partition(context, unit, self.table)
+
+    def batch(self, context: Context) -> str:
+        """The run's partition, within the job's name."""
+        partition = self.partition(context)
+        return partition.key if partition else "all"
+
+
+class LoadOperator(TableOperator):
+    """Stages a batch: delivered files, or a transform of pinned inputs."""
+
+    job = "load"
+
+    def plan(self, context: Context, planner: Planner, job_id: str) -> LoadSpec:
+        """List the delivered files and pin the inputs."""
+        partition = self.partition(context)
+        if partition is not None:
+            self.skip_without_data(partition)
+        build = self.catalog.build(self.table)
+        files = delivered_files(Settings.current().landing, build, partition)
+        return planner.load(self.table, partition, files, job_id)
+
+    def skip_without_data(self, partition: Partition) -> None:
+        """A schedule does not know where the data begins and ends; the pipeline does."""
+        pipeline = self.catalog.pipeline_of(self.table)
+        if partition.end <= pipeline.starts_at:
+            raise AirflowSkipException(
+                f"{self.table}: {partition.key} lies before {pipeline.start}, where the data of "
+                f"pipeline {pipeline.name} begins"
+            )
+        if pipeline.ends_at is not None and partition.start >= pipeline.ends_at:
+            raise AirflowSkipException(
+                f"{self.table}: {partition.key} lies after {pipeline.end}, where the data of "
+                f"pipeline {pipeline.name} ends"
+            )
+
+
+class GateOperator(TableOperator):
+    """Runs the contract on the staged batch and parts good rows from bad ones."""
+
+    job = "gate"
+
+    def plan(self, context: Context, planner: Planner, job_id: str) -> GateSpec:
+        """Gate what `load` staged."""
+        staged = self.told(context, "load")["output_uri"]
+        return planner.gate(self.table, self.partition(context), staged, job_id)
+
+    def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:
+        """Say what the verdict was."""
+        self.log.info("%s: %s, record at %s", self.table, report.verdict, report.record_uri)
+        return super().handle_report(report, context)
+
+
+class PublishOperator(TableOperator):
+    """Makes the gated batch visible in one commit, and announces the new version."""
+
+    job = "publish"
+
+    def plan(self, context: Context, planner: Planner, job_id: str) -> PublishSpec:
+        """Publish what `gate` let through."""
+        gated = self.told(context, "gate")["output_uri"]
+        return planner.publish(self.table, self.partition(context), gated, job_id)
+
+    def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:
+        """Put version and rows on the asset's event."""
+        context["outlet_events"][table_asset(self.table)].extra = event_extra(report, context)
+        return super().handle_report(report, context)
+
+
+def run_partition(context: Context, unit: PartitionUnit, wanted_by: str) -> Partition:
+    """The partition that the run is about.
+
+    Raises:
+        AirflowFailException: The run names none, or not in the form of `unit`.
+    """
+    key = partition_key(context)
+    if key is None:
+        raise AirflowFailException(
+            f"{wanted_by}: the run has no partition key. Trigger it with one: a {unit.value} in "
+            f"the form {unit.key_format}."
+        )
+    try:
+        return Partition.parse(unit, key)
+    except ValueError as error:
+        raise AirflowFailException(f"{wanted_by}: {error}") from error
+
+
+def event_extra(report: JobReport, context: Context) -> dict[str, Any]:
+    """What an asset's event says of the version behind it."""
+    return {
+        "table": report.table.name if report.table else None,
+        "version": report.table.version if report.table else None,
+        "rows": report.counts.rows_out if report.counts else None,
+        "partition": partition_key(context),
+    }

@@ -1,0 +1,1 @@
+"""Sensors, named for what is awaited."""

@@ -1,0 +1,65 @@
+"""Where this deployment keeps things, read from the environment at the moment it is needed."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from headrace_schemas.lake import Lake
+
+AIRFLOW_OWN = ("AIRFLOW", "_AIRFLOW")
+"""Variables that hold Airflow's own keys and database: a job has no business with them."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Places that operators and triggers need.
+
+    Attributes:
+        home: State directory; jobs get a directory each below it.
+        lake: Layout of the lake.
+        landing: Root under which source files are delivered, a path or a URI.
+        job_host: Unix socket of the warm job host; None when there is none.
+        job_main: The program that runs a job.
+        jars: Directory of the locked jars; None when Spark already has them.
+    """
+
+    home: Path
+    lake: Lake
+    landing: str
+    job_host: Path | None
+    job_main: Path
+    jars: Path | None
+
+    @classmethod
+    def current(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Settings as the `HEADRACE_*` variables say now."""
+        checkout = Path(__file__).parents[2]
+        home = Path(environ.get("HEADRACE_HOME") or checkout / ".headrace").absolute()
+        host, jars = environ.get("HEADRACE_JOB_HOST"), environ.get("HEADRACE_JARS")
+        main = environ.get("HEADRACE_JOB_MAIN") or checkout / "jobs" / "main.py"
+        return cls(
+            home=home,
+            lake=Lake(root=environ.get("HEADRACE_LAKE") or str(home / "lake")),
+            landing=environ.get("HEADRACE_LANDING") or str(home / "landing"),
+            job_host=Path(host) if host else None,
+            job_main=Path(main),
+            jars=Path(jars) if jars else None,
+        )
+
+    @property
+    def jobs(self) -> Path:
+        """Where every job has its directory."""
+        return self.home / "jobs"
+
+
+def job_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What a submitted job's process inherits: Python named, Airflow's secrets left out.
+
+    Spark's Python workers take `python3` from the PATH unless they are told, and import nothing.
+    """
+    inherited = {key: value for key, value in environ.items() if not key.startswith(AIRFLOW_OWN)}
+    inherited.setdefault("PYSPARK_PYTHON", sys.executable)
+    inherited.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    return inherited

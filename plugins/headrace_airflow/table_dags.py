@@ -1,0 +1,116 @@
+"""The Dag of a table: load, gate, publish, whenever a batch is due."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import (
+    DAG,
+    Asset,
+    AssetAll,
+    CronPartitionTimetable,
+    CronTriggerTimetable,
+    IdentityMapper,
+    PartitionedAssetTimetable,
+)
+
+from headrace_airflow.assets import table_asset
+from headrace_airflow.operators.tables import GateOperator, LoadOperator, PublishOperator
+from headrace_schemas.catalog import Catalog
+from headrace_schemas.contract import Contract
+from headrace_schemas.partition import Partition, PartitionUnit
+from headrace_schemas.pipeline import Pipeline, TableBuild
+
+TRIES: dict[str, Any] = {
+    "retries": 3, "retry_delay": timedelta(seconds=5), "retry_exponential_backoff": 2.0,
+}  # fmt: skip
+"""What can pass by itself passes within seconds: a conflict, an engine that restarts, an input."""
+
+ONE_WRITER: dict[str, Any] = {"max_active_tis_per_dag": 1}
+"""One writer per table: one task of one Dag writes it, so Airflow's limit on that task does, without
+a pool per table that someone would have to create first."""
+
+RUNS_AT_ONCE = 4
+
+
+def table_dag(catalog: Catalog, build: TableBuild) -> DAG:
+    """The Dag `layer.table`."""
+    pipeline, contract = catalog.pipeline_of(build.name), catalog.contract(build.name)
+    with DAG(
+        dag_id=build.name,
+        description=contract.description or pipeline.description,
+        doc_md=table_doc(build, contract, pipeline),
+        schedule=table_schedule(catalog, build),
+        start_date=pipeline.starts_at,
+        end_date=last_due(pipeline),
+        catchup=False,
+        max_active_runs=RUNS_AT_ONCE,
+        tags=["table", build.name.split(".")[0], pipeline.name],
+        default_args={"owner": pipeline.owner, "pool": pipeline.pool, **TRIES},
+    ) as dag:
+        asked: dict[str, Any] = {"table": build.name, "catalog": catalog}
+        load = LoadOperator(task_id="load", **asked)
+        gate = GateOperator(task_id="gate", **asked)
+        outlets = [table_asset(build.name)]
+        publish = PublishOperator(task_id="publish", outlets=outlets, **asked, **ONE_WRITER)
+        load >> gate >> publish
+    return dag
+
+
+def table_schedule(catalog: Catalog, build: TableBuild) -> Any:
+    """When a batch of the table is due.
+
+    Events of a partition reach partitioned Dags only, and other events only the others. So a
+    partitioned table follows its partitioned inputs, a whole table its whole inputs; a table that
+    has none of its own kind follows the calendar, as a delivered one does.
+    """
+    schedule = catalog.pipeline_of(build.name).schedule
+    followed = [
+        table_asset(one.table)
+        for one in build.inputs.values()
+        if catalog.build(one.table).partition == build.partition
+    ]
+    if build.partition is None:
+        return followed or CronTriggerTimetable(schedule, timezone="UTC")
+    if followed:
+        return partitioned_by(followed)
+    return CronPartitionTimetable(
+        schedule, timezone="UTC", run_offset=-1, key_format=build.partition.key_format
+    )
+
+
+def partitioned_by(assets: Sequence[Asset]) -> PartitionedAssetTimetable:
+    """One run per partition key, once every asset has it."""
+    return PartitionedAssetTimetable(
+        assets=assets[0] if len(assets) == 1 else AssetAll(*assets),
+        default_partition_mapper=IdentityMapper(),
+    )
+
+
+def last_due(pipeline: Pipeline) -> Any:
+    """Up to when the calendar starts runs: a partition is due after its end, the last one too."""
+    if pipeline.ends_at is None:
+        return None
+    return Partition.of(PartitionUnit(pipeline.partition), pipeline.ends_at).end
+
+
+def table_doc(build: TableBuild, contract: Contract, pipeline: Pipeline) -> str:
+    """What a person sees on the Dag's page."""
+    unit = f"one {build.partition.value} at a time" if build.partition else "as a whole"
+    lines = [
+        f"### {build.name}", contract.description, "",
+        f"Built {unit} by pipeline `{pipeline.name}`, written by `{build.write.value}`.", "",
+    ]  # fmt: skip
+    if build.source is not None:
+        lines.append(f"* delivered as `{build.source.files}` ({build.source.format})")
+    for name, one in build.inputs.items():
+        earlier = f", with {one.lookback} partitions before" if one.lookback else ""
+        lines.append(f"* input `{name}`: `{one.table}`{earlier}")
+    if build.transform:
+        lines.append(f"* transform `{build.transform}`")
+    lines += ["", "| column | type | promise |", "|---|---|---|"]
+    for column in contract.columns:
+        mark = " (key)" if column.name in contract.key else ""
+        lines.append(f"| `{column.name}`{mark} | {column.type} | {column.description} |")
+    lines += ["", f"{len(contract.row_rules)} row rules, {len(contract.table_rules)} table rules."]
+    return "\n".join(lines)
