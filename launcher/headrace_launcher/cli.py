@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -65,7 +66,7 @@ def up() -> None:
     progress = Progress(console)
     with progress.shown():
         set_up(settings, os.environ, progress.doing)
-        state = stack.bring_up(settings, progress.stack)
+        state = stack.bring_up(settings, progress.starting)
     for line in addresses(settings, state):
         console.print(line)
 
@@ -76,7 +77,7 @@ def down() -> None:
     settings = settings_here()
     progress = Progress(console)
     with progress.shown():
-        leftovers = stack.bring_down(settings, progress.stack)
+        leftovers = stack.bring_down(settings, progress.stopping)
     if leftovers:
         console.print(f"{leftovers} processes without a supervisor were ended.")
     console.print("All services are stopped.")
@@ -126,13 +127,68 @@ def login() -> None:
     console.print(f"{USER} {Secrets(settings_here().secrets).password()}", markup=False)
 
 
+@app.command()
+def demo(
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Forget lake, models and history first.")
+    ] = False,
+) -> None:
+    """Replay the flagship's year through Airflow, then print its story and leave it all running."""
+    from headrace_launcher import demo as flagship  # plots and tables: only here
+
+    settings = settings_here()
+    if fresh:
+        down()
+        forget(settings)
+    up()
+    replay = flagship.flagship(settings, flagship.running_api(settings))
+    flagship.play(replay, console)
+    flagship.show(replay, settings.home / "report", flagship.links(settings), console)
+    console.print("All services go on running; `make down` stops them.")
+
+
+@app.command()
+def report() -> None:
+    """Print the flagship's story so far and write its page."""
+    from headrace_launcher import demo as flagship  # plots and tables: only here
+
+    settings = settings_here()
+    replay = flagship.flagship(settings, flagship.running_api(settings))
+    flagship.show(replay, settings.home / "report", flagship.links(settings), console)
+
+
+@app.command()
+def validate(
+    root: Annotated[Path | None, typer.Argument(help="Declarations folder.")] = None,
+) -> None:
+    """Check all contracts, pipelines, models and transforms."""
+    from headrace_launcher.validate import validate as check
+
+    found = check(root or settings_here().schemas)
+    console.print(
+        f"{found.contracts} contracts with {found.rules} rules, {found.pipelines} pipelines, "
+        f"{found.models} models and {found.transforms} transforms are right."
+    )
+
+
+@app.command("json-schemas")
+def json_schemas() -> None:
+    """Write the JSON Schemas by which editors check declarations."""
+    from headrace_launcher.validate import editor_schemas
+
+    folder = settings_here().project / "schemas" / "json"
+    folder.mkdir(exist_ok=True)
+    for name, text in editor_schemas().items():
+        (folder / name).write_text(text, encoding="utf-8")
+        console.print(str(folder / name))
+
+
 @app.command(hidden=True)
 def supervise() -> None:
     """Be the supervisor; `headrace up` starts it in the background."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     stack.supervise(settings_here(), os.environ)
 
 
@@ -145,6 +201,13 @@ def lock_jars() -> None:
         ivy_client(settings_here(), java, progress.doing).resolve(Path(folder))
         jars = write_lock(Path(folder))
     console.print(f"{len(jars)} jars in {LOCK}")
+
+
+def forget(settings: Settings) -> None:
+    """Remove what runs have made below the home; a lake elsewhere, secrets and jars stay."""
+    lake, landing = settings.home / "lake", settings.home / "landing"
+    for folder in (settings.airflow, settings.mlflow, settings.jobs, lake, landing):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _follow(log: Path) -> None:

@@ -7,17 +7,47 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from headrace_launcher import stack
 from headrace_launcher.airflow_api import AirflowApi
+from headrace_launcher.errors import NotRunning
 from headrace_launcher.lake_view import LakeView
 from headrace_launcher.replay import Delivery, Replay
 from headrace_launcher.replay_source import land, land_snapshots
 from headrace_launcher.report import Story, tell, terminal_table, write_page
+from headrace_launcher.secrets import USER, Secrets
 from headrace_launcher.settings import Settings
+from headrace_launcher.state import StackState
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.lake import Lake
 
 PIPELINE = "flights"
 MODEL = "delay"
+
+
+def running_api(settings: Settings) -> AirflowApi:
+    """A client of the Airflow that runs for this home.
+
+    Raises:
+        NotRunning: None does.
+    """
+    state = stack.running(settings)
+    url = service_url(state, "api-server") if state else None
+    if url is None:
+        raise NotRunning(str(settings.home))
+    return AirflowApi(url, USER, Secrets(settings.secrets).password())
+
+
+def service_url(state: StackState, name: str) -> str | None:
+    """Where a service's page is."""
+    return next((one.url for one in state.services if one.name == name), None)
+
+
+def links(settings: Settings) -> dict[str, str]:
+    """The pages that belong to a report."""
+    state = stack.running(settings)
+    named = {"Airflow": "api-server", "MLflow": "mlflow"}
+    found = {title: service_url(state, name) for title, name in named.items()} if state else {}
+    return {title: url for title, url in found.items() if url}
 
 
 def flagship(settings: Settings, api: AirflowApi) -> Replay:

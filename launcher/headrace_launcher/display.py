@@ -34,36 +34,43 @@ class Progress:
         """Something that is not a service's."""
         self._waiting.update(f"{what} ({self._elapsed()})")
 
-    def stack(self, state: StackState) -> None:
-        """The services as they are now."""
-        stopping = state.phase in (Phase.STOPPING, Phase.STOPPED)
+    def starting(self, state: StackState) -> None:
+        """The services as they are now, on their way up."""
         for service in state.services:
-            news = (service.name, service.status, service.restarts)
-            if news not in self._told:
-                self._told.add(news)
-                if line := _news(service, stopping):
-                    self._console.print(line)
-        awaited = [
-            service.name
-            for service in state.services
-            if (service.status is not Status.STOPPED if stopping else not service.is_fine)
-        ]
-        if awaited:
-            verb = "stopping" if stopping else "waiting for"
-            self.doing(f"{verb} {', '.join(awaited)}")
+            if line := _news_of_start(service):
+                self._once(service, line)
+        if awaited := [service.name for service in state.services if not service.is_fine]:
+            self.doing(f"waiting for {', '.join(awaited)}")
+
+    def stopping(self, state: StackState) -> None:
+        """The services as they are now, on their way down."""
+        if state.phase not in (Phase.STOPPING, Phase.STOPPED):
+            return
+        for service in state.services:
+            if service.status is Status.STOPPED:
+                self._once(service, f"  {service.name:<14} stopped")
+        ended = (Status.STOPPED, Status.DONE)
+        if left := [service.name for service in state.services if service.status not in ended]:
+            self.doing(f"stopping {', '.join(left)}")
+
+    def _once(self, service: ServiceState, line: str) -> None:
+        news = (service.name, service.status, service.restarts)
+        if news not in self._told:
+            self._told.add(news)
+            self._console.print(line)
 
     def _elapsed(self) -> str:
         return f"{(datetime.now(UTC) - self._began).total_seconds():.0f} s"
 
 
-def _news(service: ServiceState, stopping: bool) -> str | None:
+def _news_of_start(service: ServiceState) -> str | None:
     """One line about what has just happened to a service."""
-    if stopping:
-        return f"  {service.name:<14} stopped" if service.status is Status.STOPPED else None
-    if service.status in (Status.READY, Status.DONE) and service.ready_at and service.started_at:
-        took = (service.ready_at - service.started_at).total_seconds()
-        where = f"  {service.url}" if service.url else ""
-        return f"  {service.name:<14} [green]{service.status}[/] after {took:.1f} s{where}"
+    where = f"  {service.url}" if service.url else ""
+    if service.status in (Status.READY, Status.DONE):
+        took = ""
+        if service.ready_at and service.started_at:
+            took = f" after {(service.ready_at - service.started_at).total_seconds():.1f} s"
+        return f"  {service.name:<14} [green]{service.status}[/]{took}{where}"
     if service.status is Status.BACKOFF:
         return f"  {service.name:<14} [red]{service.problem}[/]; it is started again"
     return None

@@ -86,3 +86,10 @@ class NotSetUp(HeadraceError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} is missing. Run `headrace setup` first.", what=what)
+
+
+class NotRunning(HeadraceError):
+    """A command that needs the services, which are not up."""
+
+    def __init__(self, home: str) -> None:
+        super().__init__(f"Nothing runs for {home}. Start it: headrace up", home=home)

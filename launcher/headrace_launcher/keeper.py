@@ -96,10 +96,17 @@ class Keeper:
         elif self.status in (Status.STARTING, Status.READY):
             self._watch(now)
 
+    def ask_to_end(self) -> None:
+        """Tell it to end, without waiting for it."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
     def stop(self, grace_seconds: float | None = None) -> None:
         """End it and everything in its session."""
         grace = self.service.stop_seconds if grace_seconds is None else grace_seconds
-        if self._process is not None and self.status is not Status.DONE:
+        if self.status is Status.DONE:
+            return
+        if self._process is not None:
             self._end_session(grace)
             log.info("%s stopped", self.service.name)
         self._process = None
@@ -109,8 +116,14 @@ class Keeper:
     def _start(self, now: float) -> None:
         if self._log_file.exists() and self._log_file.stat().st_size > LOG_LIMIT_BYTES:
             self._log_file.replace(self._log_file.with_suffix(".log.1"))
+        database = self.service.database
+        if database is not None and database.is_complete() and self.service.probe is None:
+            self._finish(Status.DONE)
+            return
         try:
-            self._put_aside_unfinished()
+            if database is not None and database.is_broken():
+                log.warning("%s: %s was not finished: put aside", self.service.name, database.path)
+                database.put_aside()
             self._process = processes.start(
                 self.service.command,
                 self.service.environment,
@@ -135,7 +148,6 @@ class Keeper:
         if code is not None:
             if self.service.probe is None and code == 0:
                 self._finish(Status.DONE)
-                log.info("%s done", self.service.name)
             else:
                 self._fail(now, _ending(code))
             return
@@ -169,7 +181,6 @@ class Keeper:
         if self.status is Status.STARTING:
             if health is Health.UP:
                 self._finish(Status.READY)
-                log.info("%s ready after %.1f s", self.service.name, now - self._since)
                 self._since = now
             return
         if health is Health.DOWN:
@@ -180,17 +191,9 @@ class Keeper:
     def _finish(self, status: Status) -> None:
         self.status = status
         self._ready_at = datetime.now(UTC)
+        log.info("%s %s", self.service.name, status)
         if self.service.database is not None:
-            _mark_of(self.service.database).touch()
-
-    def _put_aside_unfinished(self) -> None:
-        """Begin anew with a database whose making was cut off: its tables are half there."""
-        database = self.service.database
-        if database is None or not database.exists() or _mark_of(database).exists():
-            return
-        log.warning("%s: %s was not finished; put aside", self.service.name, database)
-        for path in database.parent.glob(f"{database.name}*"):
-            path.replace(path.with_name(f"unfinished-{path.name}"))
+            self.service.database.mark_complete()
 
     def _fail(self, now: float, problem: str) -> None:
         """Clear away what is left of the process and take a pause before the next."""
@@ -221,11 +224,6 @@ class Keeper:
             self._process.wait(processes.KILL_SECONDS)
         except TimeoutExpired:  # in the kernel, waiting for a disk
             log.warning("%s: process %d does not end", self.service.name, self._process.pid)
-
-
-def _mark_of(database: Path) -> Path:
-    """The file that says that a database has once been complete."""
-    return database.with_name(f".{database.name}.complete")
 
 
 def _ending(code: int) -> str:

@@ -4,16 +4,18 @@ UNKNOWN means that the question could not be put, which says nothing about the s
 scheduler is asked through the api-server, and must not be restarted because that one is down.
 """
 
+import json
 import socket
 import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Protocol
-
-import httpx
+from urllib.parse import urlsplit
 
 from headrace_launcher.ports import LOOPBACK
 
@@ -83,12 +85,8 @@ class HttpProbe:
     url: str
 
     def __call__(self, _: datetime) -> Health:
-        """Get the URL, past any proxy that the environment names."""
-        try:
-            answer = httpx.get(self.url, timeout=ANSWER_SECONDS, trust_env=False)
-        except httpx.HTTPError:
-            return Health.DOWN
-        return Health.UP if answer.is_success else Health.DOWN
+        """Get the URL."""
+        return Health.DOWN if get(self.url) is None else Health.UP
 
 
 @dataclass
@@ -110,11 +108,12 @@ class AirflowHealth:
             return None if self._answer is None else self._answer.get(name)
 
     def _ask(self) -> dict[str, dict[str, str | None]] | None:
+        body = get(self.url)
+        if body is None:
+            return None
         try:
-            answer = httpx.get(self.url, timeout=ANSWER_SECONDS, trust_env=False)
-            answer.raise_for_status()
-            components: dict[str, dict[str, str | None]] = answer.json()
-        except (httpx.HTTPError, ValueError):
+            components: dict[str, dict[str, str | None]] = json.loads(body)
+        except ValueError:
             return None
         return components
 
@@ -135,3 +134,19 @@ class AirflowProbe:
         if heartbeat is None or datetime.fromisoformat(heartbeat) < started_at:
             return Health.DOWN
         return Health.UP if said["status"] == "healthy" else Health.DOWN
+
+
+def get(url: str) -> bytes | None:
+    """The body at a loopback URL, past any proxy; None without an answer or with a bad one."""
+    # http.client, not httpx: this runs every few seconds for as long as the services do.
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.netloc, timeout=ANSWER_SECONDS)
+    try:
+        connection.request("GET", parts.path)
+        answer = connection.getresponse()
+        body = answer.read()
+    except (OSError, HTTPException):
+        return None
+    finally:
+        connection.close()
+    return body if answer.status == HTTPStatus.OK else None

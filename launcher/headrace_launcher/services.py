@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 
 from headrace_launcher.airflow import (
@@ -32,6 +33,37 @@ NOT_INHERITED = ("AIRFLOW__", "AIRFLOW_HOME", "_AIRFLOW", "SPARK_", "PYSPARK_", 
 
 
 @dataclass(frozen=True)
+class Database:
+    """An SQLite file that a service makes on its first start."""
+
+    path: Path
+    version: str  # of what makes it: another one has other tables
+
+    def is_complete(self) -> bool:
+        """Whether this version has once finished making it, or brought it up to date."""
+        return (
+            self._mark.is_file() and self.path.is_file() and self._mark.read_text() == self.version
+        )
+
+    def is_broken(self) -> bool:
+        """Whether its making was cut off: its tables are half there."""
+        return self.path.exists() and not self._mark.exists()
+
+    def mark_complete(self) -> None:
+        """Remember that this version has finished."""
+        self._mark.write_text(self.version)
+
+    def put_aside(self) -> None:
+        """Make room for a new one."""
+        for path in self.path.parent.glob(f"{self.path.name}*"):
+            path.replace(path.with_name(f"unfinished-{path.name}"))
+
+    @property
+    def _mark(self) -> Path:
+        return self.path.with_name(f".{self.path.name}.complete")
+
+
+@dataclass(frozen=True)
 class Service:
     """One process to keep running; without a probe, one that has one thing to do."""
 
@@ -46,7 +78,7 @@ class Service:
     start_seconds: float = 180.0  # a busy machine takes three times what an idle one does
     hung_seconds: float = 60.0
     stop_seconds: float = 5.0
-    database: Path | None = None  # an SQLite file that it makes on its first start
+    database: Database | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +133,7 @@ def _airflow(stack: Stack) -> tuple[Service, ...]:
             environment=environment,
             directory=settings.airflow,
             probe=None,
-            database=airflow_database(settings),
+            database=Database(airflow_database(settings), version("apache-airflow-core")),
         ),
         replace(api_server, port=ports.airflow, url=base_url(ports)),
         component("dag-processor", AirflowProbe(health, "dag_processor")),
@@ -135,6 +167,7 @@ def _engines(stack: Stack) -> tuple[Service, ...]:
             command=(
                 _script("mlflow"), "server",
                 "--host", LOOPBACK, "--port", str(ports.mlflow), "--workers", "1",
+                "--uvicorn-opts", "--log-level warning",
                 "--backend-store-uri", f"sqlite:///{settings.mlflow / 'mlflow.db'}",
                 "--artifacts-destination", str(settings.mlflow / "artifacts"),
             ),
@@ -142,7 +175,7 @@ def _engines(stack: Stack) -> tuple[Service, ...]:
             environment={**environment, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
             directory=settings.mlflow,
             probe=HttpProbe(f"{stack.mlflow_url}/health"),
-            database=settings.mlflow / "mlflow.db",
+            database=Database(settings.mlflow / "mlflow.db", version("mlflow")),
             port=ports.mlflow,
             url=stack.mlflow_url,
         ),
@@ -186,6 +219,7 @@ def _environment(stack: Stack) -> dict[str, str]:
         "SPARK_HOME": str(spark_home()),
         "SPARK_CONF_DIR": str(configuration_folder(settings)),
         "SPARK_LOCAL_IP": LOOPBACK,
+        "SPARK_LOCAL_DIRS": str(settings.spark / "scratch"),
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
         "PYTHONUNBUFFERED": "1",

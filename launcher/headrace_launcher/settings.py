@@ -14,6 +14,11 @@ SOCKET_PATH_LIMIT = 100
 """The kernel takes 108 bytes on Linux and 104 on macOS."""
 
 
+SMALL_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+"""Java for small batches on few cores. Measured: 12 months of 28 000 rows written, joined and
+merged took 145 s of CPU and 1.0 GiB; Java's own choice for servers took 163 s and 1.7 GiB."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """Places and sizes of one embedded Headrace; everything it writes lies under `home`."""
@@ -26,6 +31,7 @@ class Settings:
     cache: Path
     spark_cores: int = 2
     spark_memory: str = "2g"
+    spark_java_options: str = SMALL_JAVA
     ivy_settings: Path | None = None
     airflow_overrides: Mapping[str, str] = field(default_factory=dict)
 
@@ -46,6 +52,7 @@ class Settings:
             schemas=Path(environ.get("HEADRACE_SCHEMAS") or checkout / "schemas").absolute(),
             spark_cores=int(environ.get("HEADRACE_SPARK_CORES") or 2),
             spark_memory=environ.get("HEADRACE_SPARK_MEMORY") or "2g",
+            spark_java_options=environ.get("HEADRACE_SPARK_JAVA_OPTIONS") or SMALL_JAVA,
             ivy_settings=Path(ivy).absolute() if ivy else None,
             cache=cache.absolute(),
             airflow_overrides={

@@ -45,20 +45,20 @@ def write_configuration(settings: Settings) -> None:
 
 def _defaults(settings: Settings) -> dict[str, str]:
     jars = f"{settings.jars}/*"
+    # A driver without memory ends, and is started again, instead of lingering.
+    java = f"{settings.spark_java_options} -XX:+ExitOnOutOfMemoryError -Duser.timezone=UTC"
     return {
         "spark.master": f"local[{settings.spark_cores}]",
         "spark.driver.memory": settings.spark_memory,
         # On the class path rather than in spark.jars: nothing is copied when a driver starts.
         "spark.driver.extraClassPath": jars,
         "spark.executor.extraClassPath": jars,
-        # A driver without memory ends, and is started again, instead of lingering.
-        "spark.driver.defaultJavaOptions": "-XX:+ExitOnOutOfMemoryError -Duser.timezone=UTC",
-        "spark.executor.defaultJavaOptions": "-XX:+ExitOnOutOfMemoryError -Duser.timezone=UTC",
+        "spark.driver.defaultJavaOptions": java,
+        "spark.executor.defaultJavaOptions": java,
         "spark.driver.host": LOOPBACK,
         "spark.driver.bindAddress": LOOPBACK,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.local.dir": str(settings.spark / "scratch"),
         "spark.sql.warehouse.dir": str(settings.spark / "warehouse"),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",

@@ -30,7 +30,7 @@ from headrace_launcher.state import Phase, StackState, Status, read_state, write
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.1
+TICK_SECONDS = 0.2
 
 
 class Supervisor:
@@ -52,6 +52,7 @@ class Supervisor:
         ]
         self._phase = Phase.STARTING
         self._started_at = datetime.now(UTC)
+        self._created_at = psutil.Process().create_time()
         self._written: StackState | None = None
         self._stop = threading.Event()
 
@@ -84,7 +85,7 @@ class Supervisor:
         state = StackState(
             phase=self._phase,
             supervisor_pid=os.getpid(),
-            supervisor_created_at=psutil.Process().create_time(),
+            supervisor_created_at=self._created_at,
             started_at=self._started_at,
             ports=asdict(self._ports),
             services=tuple(keeper.state() for keeper in self._keepers),
@@ -101,12 +102,17 @@ class Supervisor:
     def _shut_down(self) -> None:
         self._phase = Phase.STOPPING
         self._publish()
-        for keeper in reversed(self._keepers):
+        scheduler, *others = reversed(self._keepers)
+        scheduler.stop()
+        # Its jobs lead sessions of their own and outlive it. They end before the engines that they
+        # use, or they would report failures that are none.
+        self._kill_strays()
+        for keeper in others:
+            keeper.ask_to_end()
+        for keeper in others:
             keeper.stop()
-            # The scheduler is first. Its jobs lead sessions of their own and outlive it; they end
-            # before the engines they use, or they would report failures that are none.
-            self._kill_strays()
             self._publish()
+        self._kill_strays()
         self._executor.shutdown(wait=False, cancel_futures=True)
         self._phase = Phase.STOPPED
         self._publish()

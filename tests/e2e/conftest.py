@@ -1,0 +1,143 @@
+"""One embedded Headrace for all end-to-end tests: real services, both pipelines."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import Any
+
+import psutil
+import pytest
+from headrace_launcher.replay_source import land, land_snapshots
+
+from headrace_launcher.airflow_api import AirflowApi, DagRun
+from headrace_launcher.demo import running_api
+from headrace_launcher.lake_view import LakeView
+from headrace_launcher.replay import Delivery, Replay
+from headrace_launcher.settings import Settings
+from headrace_launcher.state import StackState, read_state
+from headrace_schemas.catalog import Catalog
+from headrace_schemas.lake import Lake
+from tests.e2e.clinic.landing import land as land_clinic
+
+PROJECT = Path(__file__).parents[2]
+CLINIC = Path(__file__).parent / "clinic"
+WAIT_SECONDS = 300.0
+
+
+def wait_until(is_true: Callable[[], Any], what: str, seconds: float = WAIT_SECONDS) -> Any:
+    """Ask again and again until the answer is true; the answer."""
+    pause, deadline = Event(), monotonic() + seconds
+    while not (answer := is_true()):
+        assert monotonic() < deadline, f"after {seconds:.0f} s still not: {what}"
+        pause.wait(0.3)
+    return answer
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A running stack."""
+
+    settings: Settings
+    environment: dict[str, str]
+    api: AirflowApi
+    catalog: Catalog
+
+    @property
+    def lake(self) -> Path:
+        return Path(self.settings.lake)
+
+    def state(self) -> StackState:
+        state = read_state(self.settings.state_file)
+        assert state is not None
+        return state
+
+    def headrace(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "headrace_launcher", *arguments]
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def replay(self, pipeline: str, model: str, end: Any) -> Replay:
+        clinic = Delivery(lambda landing: [], lambda landing, key: land_clinic(landing, key))
+        flights = Delivery(land_snapshots, land)
+        return Replay(
+            api=self.api, lake=LakeView(Lake(root=self.settings.lake)), catalog=self.catalog,
+            pipeline=self.catalog.pipelines[pipeline].model_copy(update={"end": end}),
+            model=self.catalog.models[model], landing=Path(self.settings.landing),
+            delivery=clinic if pipeline == "clinic" else flights,
+        )  # fmt: skip
+
+    def runs(self, dag_id: str, partition: str | None = None) -> list[DagRun]:
+        found = self.api.runs(dag_id)
+        return [run for run in found if partition is None or run.partition == partition]
+
+    def is_idle(self) -> bool:
+        """Nothing runs and nothing is about to."""
+        waiting = ("running", "queued", "scheduled", "deferred", "up_for_retry", "restarting")
+        busy = [run for run in self.api.runs("~") if run.state in ("running", "queued")]
+        return not self.api.tasks(waiting) and not busy
+
+    def clear(self, run: DagRun, task_id: str) -> None:
+        """Have one task of a run done again, as the UI's button does, and wait for it."""
+        body = {
+            "dry_run": False, "dag_run_id": run.run_id, "task_ids": [task_id],
+            "only_failed": False, "include_downstream": False, "include_upstream": False,
+        }  # fmt: skip
+        tries = self.task(run, task_id)["try_number"]
+        self.api.request("POST", f"/dags/{run.dag_id}/clearTaskInstances", json=body)
+
+        def is_done_again() -> bool:
+            task = self.task(run, task_id)
+            return task["try_number"] > tries and task["state"] in ("success", "skipped", "failed")
+
+        wait_until(is_done_again, f"{run.dag_id}.{task_id} done again")
+        assert self.task(run, task_id)["state"] != "failed"
+
+    def task(self, run: DagRun, task_id: str) -> dict[str, Any]:
+        path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}"
+        return self.api.request("GET", path)
+
+    def tasks(self, run: DagRun) -> list[dict[str, Any]]:
+        path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances"
+        return self.api.request("GET", path)["task_instances"]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory) -> Iterator[Embedded]:
+    """All services of one machine, started as a user does and gone afterwards."""
+    home = tmp_path_factory.mktemp("headrace")
+    schemas = home / "schemas"
+    for kind in ("contracts", "pipelines", "models"):
+        shutil.copytree(PROJECT / "schemas" / kind, schemas / kind)
+        shutil.copytree(CLINIC / kind, schemas / kind, dirs_exist_ok=True)
+    environment = {
+        **os.environ,
+        "HEADRACE_HOME": str(home),
+        "HEADRACE_SCHEMAS": str(schemas),
+        "HEADRACE_AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+        "PYTHONPATH": str(CLINIC),
+    }
+    settings = Settings.from_environment(environment)
+    command = [sys.executable, "-m", "headrace_launcher"]
+    try:
+        subprocess.run([*command, "up"], env=environment, check=True)
+        yield Embedded(settings, environment, running_api(settings), Catalog.load(schemas))
+    finally:
+        subprocess.run([*command, "down"], env=environment, check=True)
+    assert not [one for one in psutil.process_iter() if belongs_to(one, home)]
+
+
+def belongs_to(process: psutil.Process, home: Path) -> bool:
+    """Whether a process was started for `home`."""
+    try:
+        return process.environ().get("HEADRACE_HOME") == str(home)
+    except psutil.Error:
+        return False

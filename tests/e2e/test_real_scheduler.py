@@ -1,0 +1,129 @@
+"""Through the real scheduler, on real services: a month of flights, and a whole small loop."""
+
+from datetime import UTC, date, datetime
+
+import httpx
+import pytest
+
+from headrace_launcher.airflow_api import RequestRefused
+from headrace_launcher.report import tell, write_page
+from headrace_schemas.decisions import Verdict
+from tests.e2e.conftest import Embedded, wait_until
+from tests.e2e.contents import ask, contents, delta_tables
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
+
+FEBRUARY = "2013-02"
+
+
+@pytest.fixture(scope="session")
+def flights(stack: Embedded) -> Embedded:
+    """January and February of the flagship, done."""
+    for _ in stack.replay("flights", "delay", date(2013, 3, 1)).run():
+        pass
+    return stack
+
+
+@pytest.fixture(scope="session")
+def clinic(stack: Embedded) -> Embedded:
+    """The whole of the small pipeline, done."""
+    end = stack.catalog.pipelines["clinic"].end
+    for _ in stack.replay("clinic", "progression", end).run():
+        pass
+    return stack
+
+
+def story_of(stack: Embedded, pipeline: str, model: str, end: date):
+    replay = stack.replay(pipeline, model, end)
+    return tell(replay.lake, replay.pipeline, replay.model, replay.partitions)
+
+
+def test_rows_add_up_when_a_month_has_run(flights):
+    story = story_of(flights, "flights", "delay", date(2013, 3, 1))
+    assert not story.unbalanced
+    tables = {account.table for account in story.accounts}
+    assert tables == set(flights.catalog.pipelines["flights"].entries)
+    bronze = {(one.table, one.batch): one for one in story.accounts}
+    assert bronze["bronze.flights", FEBRUARY].rows_in == 24_951
+
+
+def test_implausible_wind_is_in_quarantine_when_february_has_run(flights):
+    uri = delta_tables(flights.lake)["quarantine/silver/weather"]
+    rows = ask(
+        {"q": f"SELECT rule_ids, source_file, source_row, row_json FROM delta_scan('{uri}')"}
+    )
+    wind = [row for row in rows["q"] if "1048.3" in row["row_json"]]
+    assert len(wind) == 1
+    assert any("wind_speed" in rule for rule in wind[0]["rule_ids"])
+    assert "2013-02" in wind[0]["source_file"]
+    assert wind[0]["source_row"] > 0
+
+
+def test_nothing_is_predicted_when_there_is_no_champion(flights):
+    story = story_of(flights, "flights", "delay", date(2013, 3, 1))
+    assert [line.decision.verdict for line in story.lines] == [Verdict.WAIT, Verdict.WAIT]
+    assert "2 of 3 partitions" in story.lines[1].decision.reason
+
+
+def test_tables_stay_the_same_when_a_past_month_is_backfilled(flights):
+    before = contents(flights.lake)
+    start, end = datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 3, 2, tzinfo=UTC)
+    known = {run.run_id for run in flights.runs("monitor.delay")}
+    for table in ("bronze.flights", "bronze.weather"):
+        flights.api.backfill(table, start, end, "completed")
+
+    def is_cascaded() -> bool:
+        runs = [run for run in flights.runs("monitor.delay", FEBRUARY) if run.run_id not in known]
+        return any(run.state == "success" for run in runs)
+
+    wait_until(is_cascaded, "the backfill has reached monitoring")
+    wait_until(flights.is_idle, "all runs ended")
+    assert contents(flights.lake) == before
+
+
+def test_loop_closes_when_another_domain_is_declared(clinic):
+    story = story_of(clinic, "clinic", "progression", clinic.catalog.pipelines["clinic"].end)
+    assert not story.unbalanced
+    assert story.promotions()
+    answered = [line.answer for line in story.lines if line.answer]
+    assert all(one.reason for one in answered)
+    scored = [line for line in story.lines if line.current is not None]
+    assert scored
+    page = write_page(story, clinic.settings.home / "report", datetime.now(UTC), {})
+    assert "<svg" in page.read_text()
+
+
+def test_tables_stay_the_same_when_any_task_is_done_again(clinic, flights):
+    wait_until(clinic.is_idle, "all runs ended")
+    before = contents(clinic.lake)
+    assert before["ledger/decisions"][0] > 0
+    newest = {}
+    for run in clinic.api.runs("~"):
+        if run.state == "success":
+            newest.setdefault(run.dag_id, run)
+    done = set()
+    for run in newest.values():
+        for task in clinic.tasks(run):
+            if task["state"] == "success":
+                clinic.clear(run, task["task_id"])
+                done.add((run.dag_id.split(".")[0], task["task_id"]))
+    jobs = {"load", "gate", "publish", "score", "monitor", "decide", "train", "evaluate", "promote"}
+    assert jobs <= {task for _, task in done}
+    wait_until(clinic.is_idle, "all runs ended")
+    assert contents(clinic.lake) == before
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"max_depth": 0}, {"num_boost_round": "many"}, {"as_of": "x; touch y"}, {"reason": ""}],
+)
+def test_form_refuses_a_value_when_it_is_not_allowed(stack, bad):
+    body = {"logical_date": None, "conf": bad}
+    with pytest.raises(RequestRefused) as refused:
+        stack.api.request("POST", "/dags/train.delay/dagRuns", json=body)
+    assert refused.value.fields["status"] == httpx.codes.BAD_REQUEST
+
+
+def test_nothing_is_served_when_nobody_is_logged_in(stack):
+    answer = httpx.get(f"{stack.api.url}/api/v2/dags")
+    assert answer.status_code == httpx.codes.UNAUTHORIZED
