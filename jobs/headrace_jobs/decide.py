@@ -10,8 +10,8 @@ from headrace_schemas.job import DecideSpec, JobReport
 def run(spark: SparkSession, spec: DecideSpec) -> JobReport:
     """Weigh the evidence and write the answer; what was answered before stands."""
     decision = decide_retraining(spec.model, spec.evidence, spec.history, spec.as_of)
-    stands, written = ledger.record(spark, spec.ledger_uri, decision)
+    recorded = ledger.record(spark, spec.ledger_uri, decision)
     return JobReport(
-        job="decide", job_id=spec.job_id, status="succeeded", table=written, decision=stands,
-        model_version=stands.model_version,
+        job="decide", job_id=spec.job_id, status="succeeded", table=recorded.table,
+        decision=recorded.decision, model_version=recorded.decision.model_version,
     )  # fmt: skip

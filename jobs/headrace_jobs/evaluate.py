@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -10,38 +9,36 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from headrace_jobs import features, metrics, tables
-from headrace_jobs.manifest import Manifest
-from headrace_jobs.registry import Registry
-from headrace_jobs.score import predicted
+from headrace_jobs.registry import LoadedModel, Registry
+from headrace_jobs.score import predicted_here
 from headrace_schemas.decisions import Comparison, PromotionEvidence
 from headrace_schemas.job import Counts, EvaluateSpec, JobReport
 from headrace_schemas.model import Model, SliceGate, gain
 
 log = logging.getLogger(__name__)
 
+
 def run(spark: SparkSession, spec: EvaluateSpec) -> JobReport:
-    """Measure the challenger, and the champion if there is one, on rows that neither should have learnt."""
+    """Measure the challenger and the champion on rows that neither should have learnt from."""
     model, registry = spec.model, Registry()
     challenger = registry.load(model.name, spec.challenger)
     champion = registry.load(model.name, spec.champion) if spec.champion else None
-    window = challenger[1].window
+    window = challenger.manifest.window
     rows = holdout(spark, spec, challenger, champion)
-    target, new = rows[features.TARGET].to_numpy(), rows["challenger"].to_numpy()
-    measured = metrics.measure_all(model.task.metrics, target, new)
-    comparison = compare(model, rows) if champion else None
+    target, predicted = rows[features.TARGET].to_numpy(), rows["challenger"].to_numpy()
+    measured = metrics.measure_all(model.task.metrics, target, predicted)
     evidence = PromotionEvidence(
         challenger=spec.challenger, champion=spec.champion, holdout_rows=window.holdout_rows,
-        metrics=measured, comparison=comparison,
+        metrics=measured, comparison=compare(model, rows) if champion else None,
     )  # fmt: skip
-    notes = overlap(spec, window.holdout_start, champion[1] if champion else None)
+    notes = overlap(challenger, champion)
     if len(rows) < window.holdout_rows:
         notes.append(f"measured on {len(rows)} of {window.holdout_rows} holdout rows, by key hash")
     evaluation: dict[str, Any] = {
         "evidence": evidence.model_dump(mode="json"), "metrics": measured, "notes": notes,
         "rows_measured": len(rows), "as_of": spec.as_of.isoformat(),
         "holdout": [window.holdout_start.isoformat(), window.holdout_end.isoformat()],
-        "calibration": metrics.calibration(target, new),
-        "slices": slices(model, rows),
+        "calibration": metrics.calibration(target, predicted), "slices": slices(model, rows),
     }  # fmt: skip
     registry.record_evaluation(model.name, spec.challenger, evaluation, measured)
     log.info("model %s version %s: %s on %d rows", model.name, spec.challenger, measured, len(rows))
@@ -53,24 +50,23 @@ def run(spark: SparkSession, spec: EvaluateSpec) -> JobReport:
 
 
 def holdout(
-    spark: SparkSession,
-    spec: EvaluateSpec,
-    challenger: tuple[bytes, Manifest],
-    champion: tuple[bytes, Manifest] | None,
+    spark: SparkSession, spec: EvaluateSpec, challenger: LoadedModel, champion: LoadedModel | None
 ) -> pd.DataFrame:
-    """The challenger's holdout with target, predictions and slice columns; a sample if it is large."""
-    model, contract = spec.model, spec.contract
-    window = challenger[1].window
-    key = features.row_key(model, contract)
+    """The challenger's holdout with target, slices and predictions; a sample if it is large."""
+    model, contract, window = spec.model, spec.contract, challenger.manifest.window
     known = features.known_rows(tables.read(spark, spec.features), model, spec.as_of)
     kept = known.where(F.col(model.event_time) >= features.instant(window.holdout_start))
-    kept = features.sampled(kept, key, window.holdout_rows, features.MOST_GATHERED)
-    columns = [features.target_number(model, contract).alias(features.TARGET)]
-    columns.append(predicted(*challenger, contract).alias("challenger"))
-    if champion:
-        columns.append(predicted(*champion, contract).alias("champion"))
+    columns = [features.target_number(model, contract)]
     columns += [F.col(name).cast("string").alias(f"slice.{name}") for name in slice_columns(model)]
-    return features.gathered(kept, key, columns)
+    judged = {"challenger": challenger} | ({"champion": champion} if champion else {})
+    for name, one in judged.items():
+        columns += features.feature_numbers(one.manifest.features, contract, f"{name}.")
+    key = features.row_key(model, contract)
+    rows = features.gathered(kept, key, columns, window.holdout_rows)
+    for name, one in judged.items():
+        own = [column for column in rows.columns if column.startswith(f"{name}.")]
+        rows[name] = predicted_here(one, rows[own])
+    return rows
 
 
 def slice_columns(model: Model) -> Sequence[str]:
@@ -130,11 +126,13 @@ def judged_slice(
     return found
 
 
-def overlap(spec: EvaluateSpec, start: datetime, champion: Manifest | None) -> list[str]:
+def overlap(challenger: LoadedModel, champion: LoadedModel | None) -> list[str]:
     """A note if the champion learnt from rows that it is judged on."""
-    if champion is None or champion.window.holdout_start <= start:
+    start = challenger.manifest.window.holdout_start
+    if champion is None or champion.manifest.window.holdout_start <= start:
         return []
+    learnt_until = champion.manifest.window.holdout_start
     return [
-        f"champion {spec.champion} learnt from events up to {champion.window.holdout_start:%Y-%m-%d}, "
-        f"the holdout begins at {start:%Y-%m-%d}: the comparison favours the champion"
+        f"champion {champion.version} learnt from events up to {learnt_until:%Y-%m-%d}, the "
+        f"holdout begins at {start:%Y-%m-%d}: the comparison favours the champion"
     ]

@@ -1,7 +1,7 @@
 """What a model may look at: the rows that were known at a time, and how columns become numbers.
 
-Training, evaluation, scoring and monitoring go through the same expressions, so that a column means the
-same in each of them.
+Training, evaluation, scoring and monitoring go through the same expressions, so that a column means
+the same in each of them.
 """
 
 import json
@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from headrace_jobs.manifest import Feature, FeatureKind
 from headrace_schemas.contract import Contract
 from headrace_schemas.errors import SchemaBroken, TrainingDataInvalid
-from headrace_schemas.model import Model, Task
+from headrace_schemas.model import Model
 
 TARGET = "_target"
 """The label within frames of labelled rows, as DOUBLE."""
@@ -27,23 +27,15 @@ MOST_ROWS = 200_000
 MOST_CELLS = 20_000_000
 """Rows times columns that are brought to one place."""
 
-FEWEST_ROWS = 100
-"""Rows below which nothing is learnt."""
-
-MOST_CATEGORIES = 10_000
-"""Values above which a text is a name rather than a category."""
-
-SMOOTHING = 20.0
-"""Rows at the overall mean that every category starts from, so that rare ones stay in the middle."""
-
 NUMBERS = frozenset(
-    "TINYINT BYTE SMALLINT SHORT INT INTEGER BIGINT LONG FLOAT REAL DOUBLE DECIMAL DEC NUMERIC".split()
-)
+    {"TINYINT", "BYTE", "SMALLINT", "SHORT", "INT", "INTEGER", "BIGINT", "LONG", "FLOAT", "REAL",
+     "DOUBLE", "DECIMAL", "DEC", "NUMERIC"}
+)  # fmt: skip
 TEXTS = frozenset({"STRING", "VARCHAR", "CHAR"})
 
 
-def kind_of(model: Model, contract: Contract, name: str) -> tuple[FeatureKind, str]:
-    """How a column becomes a number, and its Spark SQL type.
+def declared_feature(model: Model, contract: Contract, name: str) -> Feature:
+    """A column with how it becomes a number.
 
     Raises:
         TrainingDataInvalid: It cannot.
@@ -52,14 +44,16 @@ def kind_of(model: Model, contract: Contract, name: str) -> tuple[FeatureKind, s
     advice = f"Use a column of {contract.name} that is a number, a text or a boolean."
     if column is None:
         raise TrainingDataInvalid(model.name, name, f"is not in {contract.name}", advice)
-    stem = column.type.split("(")[0].strip().upper()
+    stem = column.type.split("(")[0].strip()
     if stem in NUMBERS:
-        return FeatureKind.NUMBER, column.type
-    if stem in TEXTS:
-        return FeatureKind.CATEGORY, column.type
-    if stem == "BOOLEAN":
-        return FeatureKind.FLAG, column.type
-    raise TrainingDataInvalid(model.name, name, f"has type {column.type}", advice)
+        kind = FeatureKind.NUMBER
+    elif stem in TEXTS:
+        kind = FeatureKind.CATEGORY
+    elif stem == "BOOLEAN":
+        kind = FeatureKind.FLAG
+    else:
+        raise TrainingDataInvalid(model.name, name, f"has type {column.type}", advice)
+    return Feature(name=name, type=column.type, kind=kind)
 
 
 def row_key(model: Model, contract: Contract) -> tuple[str, ...]:
@@ -78,17 +72,25 @@ def row_key(model: Model, contract: Contract) -> tuple[str, ...]:
 
 def instant(moment: datetime) -> Column:
     """A point in time, whatever the time zone of this process."""
-    return F.timestamp_micros(F.lit(round(moment.timestamp() * 1_000_000)))
+    return F.timestamp_micros(F.lit((moment - EPOCH) // timedelta(microseconds=1)))
 
 
 def moment(micros: int) -> datetime:
     """What `unix_micros` stands for, UTC."""
-    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=micros)
+    return EPOCH + timedelta(microseconds=micros)
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def known_rows(frame: DataFrame, model: Model, as_of: datetime) -> DataFrame:
     """Rows whose label was known at `as_of`, of events by then."""
-    return frame.where(
+    return frame.where(is_known(model, as_of))
+
+
+def is_known(model: Model, as_of: datetime) -> Column:
+    """Whether a row's label was known at `as_of`; NULL counts as no."""
+    return (
         F.col(model.target).isNotNull()
         & (F.col(model.known_time) <= instant(as_of))
         & (F.col(model.event_time) <= instant(as_of))
@@ -96,22 +98,24 @@ def known_rows(frame: DataFrame, model: Model, as_of: datetime) -> DataFrame:
 
 
 def target_number(model: Model, contract: Contract) -> Column:
-    """The label as DOUBLE; booleans are 0 and 1.
+    """The label as DOUBLE, called `TARGET`; booleans are 0 and 1.
 
     Raises:
         TrainingDataInvalid: The column is a text or the like.
     """
-    kind, type_ = kind_of(model, contract, model.target)
-    if kind is FeatureKind.CATEGORY:
+    declared = declared_feature(model, contract, model.target)
+    if declared.kind is FeatureKind.CATEGORY:
         raise TrainingDataInvalid(
-            model.name, model.target, f"has type {type_}", "A target is a number or a boolean."
-        )
+            model.name, model.target, f"has type {declared.type}",
+            "A target is a number or a boolean.",
+        )  # fmt: skip
     column = F.col(model.target)
-    return (column.cast("int") if kind is FeatureKind.FLAG else column).cast("double")
+    number = column.cast("int") if declared.kind is FeatureKind.FLAG else column
+    return number.cast("double").alias(TARGET)
 
 
-def number(feature: Feature) -> Column:
-    """A feature as the booster sees it: FLOAT, NaN where it is missing or a category was never seen."""
+def feature_number(feature: Feature) -> Column:
+    """A feature as the booster sees it: FLOAT, NaN for what is missing or was never seen."""
     value = F.col(feature.name)
     if feature.kind is FeatureKind.CATEGORY:
         codes = F.from_json(F.lit(json.dumps(feature.codes)), "map<string,float>")
@@ -121,7 +125,13 @@ def number(feature: Feature) -> Column:
     return F.coalesce(value.cast("float"), F.lit(math.nan).cast("float"))
 
 
-def numbers(features: Sequence[Feature], contract: Contract, prefix: str) -> list[Column]:
+def raw_value(feature: Feature) -> Column:
+    """A feature as histograms look at it: what the booster sees, but categories by name."""
+    is_category = feature.kind is FeatureKind.CATEGORY
+    return F.col(feature.name) if is_category else feature_number(feature)
+
+
+def feature_numbers(features: Sequence[Feature], contract: Contract, prefix: str) -> list[Column]:
     """All features as the booster sees them, in its order, called `prefix0`, `prefix1` and so on.
 
     Raises:
@@ -133,112 +143,28 @@ def numbers(features: Sequence[Feature], contract: Contract, prefix: str) -> lis
             contract.name, "the model learnt from columns that are gone", gone,
             "Bring them back, or train a version without them.",
         )  # fmt: skip
-    return [number(feature).alias(f"{prefix}{index}") for index, feature in enumerate(features)]
+    return [feature_number(one).alias(f"{prefix}{index}") for index, one in enumerate(features)]
 
 
 def gathered(
-    frame: DataFrame, key: Sequence[str], columns: Sequence[Column], rows: int, most: int = MOST_ROWS
+    frame: DataFrame,
+    key: Sequence[str],
+    columns: Sequence[Column],
+    rows: int,
+    most: int = MOST_ROWS,
 ) -> pd.DataFrame:
-    """Columns of a frame of `rows` rows, or of a bounded sample that is the same each time.
+    """Columns of a frame, in one place; of more than `most` rows a sample that repeats.
 
     Ordered by key: sums of floats must repeat to the last digit.
+
+    Args:
+        rows: How many the frame has, as far as is known.
     """
-    parts = math.ceil(rows / min(most, MOST_CELLS // max(len(columns), 1)))
+    bound = max(min(most, MOST_CELLS // max(len(columns), 1)), 1)
+    parts = math.ceil(rows / bound)
     if parts > 1:
         frame = frame.where(F.pmod(F.xxhash64(*key), F.lit(parts)) == 0)
     order = [f"_key{index}" for index in range(len(key))]
     keyed = [F.col(name).alias(alias) for name, alias in zip(key, order, strict=True)]
     found = frame.select(*keyed, *columns).toPandas()
     return found.sort_values(order, ignore_index=True).drop(columns=order)
-
-
-def check_known(known: DataFrame, model: Model, contract: Contract) -> tuple[datetime, datetime, int]:
-    """Refuse what a booster would choke on, naming column and count.
-
-    Returns:
-        The earliest and the latest known event, and how many there are.
-
-    Raises:
-        TrainingDataInvalid: For the first thing that is wrong.
-    """
-    event, target = F.col(model.event_time), target_number(model, contract)
-    floats = [name for name in model.features if column_stem(contract, name) in FLOATS]
-    is_finite = ~(F.isnan(target) | (F.abs(target) == math.inf))
-    found = known.agg(
-        F.count("*").alias("rows"),
-        F.unix_micros(F.min(event)).alias("first"), F.unix_micros(F.max(event)).alias("last"),
-        F.count_if(~is_finite).alias("odd"),
-        F.count_if(is_finite & ~target.isin(0.0, 1.0)).alias("neither"),
-        F.count_if(has_infinity(floats)).alias("infinite"),
-    ).collect()[0]  # fmt: skip
-    rows, fix = found["rows"], f"Fix the rows in {model.table}, or make its contract refuse them."
-    if not rows:
-        raise TrainingDataInvalid(
-            model.name, model.target, "no row has a value that was known in time",
-            f"Publish {model.table} up to the time that is asked for, or ask for a later one.",
-        )  # fmt: skip
-    if found["odd"]:
-        problem = f"NaN or infinite in {found['odd']} of {rows} rows"
-        raise TrainingDataInvalid(model.name, model.target, problem, fix)
-    if model.task is Task.BINARY and found["neither"]:
-        problem = f"neither 0 nor 1 in {found['neither']} of {rows} rows"
-        raise TrainingDataInvalid(model.name, model.target, problem, fix)
-    if found["infinite"]:
-        name, count = most_infinite(known, floats)
-        problem = f"infinite, or beyond 32-bit floats, in {count} of {rows} rows"
-        raise TrainingDataInvalid(model.name, name, problem, fix)
-    return moment(found["first"]), moment(found["last"]), rows
-
-
-def has_infinity(names: Sequence[str]) -> Column:
-    """Whether any of the columns is infinite as a 32-bit float; one cheap test a row."""
-    values = [F.abs(F.col(name).cast("float")) for name in names]
-    return F.array_contains(F.array(*values), F.lit(math.inf).cast("float"))
-
-
-def most_infinite(known: DataFrame, names: Sequence[str]) -> tuple[str, int]:
-    """The column with the most infinite rows, and how many."""
-    counts = known.agg(*[F.count_if(has_infinity([name])) for name in names]).collect()[0]
-    return max(zip(names, counts, strict=True), key=lambda pair: pair[1])
-
-
-@dataclass(frozen=True)
-class Learnt:
-    """What one pass over the training rows gives.
-
-    Attributes:
-        codes: Of each category: its values numbered by their mean target.
-    """
-
-    rows: int
-    codes: dict[str, dict[str, int]]
-
-
-def learn_codes(
-    rows: DataFrame, model: Model, contract: Contract, categories: Sequence[str]
-) -> Learnt:
-    """Count the training rows and number the values of each category by their mean target.
-
-    Means are smoothed towards the overall one, and equal ones are ordered by name.
-
-    Raises:
-        TrainingDataInvalid: There are too few rows, or one target only, or a column has more values than
-            a category can.
-    """
-    whole = "_whole"
-    values = [F.lit(""), *[F.col(name).cast("string") for name in categories]]
-    found = (
-        rows.select(
-            target_number(model, contract).alias(TARGET),
-            F.posexplode(F.array(*values)).alias("feature", "value"),
-        )
-        .where(F.col("value").isNotNull())
-        .groupBy("feature", "value")
-        .agg(
-            F.count("*").alias("rows"), F.sum(TARGET).alias("total"),
-            F.min(TARGET).alias("least"), F.max(TARGET).alias("most"),
-        )
-        .limit((MOST_CATEGORIES + 1) * len(values))
-        .collect()
-    )  # fmt: skip
-    return whole, found

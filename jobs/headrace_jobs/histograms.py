@@ -32,7 +32,7 @@ def reference(feature: Feature, values: pd.Series) -> Histogram:
 
 
 def quantile_edges(values: pd.Series) -> tuple[float, ...]:
-    """Inclusive upper bounds of a number's quantile bins, the last one excepted; each is a value that occurs."""
+    """Inclusive upper bounds of a number's quantile bins but the last; each value occurs."""
     present = values.dropna().to_numpy(dtype=np.float32)
     if present.size == 0:
         return ()
@@ -52,23 +52,25 @@ def shares(feature: Feature, values: pd.Series) -> tuple[float, ...]:
         own = {name: index for index, name in enumerate(histogram.categories)}
         other, unseen, missing = len(own), len(own) + 1, len(own) + 2
         bins = {name: own.get(name, other) for name in feature.codes}
-        found = values.map(bins).fillna(unseen).mask(values.isna(), missing).to_numpy(dtype=np.int64)
+        placed = values.map(bins).fillna(unseen).mask(values.isna(), missing)
+        found = placed.to_numpy(dtype=np.int64)
     else:
         missing = len(histogram.edges) + 1
         numbers = values.to_numpy(dtype=np.float32)
         above = np.searchsorted(np.asarray(histogram.edges, dtype=np.float32), numbers, side="left")
         found = np.where(np.isnan(numbers), missing, above)
     counts = np.bincount(found, minlength=missing + 1)
-    return tuple((counts / max(counts.sum(), 1)).tolist())
+    return tuple((counts / max(int(counts.sum()), 1)).tolist())
 
 
 def psi(expected: Sequence[float], found: Sequence[float]) -> float:
-    """Population stability index: the sum of (found - expected) * ln(found / expected) over the bins.
+    """Population stability index: (found - expected) * ln(found / expected), summed over the bins.
 
     It is the symmetrised Kullback-Leibler divergence of credit scoring (N. Siddiqi, Credit Risk
-    Scorecards, Wiley 2006); below 0.1 reads as still, from 0.2 as moved. Shares below `LEAST_SHARE` count
-    as that. By chance alone it is about (bins - 1) * (1 / rows found + 1 / rows expected), so windows of a
-    few hundred rows look moved (B. Yurdakul and J. Naranjo, Journal of Risk Model Validation 14, 2020).
+    Scorecards, Wiley 2006); below 0.1 reads as still, from 0.2 as moved. Shares below `LEAST_SHARE`
+    count as that. By chance alone it is about (bins - 1) * (1 / rows found + 1 / rows expected), so
+    windows of a few hundred rows look moved (B. Yurdakul and J. Naranjo, Journal of Risk Model
+    Validation 14, 2020).
     """
     total = 0.0
     for old_share, new_share in zip(expected, found, strict=True):

@@ -1,6 +1,7 @@
 """The ledger: every decision as one row that is written once and never changed."""
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 
 from pyspark.sql import DataFrame, SparkSession
@@ -27,8 +28,22 @@ ATTEMPTS = 5
 """How often a row is offered when other writers commit first; each attempt sees what they wrote."""
 
 
-def record(spark: SparkSession, uri: str, decision: Decision) -> tuple[Decision, PinnedTable]:
-    """Write a decision unless its question was answered before; the first answer stands and is returned.
+@dataclass(frozen=True)
+class Recorded:
+    """What stands in the ledger after a decision was offered.
+
+    Attributes:
+        decision: The first answer to the question.
+        history: All decisions of the model, oldest first.
+    """
+
+    decision: Decision
+    history: list[Decision]
+    table: PinnedTable
+
+
+def record(spark: SparkSession, uri: str, decision: Decision) -> Recorded:
+    """Write a decision unless its question was answered before: the first answer stands.
 
     Raises:
         WriteConflict: Others committed first, each time.
@@ -47,10 +62,10 @@ def record(spark: SparkSession, uri: str, decision: Decision) -> tuple[Decision,
             if attempt == ATTEMPTS:
                 raise
             log.info("%s: another writer was first, attempt %d", NAME, attempt)
-    of_model = history(spark, written, decision.model)
-    stands = next(one for one in of_model if one.id == decision.id)
+    decisions = history(spark, written, decision.model)
+    stands = next(one for one in decisions if one.id == decision.id)
     log.info("%s: %s: %s: %s", NAME, stands.id, stands.verdict, stands.reason)
-    return stands, written
+    return Recorded(stands, decisions, written)
 
 
 def history(spark: SparkSession, table: PinnedTable, model: str) -> list[Decision]:
@@ -66,7 +81,7 @@ def history(spark: SparkSession, table: PinnedTable, model: str) -> list[Decisio
 
 
 def in_micros(frame: DataFrame) -> DataFrame:
-    """The ledger's columns with instants as numbers: collected timestamps take on the process's zone."""
+    """The ledger with instants as numbers: collected timestamps take on the process's zone."""
     return frame.select(
         *[F.unix_micros(name).alias(name) if name in INSTANTS else F.col(name)
           for name in Decision.model_fields]

@@ -1,4 +1,4 @@
-"""What is kept of a model beside the booster's bytes: enough to score with it, judge it and trace it."""
+"""What is kept of a model beside its bytes: enough to score with it, judge it and trace it."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -20,8 +20,8 @@ class Histogram(Frozen):
 
     Attributes:
         edges: Upper bounds, inclusive, of all but the last bin of a number or flag.
-        categories: The most frequent values of a category; the other known ones share a bin, and those
-            that training never saw share another.
+        categories: The most frequent values of a category; the other known ones share a bin, and
+            those that training never saw share another.
         shares: Of the rows, bin by bin; the last is the share of missing values.
     """
 

@@ -1,7 +1,7 @@
 """What is measured of predictions, on plain arrays: metrics, calibration and the paired bootstrap.
 
-Own code, as XGBoost's distributed AUC depends on how rows are spread over workers. All metrics take row
-weights, so that a bootstrap sorts the rows once and not once per resample.
+Own code, as XGBoost's distributed AUC depends on how rows are spread over workers. All metrics take
+row weights, so that a bootstrap sorts the rows once and not once per resample.
 """
 
 from collections.abc import Callable, Sequence
@@ -114,17 +114,24 @@ def by_tie(
 
 def ratio(part: Values, whole: Values) -> Values:
     """`part / whole`, NaN where there is nothing to divide by."""
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    divided: Values = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    return divided
 
 
 def share_better(
-    metric: str, target: Values, new: Values, old: Values, min_gain: float, resamples: int, seed: int
+    metric: str,
+    target: Values,
+    new: Values,
+    old: Values,
+    min_gain: float,
+    resamples: int,
+    seed: int,
 ) -> float:
     """Share of paired bootstrap resamples in which `new` beats `old` by more than `min_gain`.
 
-    Both are weighed with the same Poisson(1) counts per row, which resample rows with replacement without
-    drawing indices (J. Hanley and B. MacGibbon, Computer Methods and Programs in Biomedicine 83, 2006).
-    A resample in which the metric is not defined counts as not better.
+    Both are weighed with the same Poisson(1) counts per row, which resample rows with replacement
+    without drawing indices (J. Hanley and B. MacGibbon, Computer Methods and Programs in
+    Biomedicine 83, 2006). A resample in which the metric is not defined counts as not better.
     """
     sign = 1 if metric in HIGHER_IS_BETTER else -1
     weigh_new, weigh_old = weighing(metric, target, new), weighing(metric, target, old)

@@ -14,11 +14,11 @@ def run(spark: SparkSession, spec: PromoteSpec) -> JobReport:
     decision = decide_promotion(
         spec.model, spec.evidence, spec.as_of, spec.answers, spec.approved_by
     )
-    stands, written = ledger.record(spark, spec.ledger_uri, decision)
-    follow(registry, ledger.history(spark, written, spec.model.name), stands)
+    recorded = ledger.record(spark, spec.ledger_uri, decision)
+    follow(registry, recorded.history, recorded.decision)
     return JobReport(
-        job="promote", job_id=spec.job_id, status="succeeded", table=written, decision=stands,
-        model_version=stands.model_version,
+        job="promote", job_id=spec.job_id, status="succeeded", table=recorded.table,
+        decision=recorded.decision, model_version=recorded.decision.model_version,
     )  # fmt: skip
 
 

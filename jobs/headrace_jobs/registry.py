@@ -1,7 +1,7 @@
 """The model registry: booster bytes with their manifest, versions, aliases and evaluations.
 
-Nothing is ever unpickled: a version is a booster in XGBoost's own format beside JSON, and its bytes must be
-those that were registered.
+Nothing is ever unpickled: a version is a booster in XGBoost's own format beside JSON, and its bytes
+must be those that were registered.
 """
 
 import hashlib
@@ -10,20 +10,21 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
 
-import requests  # noqa: E402  # as above
-from mlflow import MlflowClient  # noqa: E402
-from mlflow.entities.model_registry import ModelVersion  # noqa: E402
-from mlflow.exceptions import MlflowException  # noqa: E402
-from pydantic import ValidationError  # noqa: E402
+import requests  # as above
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from pydantic import ValidationError
 
-from headrace_jobs.manifest import Manifest  # noqa: E402
-from headrace_schemas.errors import EngineUnavailable, ModelTampered  # noqa: E402
+from headrace_jobs.manifest import Manifest
+from headrace_schemas.errors import EngineUnavailable, ModelTampered
 
 FOLDER = "model"
 BOOSTER = f"{FOLDER}/model.ubj"
@@ -33,6 +34,15 @@ CHAMPION = "champion"
 
 UNANSWERED = frozenset({"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"})
 MISSING = frozenset({"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"})
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A version whose bytes are those that were registered."""
+
+    version: str
+    booster: bytes
+    manifest: Manifest
 
 
 class Registry:
@@ -74,11 +84,11 @@ class Registry:
     def register(
         self, name: str, booster: bytes, manifest: Manifest, tags: Mapping[str, str]
     ) -> str:
-        """Keep a booster as a candidate and say its version; the same bytes for the same asker are kept once.
+        """Keep a booster as a candidate; the same bytes for the same asker are kept once.
 
         Args:
-            tags: With `answers`: who asked. A run that was interrupted between bytes and version leaves
-                a run without a version, which nothing refers to.
+            tags: With `answers`: who asked. A run that was interrupted between bytes and version
+                leaves a run without a version, which nothing refers to.
         """
         document = manifest.model_dump_json(indent=1)
         all_tags = {
@@ -99,8 +109,8 @@ class Registry:
             # the oldest, should two attempts have registered at the same moment
             return str(self.registered(name, all_tags))
 
-    def load(self, name: str, version: str) -> tuple[bytes, Manifest]:
-        """A version's booster bytes, checked, and its manifest.
+    def load(self, name: str, version: str) -> LoadedModel:
+        """A version, with its bytes checked.
 
         Raises:
             ModelTampered: The bytes are gone or are not those that were registered.
@@ -117,12 +127,12 @@ class Registry:
             raise ModelTampered(name, version, problem) from error
         if sha256(booster) != manifest.sha256:
             raise ModelTampered(name, version, "its booster has changed since it was registered")
-        return booster, manifest
+        return LoadedModel(version, booster, manifest)
 
     def record_evaluation(
         self, name: str, version: str, evaluation: Mapping[str, Any], metrics: Mapping[str, float]
     ) -> None:
-        """Keep what evaluation measured beside the version; measuring the same again changes nothing."""
+        """Keep what evaluation measured; measuring the same again changes nothing."""
         document = json.dumps(evaluation, indent=1, sort_keys=True).encode()
         entry = self.entry(name, version)
         if entry.tags.get("evaluation_sha256") == sha256(document):

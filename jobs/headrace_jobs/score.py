@@ -2,43 +2,61 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import PandasUDFType, pandas_udf
 
 from headrace_jobs import features, tables
-from headrace_jobs.manifest import Manifest
-from headrace_jobs.registry import Registry
+from headrace_jobs.metrics import Values
+from headrace_jobs.registry import LoadedModel, Registry
 from headrace_schemas.contract import Contract
 from headrace_schemas.job import Counts, JobReport, PinnedTable, ScoreSpec
 
 log = logging.getLogger(__name__)
 
 COMMIT_NOTE = "spark.databricks.delta.commitInfo.userMetadata"
+"""What Delta writes beside a commit: what must not differ between equal rows stands there."""
+
+Predict = Callable[[Iterator[pd.DataFrame]], Iterator[pd.Series]]
 
 
-def predicted(booster: bytes, manifest: Manifest, contract: Contract) -> Column:
-    """The booster's prediction for each row of the feature table, as DOUBLE.
+def predicting(model: LoadedModel) -> Predict:
+    """A function from feature numbers, in the booster's order, to predictions.
 
-    The bytes travel to the workers within the function, which is made here so that workers need XGBoost
-    but not this package.
+    It is made here so that it travels to the workers whole: they need XGBoost, but not this
+    package.
     """
-    names = manifest.feature_names
+    names, content = model.manifest.feature_names, model.booster
 
     def predict(batches: Iterator[pd.DataFrame]) -> Iterator[pd.Series]:
         import xgboost  # in the worker only
 
-        model = xgboost.Booster({"nthread": 1})
-        model.load_model(bytearray(booster))
+        booster = xgboost.Booster({"nthread": 1})
+        booster.load_model(bytearray(content))
         for batch in batches:
-            batch.columns = pd.Index(names)
-            yield pd.Series(model.inplace_predict(batch), dtype="float64")
+            named = batch.set_axis(names, axis="columns")
+            found = booster.inplace_predict(named) if len(named) else []
+            yield pd.Series(found, dtype="float64")
 
-    inputs = features.numbers(manifest.features, contract)
-    columns = [column.alias(f"_{index}") for index, column in enumerate(inputs)]
-    return F.pandas_udf(predict, "double")(F.struct(*columns))
+    return predict
+
+
+def predicted(model: LoadedModel, contract: Contract) -> Column:
+    """The prediction for each row of the feature table, as DOUBLE, made by the workers."""
+    predict = pandas_udf(predicting(model), "double", PandasUDFType.SCALAR_ITER)
+    prediction: Column = predict(
+        F.struct(*features.feature_numbers(model.manifest.features, contract, "x"))
+    )
+    return prediction
+
+
+def predicted_here(model: LoadedModel, numbers: pd.DataFrame) -> Values:
+    """The predictions for a bounded frame of feature numbers."""
+    (found,) = predicting(model)(iter([numbers]))
+    return found.to_numpy()
 
 
 def run(spark: SparkSession, spec: ScoreSpec) -> JobReport:
@@ -48,23 +66,18 @@ def run(spark: SparkSession, spec: ScoreSpec) -> JobReport:
     if spec.champion is None:
         prediction, rows = F.lit(None).cast("double"), rows.where(F.lit(False))
     else:
-        booster, manifest = Registry().load(model.name, spec.champion)
-        prediction = predicted(booster, manifest, spec.contract)
+        prediction = predicted(Registry().load(model.name, spec.champion), spec.contract)
     named = dict.fromkeys((*features.row_key(model, spec.contract), model.event_time))
     frame = rows.select(
         *named,
         prediction.alias("prediction"),
         F.lit(spec.champion).cast("string").alias("model_version"),
     )
-    note = {"run_id": spec.run_id, "features": spec.features.name,
-            "features_version": spec.features.version, "model_version": spec.champion}  # fmt: skip
+    note = {"job": spec.job, "job_id": spec.job_id, "run_id": spec.run_id,
+            "features": spec.features.name, "features_version": spec.features.version,
+            "model_version": spec.champion}  # fmt: skip
     spark.conf.set(COMMIT_NOTE, json.dumps(note))
-    try:
-        written = tables.replace(
-            spark, frame, spec.predictions_uri, f"predictions.{model.name}", key
-        )
-    finally:
-        spark.conf.unset(COMMIT_NOTE)
+    written = tables.replace(spark, frame, spec.predictions_uri, f"predictions.{model.name}", key)
     return report(spark, spec, written)
 
 

@@ -86,9 +86,8 @@ def classic(
     if master is not None:
         builder = builder.master(master)
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # outside spark-submit nobody added the jars
-        jars = f"{jars_folder()}/*"
-        builder = builder.config("spark.driver.extraClassPath", jars)
-        builder = builder.config("spark.executor.extraClassPath", jars)
+        jars = sorted(str(jar) for jar in jars_folder().glob("*.jar"))
+        builder = builder.config("spark.jars", ",".join(jars))
     for key, value in {**SESSION, **DELTA, **(settings or {})}.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()

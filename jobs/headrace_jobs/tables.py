@@ -142,8 +142,8 @@ def newest_version(spark: SparkSession, uri: str) -> int:
 
 def written_version(spark: SparkSession, uri: str) -> int:
     """The version that was just committed, or the newest one if there was nothing to commit."""
-    version = int(spark.conf.get(COMMITTED, "-1") or -1)
-    return version if version >= 0 else newest_version(spark, uri)
+    version = spark.conf.get(COMMITTED, None)
+    return newest_version(spark, uri) if version is None else int(version)
 
 
 @contextmanager

@@ -13,12 +13,14 @@ import typer
 from rich.console import Console
 
 from headrace_launcher import stack
-from headrace_launcher.display import Progress, addresses, table
+from headrace_launcher.display import Progress, addresses, problems, table
 from headrace_launcher.jars import LOCK, write_lock
 from headrace_launcher.java import ensure_java
 from headrace_launcher.secrets import USER, Secrets
+from headrace_launcher.services import Stack, declare
 from headrace_launcher.settings import Settings
 from headrace_launcher.setup import ivy_client, set_up
+from headrace_launcher.spark import write_configuration
 from headrace_launcher.state import read_state
 from headrace_schemas.errors import HeadraceError
 
@@ -98,8 +100,8 @@ def status(
         sys.stdout.write(f"{state.model_dump_json(indent=2)}\n")
     else:
         console.print(table(state, is_supervised))
-        for line in addresses(settings, state) if is_supervised else ():
-            console.print(line)
+        for line in [*problems(state), *(addresses(settings, state) if is_supervised else [])]:
+            console.print(line, markup=False)
     if not (is_supervised and state.is_ready):
         raise typer.Exit(1)
 
@@ -189,7 +191,10 @@ def supervise() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )
-    stack.supervise(settings_here(), os.environ)
+    settings = settings_here()
+    java = ensure_java(os.environ)
+    write_configuration(settings)
+    stack.supervise(settings, lambda ports: declare(Stack(settings, ports, java)))
 
 
 @jars_app.command("lock")

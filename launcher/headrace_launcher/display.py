@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from rich.console import Console
 from rich.table import Table
 
+from headrace_launcher import processes
 from headrace_launcher.probes import Health
 from headrace_launcher.secrets import Secrets
 from headrace_launcher.settings import Settings
@@ -78,29 +79,48 @@ def _news_of_start(service: ServiceState) -> str | None:
 
 def table(state: StackState, is_supervised: bool) -> Table:
     """All services in a table."""
-    title = f"{state.phase}, " + (
-        f"supervisor {state.supervisor_pid}" if is_supervised else "[red]no supervisor"
-    )
+    title = str(state.phase)
+    if is_supervised:
+        title += f", supervisor {state.supervisor_pid}"
+    elif state.phase is not Phase.STOPPED:
+        title += ", [red]its supervisor is gone: headrace up, or headrace down"
     shown = Table(title=title, title_justify="left")
-    for column in ("service", "status", "health", "pid", "up for", "restarts", "port", "problem"):
+    for column in ("service", "status", "health", "pid", "up for", "restarts", "port"):
         shown.add_column(
-            column,
-            justify="right" if column in ("pid", "restarts", "port") else "left",
-            no_wrap=column != "problem",
+            column, justify="right" if column in ("pid", "restarts", "port") else "left"
         )
     for service in state.services:
-        status = service.status if is_supervised else Status.STOPPED
+        status = service.status if is_supervised else _unwatched(service)
         shown.add_row(
             service.name,
             f"[{COLOURS.get(status, 'yellow')}]{status}",
-            "[red]down" if service.health is Health.DOWN else service.health,
+            _health(service) if is_supervised else "",
             str(service.pid or ""),
             _up_for(service) if is_supervised else "",
             str(service.restarts or ""),
             str(service.port or ""),
-            service.problem or "",
         )
     return shown
+
+
+def _unwatched(service: ServiceState) -> str:
+    """What a service is whose supervisor is gone."""
+    if service.pid is None or service.created_at is None:
+        return Status.STOPPED
+    return "unwatched" if processes.find(service.pid, service.created_at) else Status.STOPPED
+
+
+def _health(service: ServiceState) -> str:
+    return "[red]down" if service.health is Health.DOWN else service.health
+
+
+def problems(state: StackState) -> list[str]:
+    """Why services were started again, the last reason of each."""
+    return [
+        f"{service.name} {service.problem}. Its log: headrace logs {service.name}"
+        for service in state.services
+        if service.problem
+    ]
 
 
 def addresses(settings: Settings, state: StackState) -> list[str]:

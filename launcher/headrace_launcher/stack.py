@@ -6,18 +6,16 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from headrace_launcher import processes
 from headrace_launcher.errors import ServiceFailed, UnknownService
-from headrace_launcher.java import ensure_java
-from headrace_launcher.ports import choose
-from headrace_launcher.services import Stack, declare
+from headrace_launcher.ports import Ports, choose
+from headrace_launcher.services import Service
 from headrace_launcher.settings import Settings
-from headrace_launcher.spark import write_configuration
-from headrace_launcher.state import Phase, ServiceState, StackState, read_state
+from headrace_launcher.state import Phase, ServiceState, StackState, read_state, write_state
 from headrace_launcher.supervisor import Supervisor, clear_leftovers, hold_lock
 
 UP_SECONDS = 600.0
@@ -25,6 +23,8 @@ DOWN_SECONDS = 90.0
 LOOK_EVERY_SECONDS = 0.2
 GIVE_UP_AFTER_FAILURES = 3
 SHOWN_LINES = 15
+
+SUPERVISOR = (sys.executable, "-m", "headrace_launcher", "supervise")
 
 OnState = Callable[[StackState], None]
 
@@ -35,13 +35,17 @@ def running(settings: Settings) -> StackState | None:
     return state if state and state.phase is not Phase.STOPPED and state.supervisor() else None
 
 
-def bring_up(settings: Settings, on_state: OnState = lambda _: None) -> StackState:
+def bring_up(
+    settings: Settings,
+    on_state: OnState = lambda _: None,
+    supervisor: Sequence[str] = SUPERVISOR,
+) -> StackState:
     """Start what does not run yet and wait until all services are ready."""
     state = running(settings)
     launched = None
     if state is None or state.phase is Phase.STOPPING:
         bring_down(settings)
-        launched = _launch(settings)
+        launched = _launch(settings, supervisor)
     deadline = time.monotonic() + UP_SECONDS
     while time.monotonic() < deadline:
         state = running(settings)
@@ -74,10 +78,14 @@ def bring_down(settings: Settings, on_state: OnState = lambda _: None) -> int:
                 on_state(now)
             time.sleep(LOOK_EVERY_SECONDS)
         processes.kill([supervisor])
-    return clear_leftovers(settings)
+    leftovers = clear_leftovers(settings)
+    last = read_state(settings.state_file)
+    if last is not None and last.phase is not Phase.STOPPED:
+        write_state(settings.state_file, last.when_stopped())
+    return leftovers
 
 
-def supervise(settings: Settings, environ: Mapping[str, str]) -> None:
+def supervise(settings: Settings, declared: Callable[[Ports], Sequence[Service]]) -> None:
     """Be the supervisor of this home until a signal says stop; another one's home is left to it."""
     lock = hold_lock(settings.run / "supervisor.lock")
     if lock is None:
@@ -86,9 +94,7 @@ def supervise(settings: Settings, environ: Mapping[str, str]) -> None:
         clear_leftovers(settings)
         before = read_state(settings.state_file)
         ports = choose(before.ports if before else {})
-        write_configuration(settings)
-        stack = Stack(settings, ports, ensure_java(environ), dict(environ))
-        Supervisor(settings, declare(stack), ports).run()
+        Supervisor(settings, declared(ports), ports).run()
 
 
 def service_named(settings: Settings, name: str) -> ServiceState:
@@ -108,11 +114,11 @@ def last_lines(log: Path, count: int = SHOWN_LINES) -> list[str]:
         return [line.rstrip("\n") for line in deque(file, maxlen=count)]
 
 
-def _launch(settings: Settings) -> subprocess.Popen[bytes]:
+def _launch(settings: Settings, supervisor: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start the supervisor in the background: it outlives this process and its terminal."""
     environment = {name: value for name, value in os.environ.items() if name != processes.MARK}
     return processes.start(
-        (sys.executable, "-m", "headrace_launcher", "supervise"),
+        supervisor,
         {**environment, "HEADRACE_HOME": str(settings.home)},
         settings.home,
         settings.logs / "supervisor.log",

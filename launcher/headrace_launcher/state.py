@@ -76,6 +76,16 @@ class StackState(BaseModel):
         """Whether all services are up."""
         return self.phase is Phase.RUNNING and all(service.is_fine for service in self.services)
 
+    def when_stopped(self) -> "StackState":
+        """The same stack when nothing of it runs any more; it keeps its ports."""
+        services = tuple(
+            service.model_copy(
+                update={"status": Status.STOPPED, "health": Health.UNKNOWN, "pid": None}
+            )
+            for service in self.services
+        )
+        return self.model_copy(update={"phase": Phase.STOPPED, "services": services})
+
     def supervisor(self) -> psutil.Process | None:
         """The supervisor's process while it lives."""
         return processes.find(self.supervisor_pid, self.supervisor_created_at)

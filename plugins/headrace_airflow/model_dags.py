@@ -31,6 +31,12 @@ from headrace_schemas.model import Model
 DRIFT_CHECK = "0 6 * * *"
 """The watcher hears a request within seconds; this is for the day on which it does not run."""
 
+DATE_TIME = (
+    r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+    r"T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?(Z|[+-][01]\d:[0-5]\d)?$"
+)
+"""The form's `date-time` is only a hint to the browser: Airflow itself does not check formats."""
+
 DRIFT_WAIT = timedelta(hours=1)
 
 WAITING_RUNS = 64
@@ -120,15 +126,14 @@ def train_dag(catalog: Catalog, model: Model) -> DAG:
         catalog, model, "train", schedule=train_schedule(model), doc_md=doc,
         max_active_runs=1, params=train_form(model),
     ) as dag:  # fmt: skip
-        plan = PlanTrainingOperator(task_id="plan", **asked)
+        candidates = [candidate_asset(model.name)] if model.approval == "required" else []
+        plan = PlanTrainingOperator(task_id="plan", inlets=candidates, **asked)
         train = TrainOperator(task_id="train", **asked)
         evaluate = EvaluateOperator(task_id="evaluate", **asked)
         promote = PromoteOperator(task_id="promote", **asked)
         plan >> train >> evaluate >> promote
         if model.approval == "required":
-            evaluate >> HandOverOperator(
-                task_id="ask_for_approval", outlets=[candidate_asset(model.name)], **asked
-            )
+            evaluate >> HandOverOperator(task_id="ask_for_approval", outlets=candidates, **asked)
     return dag
 
 
@@ -147,7 +152,8 @@ def train_form(model: Model) -> Mapping[str, Param]:
     depth = training.params.get("max_depth", 6)
     return {
         "as_of": Param(
-            None, type=["null", "string"], format="date-time", title="Learn as of",
+            None, type=["null", "string"], format="date-time", pattern=DATE_TIME,
+            title="Learn as of",
             description="Only labels that were known at this time are learnt from, and the model "
             "serves from then on. Empty: now.",
         ),

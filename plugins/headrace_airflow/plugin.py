@@ -2,6 +2,12 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
+# The scheduler loads plugins before it forks LocalExecutor's workers, and those fork a process per
+# task: what is imported here is imported once, and not by every task anew.
+from headrace_airflow import model_dags, table_dags
+
+PRELOADED = (model_dags, table_dags)
+
 
 class HeadracePlugin(AirflowPlugin):
     """What Airflow has to know of Headrace."""

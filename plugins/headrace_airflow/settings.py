@@ -60,6 +60,7 @@ def job_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     Spark's Python workers take `python3` from the PATH unless they are told, and import nothing.
     """
     inherited = {key: value for key, value in environ.items() if not key.startswith(AIRFLOW_OWN)}
+    inherited.pop("SPARK_REMOTE", None)  # spark-submit brings a session of its own
     inherited.setdefault("PYSPARK_PYTHON", sys.executable)
     inherited.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     return inherited

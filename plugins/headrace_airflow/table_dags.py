@@ -26,9 +26,14 @@ TRIES: dict[str, Any] = {
 }  # fmt: skip
 """What can pass by itself passes within seconds: a conflict, an engine that restarts, an input."""
 
+PATIENT_TRIES: dict[str, Any] = {
+    **TRIES, "retries": 10, "max_retry_delay": timedelta(seconds=30),
+}  # fmt: skip
+"""Where earlier partitions are looked back at, a backfill may have to wait for their runs."""
+
 ONE_WRITER: dict[str, Any] = {"max_active_tis_per_dag": 1}
-"""One writer per table: one task of one Dag writes it, so Airflow's limit on that task does, without
-a pool per table that someone would have to create first."""
+"""One writer per table: one task of one Dag writes it, so Airflow's limit on that task is enough; a
+pool per table would have to be created first."""
 
 RUNS_AT_ONCE = 4
 
@@ -49,7 +54,8 @@ def table_dag(catalog: Catalog, build: TableBuild) -> DAG:
         default_args={"owner": pipeline.owner, "pool": pipeline.pool, **TRIES},
     ) as dag:
         asked: dict[str, Any] = {"table": build.name, "catalog": catalog}
-        load = LoadOperator(task_id="load", **asked)
+        looks_back = any(one.lookback for one in build.inputs.values())
+        load = LoadOperator(task_id="load", **asked, **(PATIENT_TRIES if looks_back else {}))
         gate = GateOperator(task_id="gate", **asked)
         outlets = [table_asset(build.name)]
         publish = PublishOperator(task_id="publish", outlets=outlets, **asked, **ONE_WRITER)

@@ -161,7 +161,8 @@ def decide_retraining(
     Args:
         history: Earlier decisions of the model; those at or after `as_of` are not looked at.
     """
-    verdict, reason = weigh(model, evidence, [one for one in history if one.as_of < as_of], as_of)
+    earlier = [one for one in history if one.model == model.name and one.as_of < as_of]
+    verdict, reason = weigh(model, evidence, earlier, as_of)
     return Decision(
         id=f"{model.name}/retraining/{evidence.window}/{as_of_label(as_of)}",
         model=model.name, kind=Kind.RETRAINING, window=evidence.window, as_of=as_of,
@@ -176,19 +177,23 @@ def weigh(
 ) -> tuple[Verdict, str]:
     """Verdict and reason of `decide_retraining`."""
     needed = model.split.first_after_partitions
-    if evidence.champion is None or evidence.champion_as_of is None:
-        if evidence.matured_partitions < needed:
-            return Verdict.WAIT, (
-                f"no model yet: {evidence.matured_partitions} of {needed} partitions of history"
-            )
-        return Verdict.TRAIN, f"no model yet, and {needed} partitions of history are there"
+    learnt_at = None if evidence.champion is None else evidence.champion_as_of
+    if learnt_at is None and evidence.matured_partitions < needed:
+        return Verdict.WAIT, (
+            f"no model yet: {evidence.matured_partitions} of {needed} partitions of history"
+        )
     cooldown = timedelta(days=model.retraining.cooldown_days)
     trained = [one for one in history if one.verdict is Verdict.TRAIN]
     latest = max((one.as_of for one in trained), default=None)
     if latest is not None and as_of - latest < cooldown:
         days = model.retraining.cooldown_days
         return Verdict.KEEP, f"cooldown: trained at {as_of_label(latest)}, {days:g} days must pass"
-    return weigh_drift(model, evidence, as_of - evidence.champion_as_of)
+    if learnt_at is not None:
+        return weigh_drift(model, evidence, as_of - learnt_at)
+    if promoted := promotions(history, model.name):
+        version = promoted[-1].model_version
+        return Verdict.KEEP, f"version {version} serves now, though it did not serve this window"
+    return Verdict.TRAIN, f"no model yet, and {needed} partitions of history are there"
 
 
 def weigh_drift(model: Model, evidence: MonitorEvidence, age: timedelta) -> tuple[Verdict, str]:
@@ -274,7 +279,8 @@ def judge_comparison(gates: Gates, comparison: Comparison) -> tuple[Verdict, str
         f"{comparison.champion:.3f} on the same rows, better in {comparison.share_better:.0%} "
         "of the resamples"
     )
-    if comparison.share_better <= 1 - wanted:
+    is_worse = gain(comparison.metric, comparison.challenger, comparison.champion) < 0
+    if is_worse and comparison.share_better <= 1 - wanted:
         return Verdict.REFUSE, f"worse: {result}"
     if comparison.share_better < wanted:
         return Verdict.REFUSE, f"tie, the champion stays: {result}, {wanted:.0%} asked for"

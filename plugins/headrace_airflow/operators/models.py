@@ -1,5 +1,6 @@
 """The way of a model: train, evaluate, promote; and of its predictions: score, monitor, decide."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -131,6 +132,10 @@ class DecideOperator(ModelOperator):
         return planner.decide(self.declared, partition, evidence, history, job_id)
 
 
+WAITING = "headrace_waiting"
+"""Key in the candidate asset's state store: the request whose candidate waits for a person."""
+
+
 class PlanTrainingOperator(BaseOperator):
     """Decides, from the ledger alone, whether a training run has anything to do."""
 
@@ -158,6 +163,7 @@ class PlanTrainingOperator(BaseOperator):
         kind = str(getattr(run.run_type, "value", run.run_type))
         if kind == "manual":
             form = context["params"]
+            refuse_unknown(run.conf or {}, form)
             asked = {name: form[name] for name in ("num_boost_round", "max_depth")}
             overrides = {name: value for name, value in asked.items() if value is not None}
             as_of = parse_as_of(form["as_of"])
@@ -165,12 +171,24 @@ class PlanTrainingOperator(BaseOperator):
         declared, lake = self.catalog.models[self.model], Settings.current().lake
         history = read_ledger(lake.ledger, self.model)
         if kind == "asset_triggered":
-            return plan_requested(declared, history)
+            training = plan_requested(declared, history)
+            self.skip_if_waiting(training, context)
+            return training
         unit = self.catalog.model_unit(declared)
         held = [Partition.parse(unit, key) for key in partition_keys(lake.table(declared.table))]
         matured = matured_partitions(declared, held, now)
         newest = matured[-1] if matured else None
         return plan_scheduled(declared, history, newest, len(matured), run.run_id, now)
+
+    def skip_if_waiting(self, training: Training, context: Context) -> None:
+        """A request stays open while a person thinks; that is no reason to train once more."""
+        if self.catalog.models[self.model].approval == "required":
+            store = context["asset_state_store"][candidate_asset(self.model)]
+            if store.get(WAITING) == training.answers:
+                raise NothingToLearn(
+                    f"{self.model}: the candidate for {training.answers} waits for approval in "
+                    f"promote.{self.model}"
+                )
 
 
 class TrainOperator(ModelOperator):
@@ -239,7 +257,9 @@ class HandOverOperator(BaseOperator):
         verdict, reason = judged(self.catalog.models[self.model], evaluated)
         if verdict is not Verdict.PROMOTE:
             raise AirflowSkipException(f"{self.model}: nobody needs to be asked: {reason}")
-        context["outlet_events"][candidate_asset(self.model)].extra = {
+        asset = candidate_asset(self.model)
+        context["asset_state_store"][asset].set(WAITING, training["answers"])
+        context["outlet_events"][asset].extra = {
             "as_of": training["as_of"], "answers": training["answers"],
             "asked_because": training["reason"], "judgement": reason, "evidence": evaluated,
         }  # fmt: skip
@@ -300,6 +320,14 @@ class PromoteApprovedOperator(ModelOperator):
             )
         extra: dict[str, Any] = events[-1].extra
         return extra
+
+
+def refuse_unknown(given: Mapping[str, Any], form: Mapping[str, Any]) -> None:
+    """Airflow takes settings that a form does not have, and would drop a misspelt one silently."""
+    if unknown := sorted(set(given) - set(form)):
+        raise ValueError(
+            f"the form has no {', '.join(unknown)}. It has: {', '.join(sorted(form))}."
+        )
 
 
 def judged(model: Model, evidence: dict[str, Any]) -> tuple[Verdict, str]:

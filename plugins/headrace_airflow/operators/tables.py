@@ -6,10 +6,12 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from headrace_airflow.assets import table_asset
+from headrace_airflow.lake_reader import partition_keys
 from headrace_airflow.landing import delivered_files
 from headrace_airflow.operators.spark_job import SparkJobOperator, partition_key
 from headrace_airflow.settings import Settings
 from headrace_schemas.catalog import Catalog
+from headrace_schemas.errors import StaleInput
 from headrace_schemas.job import GateSpec, JobReport, LoadSpec, PublishSpec
 from headrace_schemas.partition import Partition, PartitionUnit
 from headrace_schemas.planning import Planner
@@ -43,6 +45,7 @@ class LoadOperator(TableOperator):
         partition = self.partition(context)
         if partition is not None:
             self.skip_without_data(partition)
+            self.refuse_gaps(partition, planner)
         build = self.catalog.build(self.table)
         files = delivered_files(Settings.current().landing, build, partition)
         return planner.load(self.table, partition, files, job_id)
@@ -60,6 +63,23 @@ class LoadOperator(TableOperator):
                 f"{self.table}: {partition.key} lies after {pipeline.end}, where the data of "
                 f"pipeline {pipeline.name} ends"
             )
+
+    def refuse_gaps(self, partition: Partition, planner: Planner) -> None:
+        """Wait for earlier partitions that the transform looks back at.
+
+        Runs of a backfill overtake each other. Without this, a partition that came too early would
+        be built from less than one that came in order.
+
+        Raises:
+            StaleInput: An earlier partition is not published yet; trying again helps.
+        """
+        for one in self.catalog.build(self.table).inputs.values():
+            if one.lookback:
+                first = self.catalog.pipeline_of(one.table).starts_at
+                held = set(partition_keys(planner.lake.table(one.table)))
+                for key in partition.lookback(one.lookback, first):
+                    if key not in held:
+                        raise StaleInput(self.table, one.table, key)
 
 
 class GateOperator(TableOperator):

@@ -1,0 +1,224 @@
+"""The contract's rules as Great Expectations runs and records them.
+
+Row rules run on the rows that could be read, table rules on those that pass. Expectations that
+would each cost a query, or that Great Expectations cannot count in Spark as we quarantine, are our
+own classes here: all counts of a batch come from one query, plus one for each SQL rule.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import great_expectations as gx
+from great_expectations.core import ExpectationSuite, ExpectationValidationResult
+from great_expectations.core.metric_domain_types import MetricDomainTypes
+from great_expectations.core.metric_function_types import MetricPartialFunctionTypes
+from great_expectations.execution_engine import SparkDFExecutionEngine
+from great_expectations.expectations.expectation import BatchExpectation
+from great_expectations.expectations.metrics.metric_provider import metric_partial, metric_value
+from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
+from great_expectations.expectations.registry import get_expectation_impl
+from headrace_schemas.rules import RowRule, Severity, TableRule, quoted
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+MEASURED = "measured"
+"""Where our expectations leave their figures: of `result`, BOOLEAN_ONLY keeps nothing."""
+
+NATIVE_ROW_RULES = frozenset(
+    {
+        "expect_column_values_to_not_be_null",
+        "expect_column_values_to_be_null",
+        "expect_column_values_to_be_between",
+        "expect_column_values_to_be_in_set",
+        "expect_column_values_to_not_be_in_set",
+        "expect_column_values_to_match_regex",
+        "expect_column_values_to_not_match_regex",
+    }
+)
+"""Those whose count joins the one query; pairs of columns and lengths would each make another."""
+
+logging.getLogger("great_expectations").setLevel(logging.WARNING)
+
+
+class BadRows(TableMetricProvider):
+    """How many rows a Spark SQL predicate calls bad."""
+
+    metric_name = "headrace.bad_rows"
+    value_keys = ("bad",)
+
+    @metric_partial(
+        engine=SparkDFExecutionEngine,
+        partial_fn_type=MetricPartialFunctionTypes.AGGREGATE_FN,
+        domain_type=MetricDomainTypes.TABLE,
+    )
+    def _spark(
+        cls, execution_engine: Any, metric_domain_kwargs: dict, metric_value_kwargs: dict,
+        metrics: dict, runtime_configuration: dict,
+    ) -> Any:  # fmt: skip
+        del execution_engine, metrics, runtime_configuration
+        return F.count_if(F.expr(metric_value_kwargs["bad"])), metric_domain_kwargs, {}
+
+
+class RepeatedRows(TableMetricProvider):
+    """How many rows repeat the values that an earlier row has in some columns."""
+
+    metric_name = "headrace.repeated_rows"
+    value_keys = ("columns",)
+
+    @metric_partial(
+        engine=SparkDFExecutionEngine,
+        partial_fn_type=MetricPartialFunctionTypes.AGGREGATE_FN,
+        domain_type=MetricDomainTypes.TABLE,
+    )
+    def _spark(
+        cls, execution_engine: Any, metric_domain_kwargs: dict, metric_value_kwargs: dict,
+        metrics: dict, runtime_configuration: dict,
+    ) -> Any:  # fmt: skip
+        del execution_engine, metrics, runtime_configuration
+        columns = [F.col(quoted(name)) for name in metric_value_kwargs["columns"]]
+        complete = F.count(F.when(F.expr(all_there(metric_value_kwargs["columns"])), 1))
+        return complete - F.count_distinct(*columns), metric_domain_kwargs, {}
+
+
+class MeasuredValue(TableMetricProvider):
+    """The single value of a query over the batch, as text, and whether it is refused."""
+
+    metric_name = "headrace.measured_value"
+    value_keys = ("query",)
+
+    @metric_value(engine=SparkDFExecutionEngine)
+    def _spark(
+        cls, execution_engine: Any, metric_domain_kwargs: dict, metric_value_kwargs: dict,
+        metrics: dict, runtime_configuration: dict,
+    ) -> Any:  # fmt: skip
+        del metrics, runtime_configuration
+        frame: DataFrame = execution_engine.get_domain_records(metric_domain_kwargs)
+        view = "headrace_batch"
+        frame.createOrReplaceTempView(view)
+        # Not str.format: a pattern such as [A-Z]{3} is part of many queries.
+        text = metric_value_kwargs["query"].replace("{batch}", view)
+        measured, _, condition = text.partition(" SELECT * FROM measured WHERE ")
+        query = f"{measured} SELECT CAST(value AS STRING) AS value, {condition} AS bad FROM measured"
+        rows = frame.sparkSession.sql(query).limit(2).collect()
+        return [[row["value"], bool(row["bad"])] for row in rows]
+
+
+def all_there(columns: Sequence[str]) -> str:
+    """A predicate: no column is NULL."""
+    return " AND ".join(f"{quoted(name)} IS NOT NULL" for name in columns)
+
+
+class ExpectNoRowsWhere(BatchExpectation):
+    """No row for which a Spark SQL predicate is true."""
+
+    bad: str
+    metric_dependencies: ClassVar = ("headrace.bad_rows", "table.row_count")
+    success_keys: ClassVar = ("bad",)
+    domain_keys: ClassVar = ("batch_id",)
+
+    def _validate(self, metrics: dict, **_: Any) -> dict[str, Any]:
+        return counted(metrics["headrace.bad_rows"], metrics["table.row_count"])
+
+
+class ExpectNoSecondRow(BatchExpectation):
+    """No row that repeats another one's values in some columns."""
+
+    columns: list[str]
+    metric_dependencies: ClassVar = ("headrace.repeated_rows", "table.row_count")
+    success_keys: ClassVar = ("columns",)
+    domain_keys: ClassVar = ("batch_id",)
+
+    def _validate(self, metrics: dict, **_: Any) -> dict[str, Any]:
+        return counted(metrics["headrace.repeated_rows"], metrics["table.row_count"])
+
+
+class ExpectMeasuredValue(BatchExpectation):
+    """The single value of a query over the batch meets a condition."""
+
+    query: str
+    metric_dependencies: ClassVar = ("headrace.measured_value",)
+    success_keys: ClassVar = ("query",)
+    domain_keys: ClassVar = ("batch_id",)
+
+    def _validate(self, metrics: dict, **_: Any) -> dict[str, Any]:
+        rows = metrics["headrace.measured_value"]
+        is_met = len(rows) == 1 and not rows[0][1]
+        observed = rows[0][0] if len(rows) == 1 else f"{len(rows)} rows"
+        return {"success": is_met, "result": {}, "meta": {MEASURED: {"observed_value": observed}}}
+
+
+def counted(bad: int, rows: int) -> dict[str, Any]:
+    """A result that says how many rows of how many are bad."""
+    return {"success": bad == 0, "result": {}, "meta": {MEASURED: unexpected(bad, rows)}}
+
+
+def unexpected(bad: int, rows: int) -> dict[str, Any]:
+    """Figures as Great Expectations' pages show them."""
+    percent = 100 * bad / rows if rows else 0.0
+    return {"element_count": rows, "unexpected_count": bad, "unexpected_percent": percent}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What Great Expectations found of one rule.
+
+    Attributes:
+        problem: Why it could not be evaluated; such a rule does not hold.
+    """
+
+    rule: RowRule | TableRule
+    holds: bool
+    problem: str
+    result: ExpectationValidationResult
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What was counted or measured."""
+        found: dict[str, Any] = self.result.result
+        return found
+
+
+def check(batch: DataFrame, name: str, rules: Sequence[RowRule | TableRule]) -> list[Checked]:
+    """Run rules on a batch; one result for each rule, in their order."""
+    if not rules:
+        return []
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    asset = context.data_sources.add_spark(name="batch", persist=False).add_dataframe_asset(name)
+    definition = asset.add_batch_definition_whole_dataframe("whole")
+    suite = ExpectationSuite(name=name, expectations=[expectation(rule) for rule in rules])
+    found = definition.get_batch({"dataframe": batch}).validate(
+        suite, result_format="BOOLEAN_ONLY"
+    )
+    by_id = {result.expectation_config.meta["rule"]: result for result in found.results}
+    return [checked(rule, by_id[rule.id]) for rule in rules]
+
+
+def checked(rule: RowRule | TableRule, result: ExpectationValidationResult) -> Checked:
+    """A result with its figures where pages look for them."""
+    result.result = (result.meta or {}).pop(MEASURED, {})
+    info = result.exception_info or {}
+    raised = [one for one in (info, *info.values()) if isinstance(one, dict)]
+    messages = [str(one.get("exception_message")) for one in raised if one.get("raised_exception")]
+    holds = bool(result.success) and not messages
+    return Checked(rule=rule, holds=holds, problem="; ".join(messages)[:300], result=result)
+
+
+def expectation(rule: RowRule | TableRule) -> Any:
+    """A rule as an expectation that carries its id, severity and description."""
+    told = f"{rule.id}: {rule.description}" if rule.description else rule.id
+    kind, kwargs = rule.expectation.type, dict(rule.expectation.kwargs)
+    head = {
+        "severity": rule.severity.value, "meta": {"rule": rule.id},
+        "description": told.replace("$", "$$"),
+    }  # fmt: skip
+    if isinstance(rule, RowRule):
+        if rule.unique:
+            return ExpectNoSecondRow(columns=list(rule.unique), **head)
+        if kind not in NATIVE_ROW_RULES:
+            return ExpectNoRowsWhere(bad=str(rule.bad), **head)
+    elif kind == "unexpected_rows_expectation":
+        return ExpectMeasuredValue(query=kwargs["unexpected_rows_query"], **head)
+    return get_expectation_impl(kind)(**kwargs, **head)

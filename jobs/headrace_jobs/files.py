@@ -1,0 +1,61 @@
+"""Plain files of the lake and the landing area, outside Spark: local paths and object stores."""
+
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import unquote, urlsplit
+
+from pyarrow import fs
+
+
+def local_path(uri: str) -> Path | None:
+    """The path behind a URI; None if it lies in an object store."""
+    if "://" not in uri and not uri.startswith("file:"):
+        return Path(uri)
+    parts = urlsplit(uri)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
+def store(uri: str) -> tuple[Any, str]:
+    """The file system of a URI and the path in it; credentials come from the environment."""
+    found: tuple[Any, str] = fs.FileSystem.from_uri(uri.replace("s3a://", "s3://", 1))
+    return found
+
+
+def size(uri: str) -> int | None:
+    """Bytes of a file; None if there is none."""
+    path = local_path(uri)
+    if path is not None:
+        return path.stat().st_size if path.is_file() else None
+    system, name = store(uri)
+    info = system.get_file_info(name)
+    return int(info.size) if info.type == fs.FileType.File else None
+
+
+def open_bytes(uri: str) -> IO[bytes]:
+    """A file's bytes as a stream."""
+    path = local_path(uri)
+    if path is not None:
+        return path.open("rb")
+    system, name = store(uri)
+    stream: IO[bytes] = system.open_input_stream(name, compression=None)
+    return stream
+
+
+def read_text(uri: str) -> str:
+    """A small file's text."""
+    with open_bytes(uri) as stream:
+        return stream.read().decode("utf-8")
+
+
+def write_text(folder: str, name: str, text: str) -> None:
+    """Write a small file below a folder, replacing an earlier one."""
+    path = local_path(folder)
+    if path is not None:
+        path.mkdir(parents=True, exist_ok=True)
+        part = path / f".{name}.part"
+        part.write_text(text, encoding="utf-8")
+        part.replace(path / name)
+        return
+    system, root = store(folder)
+    with system.open_output_stream(f"{root}/{name}") as stream:
+        stream.write(text.encode("utf-8"))

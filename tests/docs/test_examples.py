@@ -1,0 +1,65 @@
+"""What the how-tos show is done here as a reader would, and must work."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from headrace_launcher.validate import validate
+from headrace_schemas.catalog import Catalog
+
+PROJECT = Path(__file__).parents[2]
+HOW_TO = PROJECT / "docs" / "how-to"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The code blocks of a page."""
+    text = (HOW_TO / page).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def schemas(tmp_path: Path) -> Path:
+    """The flagship's declarations, to be added to."""
+    folder = tmp_path / "schemas"
+    for kind in ("contracts", "pipelines", "models"):
+        shutil.copytree(PROJECT / "schemas" / kind, folder / kind)
+    return folder
+
+
+def test_table_of_the_how_to_is_right_when_added(schemas, tmp_path, monkeypatch):
+    contract, entry = blocks("add-a-table.md", "yaml")
+    (transform,) = blocks("add-a-table.md", "python")
+    (schemas / "contracts/gold/carrier_days.odcs.yaml").write_text(contract)
+    pipeline = schemas / "pipelines/flights.yaml"
+    pipeline.write_text(pipeline.read_text().rstrip("\n") + "\n" + entry)
+    module = "headrace_jobs.transforms.carrier_days"
+    assert module in entry
+    pipeline.write_text(pipeline.read_text().replace(module, "carrier_days"))
+    (tmp_path / "carrier_days.py").write_text(transform)
+    monkeypatch.syspath_prepend(tmp_path)
+    before = validate(PROJECT / "schemas")
+    assert validate(schemas).transforms == before.transforms + 1
+
+
+def test_model_of_the_how_to_is_right_when_added(schemas):
+    (model,) = blocks("add-a-model.md", "yaml")
+    (schemas / "models/delay_minutes.yaml").write_text(model)
+    catalog = Catalog.load(schemas)
+    assert set(catalog.models) == {"delay", yaml.safe_load(model)["name"]}
+
+
+def test_links_lead_somewhere_when_followed():
+    for page in [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page}: {target}"
+
+
+def test_make_targets_exist_when_a_page_names_them():
+    targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+    for page in [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]:
+        named = re.findall(r"[`$] ?make ([a-z-]+)", page.read_text())
+        assert set(named) <= targets, page

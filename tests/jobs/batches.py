@@ -1,0 +1,129 @@
+"""Contracts, specs and files that tests make."""
+
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import yaml
+from pyspark.sql import SparkSession
+
+from headrace_jobs import gate, load, publish
+from headrace_schemas.contract import Contract, load_contract
+from headrace_schemas.job import GateSpec, JobReport, LoadSpec, PinnedInput, PublishSpec
+from headrace_schemas.partition import Partition, PartitionUnit
+from headrace_schemas.pipeline import Source, TableBuild
+
+MAY = Partition.parse(PartitionUnit.MONTH, "2024-05")
+JUNE = Partition.parse(PartitionUnit.MONTH, "2024-06")
+
+READINGS = """
+- {name: meter, logicalType: string, physicalType: STRING, primaryKey: true, primaryKeyPosition: 1}
+- {name: read_at, logicalType: timestamp, physicalType: TIMESTAMP, primaryKey: true, primaryKeyPosition: 2}
+- {name: kilowatts, logicalType: number, physicalType: DOUBLE}
+- {name: phase, logicalType: integer, physicalType: INT}
+"""
+
+HEADER = "meter,read_at,kilowatts,phase"
+
+
+def contract(
+    folder: Path, properties: str = READINGS, quality: str = "[]", name: str = "bronze.readings",
+    sla: str = "[]",
+) -> Contract:  # fmt: skip
+    """A contract with these properties and table rules, read from an ODCS file."""
+    document = {
+        "apiVersion": "v3.2.0", "kind": "DataContract", "id": name, "name": name,
+        "version": "1.0.0", "status": "active",
+        "schema": [{
+            "name": name.split(".")[1], "physicalName": name, "logicalType": "object",
+            "properties": yaml.safe_load(properties), "quality": yaml.safe_load(quality),
+        }],
+        "slaProperties": yaml.safe_load(sla),
+    }  # fmt: skip
+    file = folder / "contracts" / f"{name}.odcs.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(yaml.safe_dump(document))
+    return load_contract(file)
+
+
+class Batch:
+    """One batch on its way through load, gate and publish below a folder."""
+
+    def __init__(
+        self, spark: SparkSession, folder: Path, contract: Contract, **build: object
+    ) -> None:
+        self.spark = spark
+        self.folder = folder
+        self.contract = contract
+        build.setdefault("source", Source(files="readings/*.csv", null_values=("", "NA")))
+        self.build = TableBuild(name=contract.name, partition=PartitionUnit.MONTH, **build)
+        self.partition: Partition | None = MAY
+        self.attempt = 0
+        self.as_of: datetime | None = None
+
+    def head(self) -> dict[str, str]:
+        self.attempt += 1
+        return {
+            "job_id": f"job-{self.attempt}", "run_id": "test", "headrace_version": version("headrace"),
+        }  # fmt: skip
+
+    @property
+    def staged(self) -> str:
+        return str(self.folder / "staged")
+
+    @property
+    def gated(self) -> str:
+        return str(self.folder / "gated")
+
+    @property
+    def record(self) -> Path:
+        return self.folder / "record"
+
+    @property
+    def table(self) -> str:
+        return str(self.folder / "lake" / "table")
+
+    @property
+    def quarantine(self) -> str:
+        return str(self.folder / "lake" / "quarantine")
+
+    def deliver(self, content: str | bytes, name: str = "one.csv") -> str:
+        file = self.folder / "landing" / "readings" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+        return str(file)
+
+    def load_spec(self, *files: str, inputs: dict[str, PinnedInput] | None = None) -> LoadSpec:
+        return LoadSpec(
+            **self.head(), build=self.build, contract=self.contract, partition=self.partition,
+            source_files=files, inputs=inputs or {}, staged_uri=self.staged,
+        )  # fmt: skip
+
+    def load(self, *files: str, inputs: dict[str, PinnedInput] | None = None) -> JobReport:
+        return load.run(self.spark, self.load_spec(*files, inputs=inputs))
+
+    def load_rows(self, *rows: str, header: str = HEADER) -> JobReport:
+        """Deliver CSV rows and load them."""
+        return self.load(self.deliver("".join(f"{one}\n" for one in (header, *rows))))
+
+    def gate_spec(self) -> GateSpec:
+        return GateSpec(
+            **self.head(), contract=self.contract, partition=self.partition, as_of=self.as_of,
+            staged_uri=self.staged, gated_uri=self.gated, record_uri=str(self.record),
+        )  # fmt: skip
+
+    def gate(self) -> JobReport:
+        return gate.run(self.spark, self.gate_spec())
+
+    def publish_spec(self) -> PublishSpec:
+        return PublishSpec(
+            **self.head(), build=self.build, contract=self.contract, partition=self.partition,
+            gated_uri=self.gated, table_uri=self.table, quarantine_uri=self.quarantine,
+        )  # fmt: skip
+
+    def publish(self) -> JobReport:
+        return publish.run(self.spark, self.publish_spec())
+
+    def staged_rows(self) -> list[dict[str, object]]:
+        rows = self.spark.read.parquet(self.staged).orderBy("_source_file", "_source_row").collect()
+        return [row.asDict(recursive=True) for row in rows]

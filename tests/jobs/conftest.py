@@ -1,0 +1,141 @@
+"""One classic Spark session and one Spark Connect server for all tests of the jobs' side."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyspark
+import pytest
+from pyspark.sql import SparkSession
+
+from headrace_jobs import session
+
+SMALL = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.driver.memory": "2g",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+}
+
+SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
+
+START_SECONDS = 180
+
+
+@pytest.fixture(scope="session", autouse=True)
+def python_of_workers() -> None:
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """The classic session, with Delta."""
+    folder = tmp_path_factory.mktemp("spark")
+    settings = SMALL | {"spark.sql.warehouse.dir": str(folder / "warehouse")}
+    found = session.classic("tests", "local[2]", settings)
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="session")
+def connect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Spark Connect server that lives as long as the tests."""
+    folder = tmp_path_factory.mktemp("connect")
+    with connect_server(folder, free_port()) as url:
+        yield url
+
+
+@pytest.fixture
+def connect(connect_url: str) -> Iterator[SparkSession]:
+    """A session at the server; while it lives, functions build Connect's columns."""
+    with connected(connect_url) as found:
+        yield found
+
+
+@pytest.fixture(params=["classic", "connect"])
+def engine(request: pytest.FixtureRequest) -> SparkSession:
+    """Both engines, one after the other."""
+    name = "spark" if request.param == "classic" else "connect"
+    found: SparkSession = request.getfixturevalue(name)
+    return found
+
+
+@contextmanager
+def connected(url: str) -> Iterator[SparkSession]:
+    """A Connect session beside the classic one of this process."""
+    found = session.connect(url)
+    try:
+        yield found
+    finally:
+        session.release(found)
+        os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)
+
+
+@contextmanager
+def connect_server(folder: Path, port: int) -> Iterator[str]:
+    """A Spark Connect server of its own; all of its processes end with it."""
+    process = start_server(folder, port)
+    try:
+        wait_for_port(port, process)
+        yield f"sc://localhost:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def start_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start the server; it does not listen yet."""
+    jars = ",".join(sorted(str(jar) for jar in session.jars_folder().glob("*.jar")))
+    settings = SMALL | session.SESSION | session.DELTA | {
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(port),
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+    }  # fmt: skip
+    command = [
+        str(Path(pyspark.__file__).parent / "bin" / "spark-submit"),
+        "--master", "local[2]", "--jars", jars, "--class", SERVER,
+    ]  # fmt: skip
+    for key, value in settings.items():
+        command += ["--conf", f"{key}={value}"]
+    with (folder / "server.log").open("ab") as log:
+        return subprocess.Popen(
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder,
+            start_new_session=True,
+        )  # fmt: skip
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Until the server listens."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        process_wait(process)
+    raise TimeoutError(f"no Spark Connect server on port {port}")
+
+
+def process_wait(process: subprocess.Popen[bytes]) -> None:
+    """A moment, or less if the process ends."""
+    try:
+        process.wait(0.2)
+    except subprocess.TimeoutExpired:
+        return
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
