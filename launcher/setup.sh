@@ -39,7 +39,11 @@ find_uv() {
         "$tools/uv/bin/python" -m pip install --quiet "uv==$UV_VERSION" >&2
     else # Debian without python3-venv
         rm -rf "$tools/uv"
-        "$python" -m pip install --quiet --target "$tools/uv" "uv==$UV_VERSION" >&2
+        "$python" -m pip install --quiet --target "$tools/uv" "uv==$UV_VERSION" >&2 || {
+            say "setup: $python has neither venv nor pip. Install uv, or the system's package"
+            say "for one of them (Debian, Ubuntu: python3-venv), and try again."
+            exit 1
+        }
     fi
     printf '%s' "$tools/uv/bin/uv"
 }

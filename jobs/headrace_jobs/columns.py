@@ -166,7 +166,7 @@ def unfit(column: ContractColumn, given: DataType) -> Column:
 
 
 def changed(column: ContractColumn, given: DataType, cast: Column) -> Column | None:
-    """Whether a cast takes the value and silently makes another one of it; None if it never does."""
+    """Whether a cast makes another value of it without saying so; None if it never does."""
     value, type = F.col(quoted(column.name)), column.type.split("(")[0].strip()
     if isinstance(given, StringType):
         if type == "DATE":

@@ -58,7 +58,12 @@ def is_lost(error: BaseException) -> bool:
 
 def told(error: BaseException) -> str:
     """The first line of an error's text, without values of rows."""
-    head = str(error).strip().split("\n", 1)[0]
+    return without_values(str(error))
+
+
+def without_values(text: str) -> str:
+    """The first line of an engine's text, without what stands in single quotes."""
+    head = text.strip().split("\n", 1)[0]
     return re.sub(r"'[^']*'", "'…'", head)[:SHOWN_TEXT]
 
 

@@ -5,7 +5,15 @@ pass; if a critical one of them does not hold, the report says `failed` and noth
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
+from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
+
+from headrace_jobs import gate_record, row_rules
+from headrace_jobs.engine_errors import job_error, without_values
+from headrace_jobs.expectations import Checked, check
+from headrace_jobs.row_rules import ALL, OUTCOME, PASSED, QUARANTINED, READABLE
 from headrace_schemas.errors import GateFailed
 from headrace_schemas.job import (
     SHOWN_EXAMPLES,
@@ -15,64 +23,53 @@ from headrace_schemas.job import (
     JobReport,
     RuleFailure,
 )
-from headrace_schemas.rules import Severity, TableRule, query_rule, quoted
-from pyspark.sql import Observation, SparkSession
-from pyspark.sql import functions as F
-
-from headrace_jobs import gate_record, row_rules
-from headrace_jobs.engine_errors import job_error
-from headrace_jobs.expectations import Checked, check, unexpected
-from headrace_jobs.row_rules import OUTCOME, PASSED, QUARANTINED
+from headrace_schemas.rules import RowRule, Severity, TableRule, query_rule, quoted
 
 FRESH = "table.fresh"
+
+Verdict = Literal["passed", "warned", "failed"]
 
 
 def run(spark: SparkSession, spec: GateSpec) -> JobReport:
     """Judge the batch at `spec.staged_uri` and write it, parted, to `spec.gated_uri`.
 
-    The report of a failed gate says so itself, with all that was found: it carries a GateFailed.
+    A failed gate's report says so itself, with all that was found; its error is a GateFailed.
     """
     found = part(spark, spec)
     batch = row_rules.gated(spark, spec.gated_uri)
     rows = check(batch.where(row_rules.is_readable()), "rows", spec.contract.row_rules)
-    passing = batch.where(F.col(OUTCOME) == PASSED)
-    table = check(passing, "table", table_rules(spec))
-    readable = found[""] - unreadable(spec, found)
+    table = check(batch.where(F.col(OUTCOME) == PASSED), "table", table_rules(spec))
     for one in rows:
-        compare(one, found[one.rule.id], readable)
-    broken = failures(spec, found, table)
-    shown = with_examples(broken, batch) if any(found.values()) else broken
-    verdict = judge(broken, found[QUARANTINED])
+        one.agree(found[one.rule.id], found[READABLE])
+    failures = with_examples(broken(spec, found, rows, table), batch)
+    blocking = [told(one) for one in (*table, *rows) if blocks(one)]
+    verdict = judge(blocking, failures, found[QUARANTINED])
     counts = Counts(
-        rows_in=found[""], rows_out=found[""] - found[QUARANTINED],
+        rows_in=found[ALL], rows_out=found[ALL] - found[QUARANTINED],
         rows_quarantined=found[QUARANTINED],
     )  # fmt: skip
-    record = gate_record.write(spec, [*rows, *table], verdict, counts.model_dump())
+    record = gate_record.write(spec, [*rows, *table], verdict, counts)
     report = JobReport(
         job="gate", job_id=spec.job_id, status="succeeded", verdict=verdict, counts=counts,
-        output_uri=spec.gated_uri, record_uri=record, failures=tuple(shown),
-        metrics={"rules": len(rows) + len(table), "rules_broken": len(broken)},
+        output_uri=spec.gated_uri, record_uri=record, failures=tuple(failures[:SHOWN_FAILURES]),
+        metrics={"rules": len(rows) + len(table), "rules_broken": len(failures)},
     )  # fmt: skip
     if verdict != "failed":
         return report
-    error = GateFailed(
-        spec.contract.name, spec.partition.key if spec.partition else None,
-        [told(one) for one in table if blocks(one)],
-    )  # fmt: skip
-    failed = job_error(error, "")
-    return report.model_copy(update={"status": "failed", "output_uri": None, "error": failed})
+    key = spec.partition.key if spec.partition else None
+    error = job_error(GateFailed(spec.contract.name, key, blocking), engine="")
+    return report.model_copy(update={"status": "failed", "output_uri": None, "error": error})
 
 
 def part(spark: SparkSession, spec: GateSpec) -> dict[str, int]:
-    """Write the judged batch by outcome; bad rows of each rule, counted in the same pass."""
+    """Write the judged batch by outcome; how many rows there are of each kind, in the same pass."""
     judged = row_rules.judged(spark.read.parquet(spec.staged_uri), spec.contract)
     wanted = row_rules.counts(spec.contract)
-    seen = Observation()
     names = {f"count_{index}": id for index, id in enumerate(wanted)}
-    aggregates = [wanted[id].alias(name) for name, id in names.items()]
+    seen = Observation()
+    judged = judged.observe(seen, *[wanted[id].alias(name) for name, id in names.items()])
     flags = [row_rules.flag(index) for index in range(len(spec.contract.row_rules))]
-    written = judged.observe(seen, *aggregates).drop(*flags)
-    written.write.mode("overwrite").partitionBy(OUTCOME).parquet(spec.gated_uri)
+    judged.drop(*flags).write.mode("overwrite").partitionBy(OUTCOME).parquet(spec.gated_uri)
     counted = seen.get
     return {id: int(counted.get(name, 0)) for name, id in names.items()}
 
@@ -83,17 +80,72 @@ def table_rules(spec: GateSpec) -> list[TableRule]:
     promised = spec.contract.freshness
     if promised is None or spec.as_of is None:
         return rules
-    oldest = spec.as_of - promised.limit
     query = f"SELECT max({quoted(promised.column)}) FROM {{table}}"  # noqa: S608 - declared
-    condition = f"value >= TIMESTAMP '{oldest:%Y-%m-%d %H:%M:%S%z}'"
-    rules.append(
-        TableRule(
-            id=FRESH, severity=Severity.WARNING, expectation=query_rule(query, condition),
-            description=f"the newest {promised.column} is at most {promised.limit} old",
-        )
+    oldest = (spec.as_of - promised.limit).isoformat()
+    fresh = TableRule(
+        id=FRESH, severity=Severity.WARNING,
+        description=f"the newest {promised.column} is at most {promised.limit} old",
+        expectation=query_rule(query, f"value >= TIMESTAMP '{oldest}'"),
     )  # fmt: skip
-    return rules
+    return [*rules, fresh]
 
 
-def unreadable(spec: GateSpec, found: dict[str, int]) -> int:
-    ...
+def broken(
+    spec: GateSpec, found: dict[str, int], rows: Sequence[Checked], table: Sequence[Checked]
+) -> list[RuleFailure]:
+    """Every rule that does not hold: what blocks first, then by severity and rows."""
+    failures = [
+        RuleFailure(
+            rule=id, severity=Severity.CRITICAL, description="rows can be read as typed",
+            failed=found[id],
+        )
+        for id in row_rules.load_rules(spec.contract)
+        if found[id]
+    ]  # fmt: skip
+    for one in (*table, *rows):
+        if not one.holds:
+            bad = found[one.rule.id] if isinstance(one.rule, RowRule) else 1
+            failures.append(
+                RuleFailure(
+                    rule=one.rule.id, severity=one.rule.severity, description=told(one), failed=bad
+                )
+            )
+    tables = {one.rule.id for one in table}
+    order = list(Severity)
+    failures.sort(
+        key=lambda one: (order.index(Severity(one.severity)), one.rule not in tables, -one.failed)
+    )
+    return failures
+
+
+def with_examples(failures: Sequence[RuleFailure], batch: DataFrame) -> list[RuleFailure]:
+    """The shown failures with the source positions of a few bad rows."""
+    ids = [one.rule for one in failures[:SHOWN_FAILURES]]
+    found = row_rules.examples(batch, ids, SHOWN_EXAMPLES)
+    return [
+        one.model_copy(update={"examples": found[one.rule]}) if one.rule in found else one
+        for one in failures
+    ]
+
+
+def judge(blocking: Sequence[str], failures: Sequence[RuleFailure], quarantined: int) -> Verdict:
+    """The verdict on the batch; what is only for information does not change it."""
+    if blocking:
+        return "failed"
+    reported = [one for one in failures if one.severity != Severity.INFO]
+    return "warned" if quarantined or reported else "passed"
+
+
+def blocks(one: Checked) -> bool:
+    """Whether the batch must not be published: bad rows alone go to quarantine."""
+    is_about_all = isinstance(one.rule, TableRule) or bool(one.problem)
+    return is_about_all and not one.holds and one.rule.severity is Severity.CRITICAL
+
+
+def told(one: Checked) -> str:
+    """A rule that does not hold, with what was found instead."""
+    if one.problem:
+        return f"{one.rule.id} (cannot be judged: {without_values(one.problem)})"
+    if "observed_value" in one.figures:
+        return f"{one.rule.id} (found {one.figures['observed_value']})"
+    return one.rule.description or one.rule.id

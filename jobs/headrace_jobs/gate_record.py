@@ -8,16 +8,16 @@ import great_expectations
 from great_expectations.core import ExpectationSuiteValidationResult
 from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaPageView
-from headrace_schemas.job import GateSpec
 
 from headrace_jobs import files
 from headrace_jobs.expectations import Checked
+from headrace_schemas.job import Counts, GateSpec
 
 RESULT = "result.json"
 PAGE = "index.html"
 
 
-def write(spec: GateSpec, found: Sequence[Checked], verdict: str, counts: dict[str, int]) -> str:
+def write(spec: GateSpec, found: Sequence[Checked], verdict: str, counts: Counts) -> str:
     """Write both files below the spec's record folder; its URI."""
     result = suite_result(spec, found, verdict, counts)
     text = json.dumps(result.to_json_dict(), indent=1, sort_keys=True)
@@ -28,7 +28,7 @@ def write(spec: GateSpec, found: Sequence[Checked], verdict: str, counts: dict[s
 
 
 def suite_result(
-    spec: GateSpec, found: Sequence[Checked], verdict: str, counts: dict[str, int]
+    spec: GateSpec, found: Sequence[Checked], verdict: str, counts: Counts
 ) -> ExpectationSuiteValidationResult:
     """One result of both suites: row rules on readable rows, table rules on those that pass."""
     batch = spec.partition.key if spec.partition else "all"
@@ -38,7 +38,7 @@ def suite_result(
         "batch_spec": {"data_asset_name": spec.contract.name, "batch": batch},
         "contract": {"name": spec.contract.name, "version": spec.contract.version},
         "verdict": verdict,
-        "counts": counts,
+        "counts": counts.model_dump(),
         "run_id": {"run_name": spec.run_id},
     }
     if spec.as_of is not None:

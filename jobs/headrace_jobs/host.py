@@ -18,6 +18,7 @@ import selectors
 import signal
 import socket
 import sys
+import time
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -36,6 +37,7 @@ PRELOADED = (
 
 REAP_SECONDS = 0.2
 REQUEST_SECONDS = 5.0
+END_SECONDS = 5.0
 LONGEST_REQUEST = 65_536
 
 
@@ -90,9 +92,18 @@ class Host:
                 if selector.select(REAP_SECONDS):
                     self.accept()
                 self.reap()
-        for pid in self.children:
-            with suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGTERM)
+        self.end_children()
+
+    def end_children(self) -> None:
+        """Ask the jobs that still run to end, then make them."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for pid in self.children:
+                with suppress(ProcessLookupError):
+                    os.killpg(pid, number)
+            deadline = time.monotonic() + END_SECONDS
+            while self.children and time.monotonic() < deadline:
+                time.sleep(0.05)
+                self.reap()
 
     def accept(self) -> None:
         """Answer one request; a bad one is answered with what is wrong with it."""
@@ -153,9 +164,9 @@ def job_dir(line: bytes) -> Path:
     """
     content = json.loads(line or b"{}")
     named = content.get("job_dir") if isinstance(content, dict) else None
-    if not isinstance(named, str):
+    if not named:
         raise ValueError('a request is one line: {"job_dir": "<directory with spec.json>"}')
-    directory = Path(named)
+    directory = Path(str(named))
     if not (directory / "spec.json").is_file():
         raise ValueError(f"{directory}: there is no spec.json")
     return directory

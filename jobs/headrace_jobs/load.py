@@ -5,6 +5,7 @@ on to the gate, marked.
 """
 
 import inspect as signatures
+import re
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -85,9 +86,9 @@ def as_staged(frame: DataFrame, spec: LoadSpec) -> DataFrame:
         SchemaBroken: A column's type can never become the contract's.
     """
     batch = f"{spec.build.name}/{spec.partition.key if spec.partition else 'all'}"
-    staged = typed(frame, spec.contract, spec.build.evolution, batch)
     try:
-        _ = staged.schema
+        staged = typed(frame, spec.contract, spec.build.evolution, batch)
+        _ = staged.schema  # Connect analyses no earlier
     except AnalysisException as error:
         raise SchemaBroken(
             spec.contract.name, "a column cannot become the contract's type", [told(error)],
@@ -220,12 +221,17 @@ def by_sql(spark: SparkSession, spec: LoadSpec, frames: dict[str, DataFrame]) ->
         raise TransformInvalid(
             spec.build.name, spec.transform_path, "there is no such file beside the pipeline"
         )
-    part = spec.partition
-    bounds = {"start": part.start, "end": part.end} if part else {}
+    text = files.read_text(spec.transform_path)
+    for bound in BOUNDS if spec.partition else ():
+        # Spark's own named parameters do not pass through Delta's SQL parser.
+        instant = getattr(spec.partition, bound).isoformat()
+        text = re.sub(rf"(?<!:):{bound}\b", f"TIMESTAMP '{instant}'", text)
     try:
-        return spark.sql(files.read_text(spec.transform_path), args=bounds)
+        frame = spark.sql(text)
+        _ = frame.schema  # Connect analyses no earlier
     except AnalysisException as error:
         raise TransformInvalid(spec.build.name, spec.transform_path, told(error)) from error
+    return frame
 
 
 def by_function(spec: LoadSpec, transform: str, frames: dict[str, DataFrame]) -> DataFrame:

@@ -1,84 +1,127 @@
-"""publish: make a gated batch visible, its bad rows in quarantine and its good rows in the table.
+"""Job `publish`: make a gated batch visible.
 
-Quarantine is written first: a crash in between leaves bad rows accounted for and the table as it
-was, and the repetition ends in the same content.
+Rows set aside go to the quarantine table first, then the rest to the table in one commit; each
+replaces what an earlier run of the same batch wrote. So a run that was cut off between the two is
+completed by the next, and rows in = rows out + rows quarantined.
 """
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
 from pyspark.sql import functions as F
 
 from headrace_jobs import tables
+from headrace_jobs.columns import LOAD_FAILURES, RAW
+from headrace_jobs.row_rules import BROKEN, OUTCOME, PASSED, QUARANTINED, RULE_IDS, gated
+from headrace_jobs.tables import BATCH, PARTITION, SOURCE_FILE, SOURCE_ROW
+from headrace_schemas.errors import SchemaBroken
 from headrace_schemas.job import Counts, JobReport, PinnedTable, PublishSpec
-from headrace_schemas.pipeline import Evolution, WriteMode
+from headrace_schemas.pipeline import WriteMode
 from headrace_schemas.rules import literal, quoted
 
-PASSED = "passed"
-QUARANTINED = "quarantined"
+WHOLE = "all"
+"""The partition of a table without partitions, in its quarantine table."""
 
 
 def run(spark: SparkSession, spec: PublishSpec) -> JobReport:
-    """Commit the batch; publishing it again gives the same content."""
-    passed = spark.read.parquet(f"{spec.gated_uri}/{PASSED}")
-    quarantined = spark.read.parquet(f"{spec.gated_uri}/{QUARANTINED}")
-    counts = count(passed, quarantined)
-    write_quarantine(spark, spec, quarantined)
-    table = write_table(spark, spec, passed)
+    """Commit the batch at `spec.gated_uri`.
+
+    Raises:
+        WriteConflict: Another writer committed first.
+        SchemaBroken: The table's columns do not take the batch's.
+    """
+    batch = gated(spark, spec.gated_uri)
+    quarantined = write_quarantine(spark, spec, batch.where(F.col(OUTCOME) == QUARANTINED))
+    passed = batch.where(F.col(OUTCOME) == PASSED)
+    passed = passed.drop(LOAD_FAILURES, RAW, BROKEN, RULE_IDS, OUTCOME)
+    table, rows = write_table(spark, spec, passed)
     return JobReport(
-        job=spec.job, job_id=spec.job_id, status="succeeded", table=table, counts=counts,
-        metrics={"version": float(table.version)},
+        job="publish", job_id=spec.job_id, status="succeeded", table=table,
+        counts=Counts(
+            rows_in=rows + quarantined, rows_out=rows, rows_quarantined=quarantined
+        ),
     )  # fmt: skip
 
 
-def count(passed: DataFrame, quarantined: DataFrame) -> Counts:
-    """Rows of the batch, by what becomes of them."""
-    good, bad = passed.count(), quarantined.count()
-    return Counts(rows_in=good + bad, rows_out=good, rows_quarantined=bad)
+def write_quarantine(spark: SparkSession, spec: PublishSpec, bad: DataFrame) -> int:
+    """Replace the batch's rows in the quarantine table; how many there are now.
+
+    A clean batch makes no commit, unless an earlier run of it left rows there.
+    """
+    key = spec.partition.key if spec.partition else WHOLE
+    name = f"quarantine {spec.contract.name}"
+    left = bad.select(F.lit("new").alias("where")).limit(1)
+    if tables.exists(spark, spec.quarantine_uri):
+        before = spark.read.format("delta").load(spec.quarantine_uri)
+        before = before.where(F.col(PARTITION) == key)
+        left = left.unionAll(before.select(F.lit("old").alias("where")).limit(1))
+    if not left.collect():
+        return 0
+    seen = Observation()
+    rows = bad.select(
+        BATCH, F.col(RULE_IDS).alias("rule_ids"), F.col(SOURCE_FILE).alias("source_file"),
+        F.col(SOURCE_ROW).alias("source_row"), as_json(bad).alias("row_json"),
+    ).observe(seen, F.count(F.lit(1)).alias("rows"))  # fmt: skip
+    tables.replace(spark, rows, spec.quarantine_uri, name, key)
+    return int(seen.get.get("rows", 0))
 
 
-def batch_id(spec: PublishSpec) -> str:
-    """What the batch is called in the engine's column."""
-    return f"{spec.contract.name}/{spec.partition.key if spec.partition else 'all'}"
+def as_json(bad: DataFrame) -> Column:
+    """The row as it was delivered; where reading it went well, as it was read."""
+    engine = {BATCH, SOURCE_FILE, SOURCE_ROW, LOAD_FAILURES, RAW, BROKEN, RULE_IDS, OUTCOME}
+    columns = [quoted(name) for name in bad.columns if name not in engine]
+    return F.coalesce(F.col(RAW), F.to_json(F.struct(*columns)))
 
 
-def write_quarantine(spark: SparkSession, spec: PublishSpec, quarantined: DataFrame) -> None:
-    """Replace the batch's bad rows: an earlier attempt's, or an earlier delivery's."""
-    if quarantined.isEmpty() and not tables.exists(spark, spec.quarantine_uri):
-        return
-    key = spec.partition.key if spec.partition else None
-    frame = quarantined.withColumn(tables.PARTITION, F.lit(key).cast("string"))
-    where = f"{tables.BATCH} = {literal(batch_id(spec))}"
-    name = f"quarantine.{spec.contract.name}"
-    tables.overwrite(spark, frame, spec.quarantine_uri, name, where, evolve=False)
+def write_table(spark: SparkSession, spec: PublishSpec, rows: DataFrame) -> tuple[PinnedTable, int]:
+    """Commit the rows that pass, as the table's write mode says; how many there are."""
+    if spec.build.write is WriteMode.MERGE:
+        return merge(spark, spec, rows), rows.count()
+    seen = Observation()
+    rows = rows.observe(seen, F.count(F.lit(1)).alias("rows"))
+    if spec.build.write is WriteMode.APPEND:
+        table = append(spark, spec, rows)
+    else:
+        key = spec.partition.key if spec.partition else None
+        # What the contract has gained, the table gains; the gate let nothing else through.
+        table = tables.replace(spark, rows, spec.table_uri, spec.build.name, key, evolve=True)
+    return table, int(seen.get.get("rows", 0))
 
 
-def write_table(spark: SparkSession, spec: PublishSpec, passed: DataFrame) -> PinnedTable:
-    """Commit the good rows as the pipeline's write mode says."""
-    build, name = spec.build, spec.contract.name
-    evolve = build.evolution is Evolution.EVOLVE
-    key = spec.partition.key if spec.partition else None
-    if build.write is WriteMode.REPLACE_PARTITION:
-        return tables.replace(spark, passed, spec.table_uri, name, key, evolve)
+def append(spark: SparkSession, spec: PublishSpec, rows: DataFrame) -> PinnedTable:
+    """Add the batch beside others; the same batch again takes its own place."""
+    name, key = spec.build.name, spec.partition.key if spec.partition else None
+    where = f"{BATCH} = {literal(f'{name}/{key or WHOLE}')}"
     if key is not None:
-        passed = passed.withColumn(tables.PARTITION, F.lit(key))
-    if build.write is WriteMode.APPEND:
-        # The batch's own rows are replaced, all others stay: an append that can be repeated.
-        where = f"{tables.BATCH} = {literal(batch_id(spec))}"
-        tables.create(spark, passed, spec.table_uri, [tables.PARTITION] if key else [])
-        return tables.overwrite(spark, passed, spec.table_uri, name, where, evolve)
-    return upsert(spark, spec, passed, evolve)
+        where = f"{PARTITION} = {literal(key)} AND {where}"
+        rows = rows.withColumn(PARTITION, F.lit(key))
+    return tables.overwrite(spark, rows, spec.table_uri, name, where, evolve=True)
 
 
-def upsert(spark: SparkSession, spec: PublishSpec, passed: DataFrame, evolve: bool) -> PinnedTable:
-    """Update rows of the contract's key and insert new ones; the gate left one row per key."""
-    by = [tables.PARTITION] if spec.partition else []
-    with tables.committing(spark, spec.contract.name, "merge"):
-        tables.create(spark, passed, spec.table_uri, by)
-        changed = " OR ".join(
-            f"NOT (target.{quoted(name)} <=> source.{quoted(name)})"
-            for name in passed.columns
-            if name not in spec.contract.key
-        )
-        clauses = f"WHEN MATCHED AND ({changed}) THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
-        tables.merge(spark, passed, spec.table_uri, spec.contract.key, clauses, evolve)
+def merge(spark: SparkSession, spec: PublishSpec, rows: DataFrame) -> PinnedTable:
+    """Update rows by the contract's key, and add new ones.
+
+    A row that a later partition wrote stays: building an old partition again does not bring old
+    values back.
+
+    Raises:
+        SchemaBroken: The contract has no key.
+    """
+    name, key = spec.build.name, list(spec.contract.key)
+    if not key:
+        raise SchemaBroken(
+            name, "`write: merge` needs a key and the contract has none", ["primaryKey"],
+            "Mark the key's columns with primaryKey, or choose another write mode.",
+        )  # fmt: skip
+    update = "WHEN MATCHED THEN UPDATE SET *"
+    if spec.partition is not None:
+        rows = rows.withColumn(PARTITION, F.lit(spec.partition.key))
+        update = f"WHEN MATCHED AND source.{PARTITION} >= target.{PARTITION} THEN UPDATE SET *"
+    first = Window.partitionBy(*[quoted(name) for name in key]).orderBy(SOURCE_FILE, SOURCE_ROW)
+    number = "_number"
+    rows = rows.withColumn(number, F.row_number().over(first))
+    rows = rows.where(F.col(number) == 1).drop(number)
+    with tables.committing(spark, name, "merge"):
+        tables.create(spark, rows, spec.table_uri, [PARTITION] if spec.partition else [])
+        clauses = f"{update} WHEN NOT MATCHED THEN INSERT *"
+        tables.merge(spark, rows, spec.table_uri, key, clauses, evolve=True)
     version = tables.written_version(spark, spec.table_uri)
-    return PinnedTable(name=spec.contract.name, uri=spec.table_uri, version=version)
+    return PinnedTable(name=name, uri=spec.table_uri, version=version)

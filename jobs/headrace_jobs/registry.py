@@ -33,7 +33,6 @@ EVALUATION = f"{FOLDER}/evaluation.json"
 CHAMPION = "champion"
 
 UNANSWERED = frozenset({"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"})
-MISSING = frozenset({"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"})
 
 
 @dataclass(frozen=True)
@@ -162,22 +161,10 @@ class Registry:
         with self.answering():
             self.client.set_model_version_tag(name, version, key, value)
 
-    def tags(self, name: str, version: str) -> dict[str, str]:
-        """A version's tags."""
-        return dict(self.entry(name, version).tags)
-
     def set_alias(self, name: str, alias: str, version: str) -> None:
-        """Let `alias` name a version; registries are asked by alias by people, never by jobs."""
+        """Let `alias` name a version. It is for people: jobs go by the ledger."""
         with self.answering():
             self.client.set_registered_model_alias(name, alias, version)
-
-    def aliased(self, name: str, alias: str) -> str | None:
-        """The version that `alias` names."""
-        try:
-            with self.answering():
-                return str(self.client.get_model_version_by_alias(name, alias).version)
-        except MlflowException:
-            return None
 
     def entry(self, name: str, version: str) -> ModelVersion:
         """What the registry knows of a version."""

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from functools import reduce
 from operator import and_, or_
 
-from headrace_schemas.contract import Contract
-from headrace_schemas.rules import RowRule, Severity, quoted
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from headrace_jobs.columns import LOAD_FAILURES, MALFORMED, UNKNOWN_COLUMN
 from headrace_jobs.tables import SOURCE_FILE, SOURCE_ROW
+from headrace_schemas.contract import Contract
+from headrace_schemas.rules import RowRule, Severity, quoted
 
 BROKEN = "_broken"
 """ARRAY<STRING>: every rule that the row breaks, of any severity."""
@@ -24,6 +24,10 @@ RULE_IDS = "_rule_ids"
 OUTCOME = "outcome"
 PASSED = "passed"
 QUARANTINED = "quarantined"
+
+ALL = "all"
+READABLE = "readable"
+"""Of `counts`, beside `QUARANTINED` and the ids of rules, which have a dot."""
 
 UNSORTABLE = ("MAP", "VARIANT", "STRUCT", "ARRAY")
 
@@ -109,9 +113,10 @@ def load_rules(contract: Contract) -> list[str]:
 
 
 def counts(contract: Contract) -> dict[str, Column]:
-    """Aggregates over `judged` rows: all, quarantined, and the bad ones of each rule by its id."""
+    """Aggregates over `judged` rows: `ALL`, `READABLE`, `QUARANTINED`, and bad ones by rule id."""
     found = {
-        "": F.count(F.lit(1)),
+        ALL: F.count(F.lit(1)),
+        READABLE: F.count_if(is_readable()),
         QUARANTINED: F.count_if(F.col(OUTCOME) == QUARANTINED),
     }
     for id in load_rules(contract):
@@ -129,6 +134,8 @@ def gated(spark: SparkSession, uri: str, outcome: str | None = None) -> DataFram
 
 def examples(frame: DataFrame, ids: Sequence[str], most: int) -> dict[str, tuple[str, ...]]:
     """Source positions of the first rows that break each rule."""
+    if not ids:
+        return {}
     rows = frame.where(F.col(SOURCE_FILE).isNotNull()).select(
         SOURCE_FILE, SOURCE_ROW, F.explode(BROKEN).alias("id")
     )

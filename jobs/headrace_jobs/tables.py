@@ -77,8 +77,10 @@ def overwrite(
 ) -> PinnedTable:
     """Make `frame` the rows for which `where` holds, or all rows, in one commit."""
     writer = frame.write.format("delta").mode("overwrite")
+    if PARTITION in frame.columns:
+        writer = writer.partitionBy(PARTITION)
     if where is not None:
-        writer = writer.option("replaceWhere", where).partitionBy(PARTITION)
+        writer = writer.option("replaceWhere", where)
     if evolve:
         writer = writer.option("mergeSchema" if where else "overwriteSchema", "true")
     with committing(spark, name, "replace"):
@@ -162,10 +164,17 @@ def committing(spark: SparkSession, name: str, operation: str) -> Iterator[None]
             raise WriteConflict(name, operation) from error
         if condition(error) in OTHER_SCHEMA:
             raise SchemaBroken(
-                name, "the table's columns do not take the batch's", [told(error)],
+                name, "the table's columns do not take the batch's", named_columns(error),
                 "Change the contract's column back, or build the table anew under another name.",
             ) from error  # fmt: skip
         raise
+
+
+def named_columns(error: PySparkException) -> list[str]:
+    """The columns that an error is about, or else what it says."""
+    parameters = error.getMessageParameters() or {}
+    named = sorted({text for key, text in parameters.items() if key.lower().endswith("field")})
+    return named or [told(error)]
 
 
 def at(uri: str) -> str:

@@ -31,7 +31,7 @@ class LakeView:
         if table is None:
             return []
         rows = QueryBuilder().register("t", table).execute(sql).read_all()
-        names = [field.name for field in rows.schema]
+        names = rows.column_names
         columns = [rows.column(index).to_pylist() for index in range(len(names))]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
@@ -61,6 +61,17 @@ class LakeView:
         rows = self.query(uri, "SELECT _partition AS p, count(*) AS n FROM t GROUP BY _partition")
         return {row["p"] or "all": row["n"] for row in rows}
 
+    def quarantine_reasons(self, name: str) -> dict[str, dict[str, int]]:
+        """Rows in quarantine by partition and rule; a row can break several rules."""
+        sql = (
+            "SELECT _partition AS p, rule, count(*) AS n FROM "
+            "(SELECT _partition, unnest(rule_ids) AS rule FROM t) AS one GROUP BY _partition, rule"
+        )
+        reasons: dict[str, dict[str, int]] = {}
+        for row in self.query(self.lake.quarantine(name), sql):
+            reasons.setdefault(row["p"] or "all", {})[row["rule"]] = row["n"]
+        return {batch: dict(sorted(rules.items())) for batch, rules in reasons.items()}
+
     def ledger(self, model: str) -> list[Decision]:
         """A model's decisions, oldest first."""
         sql = f"SELECT * FROM t WHERE model = '{model}'"  # noqa: S608 - a declared name
@@ -75,7 +86,9 @@ class LakeView:
             row["window"]: row for row in self.query(self.lake.monitoring(model), "SELECT * FROM t")
         }
 
-    def gate_record(self, name: str, batch: str) -> dict[str, Any] | None:
-        """A gate's record of a batch, where it is a local file."""
+    def rows_in(self, name: str, batch: str) -> int | None:
+        """Rows that the gate saw of a batch, by its record; None where that is no local file."""
         file = Path(self.lake.gate_record(name, batch).removeprefix("file://")) / "result.json"
-        return json.loads(file.read_text()) if file.exists() else None
+        if not file.exists():
+            return None
+        return int(json.loads(file.read_text())["meta"]["counts"]["rows_in"])

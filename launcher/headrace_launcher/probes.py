@@ -62,20 +62,22 @@ class Http2Probe:
 
 
 @dataclass(frozen=True)
-class SocketProbe:
-    """Up when something accepts connections on a Unix socket."""
+class JobHostProbe:
+    """Up when the job host answers on its Unix socket."""
 
     path: Path
 
     def __call__(self, _: datetime) -> Health:
-        """Connect and hang up."""
+        """Send a line that asks for no job; whatever comes back, somebody reads."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
             client.settimeout(ANSWER_SECONDS)
             try:
                 client.connect(str(self.path))
+                client.sendall(b'{"ping": true}\n')
+                answer = client.recv(1)
             except OSError:
                 return Health.DOWN
-        return Health.UP
+        return Health.UP if answer else Health.DOWN
 
 
 @dataclass(frozen=True)

@@ -143,19 +143,16 @@ def account_for(lake: LakeView, pipeline: Pipeline) -> list[Account]:
     accounts = []
     for build in pipeline.tables:
         published, quarantined = lake.partition_rows(build.name), lake.quarantined_rows(build.name)
+        reasons = lake.quarantine_reasons(build.name)
         for batch in sorted(published.keys() | quarantined.keys()):
-            record = lake.gate_record(build.name, batch)
-            if record is None:
+            rows_in = lake.rows_in(build.name, batch)
+            if rows_in is None:
                 continue
             accounts.append(
                 Account(
-                    table=build.name, batch=batch, rows_in=record["counts"]["rows_in"],
+                    table=build.name, batch=batch, rows_in=rows_in,
                     published=published.get(batch, 0), quarantined=quarantined.get(batch, 0),
-                    broken_rules={
-                        one["rule"]: one["failed"]
-                        for one in record["failures"]
-                        if one["severity"] == "critical"
-                    },
+                    broken_rules=reasons.get(batch, {}),
                 )
             )  # fmt: skip
     return accounts

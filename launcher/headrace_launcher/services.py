@@ -20,8 +20,8 @@ from headrace_launcher.probes import (
     AirflowProbe,
     Http2Probe,
     HttpProbe,
+    JobHostProbe,
     Probe,
-    SocketProbe,
 )
 from headrace_launcher.processes import MARK
 from headrace_launcher.secrets import Secrets
@@ -192,7 +192,7 @@ def _engines(stack: Stack) -> tuple[Service, ...]:
                 "SPARK_REMOTE": f"sc://localhost:{ports.connect}",
             },
             directory=settings.jobs,
-            probe=SocketProbe(settings.job_host_socket),
+            probe=JobHostProbe(settings.job_host_socket),
         ),
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from headrace_launcher import processes
 from headrace_launcher.errors import ServiceFailed, UnknownService
+from headrace_launcher.keeper import RestartPolicy
 from headrace_launcher.ports import Ports, choose
 from headrace_launcher.services import Service
 from headrace_launcher.settings import Settings
@@ -85,7 +86,11 @@ def bring_down(settings: Settings, on_state: OnState = lambda _: None) -> int:
     return leftovers
 
 
-def supervise(settings: Settings, declared: Callable[[Ports], Sequence[Service]]) -> None:
+def supervise(
+    settings: Settings,
+    declared: Callable[[Ports], Sequence[Service]],
+    policy: RestartPolicy | None = None,
+) -> None:
     """Be the supervisor of this home until a signal says stop; another one's home is left to it."""
     lock = hold_lock(settings.run / "supervisor.lock")
     if lock is None:
@@ -94,7 +99,7 @@ def supervise(settings: Settings, declared: Callable[[Ports], Sequence[Service]]
         clear_leftovers(settings)
         before = read_state(settings.state_file)
         ports = choose(before.ports if before else {})
-        Supervisor(settings, declared(ports), ports).run()
+        Supervisor(settings, declared(ports), ports, policy).run()
 
 
 def service_named(settings: Settings, name: str) -> ServiceState:

@@ -1,10 +1,13 @@
 """Headrace's registration with Airflow, found by its entry point and not by a folder scan."""
 
+from typing import Any
+
 from airflow.plugins_manager import AirflowPlugin
 
 # The scheduler loads plugins before it forks LocalExecutor's workers, and those fork a process per
 # task: what is imported here is imported once, and not by every task anew.
 from headrace_airflow import model_dags, table_dags
+from headrace_airflow.links import PREFIX
 
 PRELOADED = (model_dags, table_dags)
 
@@ -13,3 +16,10 @@ class HeadracePlugin(AirflowPlugin):
     """What Airflow has to know of Headrace."""
 
     name = "headrace"
+
+    @property
+    def fastapi_apps(self) -> list[Any]:  # type: ignore[override]  # only the api-server asks
+        """Pages of our own."""
+        from headrace_airflow.records import app  # loads Airflow's API: too much for a worker
+
+        return [{"app": app, "url_prefix": PREFIX, "name": "Headrace records"}]

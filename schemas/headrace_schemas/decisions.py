@@ -81,7 +81,7 @@ class MonitorEvidence(Frozen):
 
     def moved_importance(self, psi: float) -> float:
         """Share of the champion's gain that lies in features with at least this PSI."""
-        return sum(shift.importance for shift in self.shifts if shift.psi >= psi)
+        return sum((shift.importance for shift in self.shifts if shift.psi >= psi), 0.0)
 
 
 class Comparison(Frozen):

@@ -265,7 +265,14 @@ HISTORY = [
         (days_ago(9), "2"),
         (AS_OF, "2"),
     ],
-    ids=["before all", "at the first", "first", "at the second", "second", "refusal changes nothing"],
+    ids=[
+        "before all",
+        "at the first",
+        "first",
+        "at the second",
+        "second",
+        "refusal changes nothing",
+    ],
 )
 def test_the_newest_promotion_in_force_serves_when_asked_for_an_instant(
     instant: datetime, version: str | None

@@ -77,7 +77,7 @@ def flight_features(
     asked = timed.where(
         ~F.col("is_cancelled") & (departs_at >= F.lit(start)) & (departs_at < F.lit(end))
     ).withColumn(HOUR, hour_number(F.col("predicted_at")))
-    described = asked.join(traffic(asked, timed, LEAD_HOURS), ["origin", HOUR], "left")
+    described = asked.join(traffic(asked, timed), ["origin", HOUR], "left")
     for group in GROUPS:
         lately = punctuality(asked, timed, group)
         described = described.join(lately, [*group.by, HOUR], "left")
@@ -92,7 +92,7 @@ def flight_features(
         (F.year("local_date") - F.col("built_year")).alias("plane_age_years"),
         "seats", "manufacturer",
         *WEATHER, "weather_age_hours", "precip_6h", "lowest_visib_6h", "pressure_change_6h",
-        "origin_due_same_hour", "origin_gone_3h", "origin_waiting_3h", "origin_waiting_6h",
+        "origin_gone_3h", "origin_waiting_3h", "origin_waiting_6h",
         *punctuality_columns(),
         (F.col("arr_delay") > LATE_MINUTES).alias("is_late"),
         "label_known_at",
@@ -103,7 +103,7 @@ def flight_features(
 def punctuality_columns() -> list[str]:
     """Names of the columns that `GROUPS` gives."""
     return [
-        f"{group.name}_{span.happening.name}_{measure}_{span.label}"
+        group.column(span, measure)
         for group in GROUPS
         for span in group.spans
         for measure in ("late", "delay")

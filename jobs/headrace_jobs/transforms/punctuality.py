@@ -2,13 +2,13 @@
 
 Both what happened and what is asked are counted by the hour: a flight that is asked about in hour `h` sees
 what became known in the hours before `h`, and nothing of hour `h` itself. That is coarser than the clock
-allows, never finer, and one pass over an hourly grid answers all flights.
+allows, never finer.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pyspark.sql import Column, DataFrame, Window, WindowSpec
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from headrace_jobs.transforms.instants import hour_number
@@ -59,58 +59,74 @@ class Group:
     by: tuple[str, ...]
     spans: tuple[Span, ...]
 
+    def column(self, span: Span, measure: str) -> str:
+        """Name of what a span gives: `late` (share) or `delay` (mean minutes)."""
+        return f"{self.name}_{span.happening.name}_{measure}_{span.label}"
+
 
 def punctuality(asked: DataFrame, flights: DataFrame, group: Group) -> DataFrame:
-    """By the group and `HOUR`: `<group>_<happening>_late_<label>` and `..._delay_<label>` for each span.
+    """By the group and `HOUR`: late share and mean delay of each span, NULL when nothing became known in it.
 
     Args:
         asked: Flights that are asked about, with `HOUR`.
         flights: Flights that may have happened before, those of `asked` among them.
     """
-    keys = (*group.by, HOUR)
-    happenings = dict.fromkeys(span.happening for span in group.spans)
-    counts = [hourly(flights, group.by, one) for one in happenings]
-    grid = on_one_grid([asked.select(*keys).distinct(), *counts], keys)
-    answers = [one for span in group.spans for one in span_columns(group, span)]
-    return grid.select(*keys, *answers)
+    frames = [asked.select(*group.by, HOUR).distinct()]
+    for span in group.spans:
+        counts = {"flights": F.lit(1), "late": is_late(span), "minutes": counted_minutes(span)}
+        named = {f"{name}_{span.label}": value for name, value in counts.items()}
+        known = flights.where(F.col(span.happening.delay).isNotNull())
+        frames.append(appearing(known, group.by, span.happening.known_at, span.hours, named))
+    standing = standing_counts(frames, group.by)
+    measures = [one for span in group.spans for one in span_measures(group, span)]
+    return standing.select(*group.by, HOUR, *measures)
 
 
-def hourly(flights: DataFrame, by: Sequence[str], happening: Happening) -> DataFrame:
-    """What each hour made known: flights, late ones among them, and their minutes of delay."""
-    known_at, delay = F.col(happening.known_at), F.col(happening.delay)
-    minutes = F.least(delay, F.lit(LONGEST_COUNTED_MINUTES))
-    return (
-        flights.where(known_at.isNotNull() & delay.isNotNull())
-        .groupBy(*by, hour_number(known_at).alias(HOUR))
-        .agg(
-            F.count("*").alias(f"{happening.name}_flights"),
-            F.count_if(delay > LATE_MINUTES).alias(f"{happening.name}_late"),
-            F.sum(minutes).alias(f"{happening.name}_minutes"),
-        )
-    )
+def is_late(span: Span) -> Column:
+    """1 for a late flight, else 0."""
+    return (F.col(span.happening.delay) > LATE_MINUTES).cast("int")
 
 
-def on_one_grid(frames: Sequence[DataFrame], keys: Sequence[str]) -> DataFrame:
-    """One row per key of any of the frames, with the counts of all of them."""
-    together = frames[0]
-    for frame in frames[1:]:
-        together = together.unionByName(frame, allowMissingColumns=True)
-    counts = [name for frame in frames for name in frame.columns if name not in keys]
-    return together.groupBy(*keys).agg(*[F.sum(name).alias(name) for name in counts])
+def counted_minutes(span: Span) -> Column:
+    """The minutes of delay that count."""
+    return F.least(F.col(span.happening.delay), F.lit(LONGEST_COUNTED_MINUTES))
 
 
-def span_columns(group: Group, span: Span) -> list[Column]:
-    """Late share and mean delay over a span; NULL when nothing became known in it."""
-    name, last = span.happening.name, last_hours(group.by, span.hours)
-    flights = F.nullif(F.sum(f"{name}_flights").over(last), F.lit(0))
-    late = F.sum(f"{name}_late").over(last) / flights
-    minutes = F.sum(f"{name}_minutes").over(last) / flights
+def span_measures(group: Group, span: Span) -> list[Column]:
+    """Late share and mean delay from a span's counts."""
+    flights = F.nullif(F.col(f"flights_{span.label}"), F.lit(0))
     return [
-        late.alias(f"{group.name}_{name}_late_{span.label}"),
-        minutes.alias(f"{group.name}_{name}_delay_{span.label}"),
+        (F.col(f"late_{span.label}") / flights).alias(group.column(span, "late")),
+        (F.col(f"minutes_{span.label}") / flights).alias(group.column(span, "delay")),
     ]
 
 
-def last_hours(by: Sequence[str], hours: int) -> WindowSpec:
-    """The `hours` hours before an hour, that hour itself left out."""
-    return Window.partitionBy(*by).orderBy(HOUR).rangeBetween(-hours, -1)
+def appearing(
+    flights: DataFrame, by: Sequence[str], known_at: str, hours: int, counts: dict[str, Column]
+) -> DataFrame:
+    """By group and `HOUR`, by how much each count changes when it covers the last `hours` hours.
+
+    A flight enters the hour after it became known and leaves `hours` hours later. So a running sum over
+    the changes is the count, at one step a row; a sliding window would add up its whole length for each row.
+    """
+    entered = hour_number(F.col(known_at)) + 1
+    change = F.explode(F.array(F.lit(1), F.lit(-1)))
+    moved = flights.where(F.col(known_at).isNotNull()).select(
+        *by, entered.alias("entered"), change.alias("change"), *[value.alias(name) for name, value in counts.items()]
+    )
+    hour = F.col("entered") + F.when(F.col("change") < 0, hours).otherwise(0)
+    return moved.groupBy(*by, hour.alias(HOUR)).agg(
+        *[F.sum(F.col(name) * F.col("change")).alias(name) for name in counts]
+    )
+
+
+def standing_counts(frames: Sequence[DataFrame], by: Sequence[str]) -> DataFrame:
+    """By group and `HOUR`, the counts that stand in that hour, from frames that say how they change."""
+    together = frames[0]
+    for frame in frames[1:]:
+        together = together.unionByName(frame, allowMissingColumns=True)
+    names = [name for name in together.columns if name not in (*by, HOUR)]
+    changes = together.groupBy(*by, HOUR).agg(*[F.sum(name).alias(name) for name in names])
+    until_now = Window.partitionBy(*by).orderBy(HOUR).rowsBetween(Window.unboundedPreceding, 0)
+    standing = [F.coalesce(F.sum(name).over(until_now), F.lit(0)).alias(name) for name in names]
+    return changes.select(*by, HOUR, *standing)

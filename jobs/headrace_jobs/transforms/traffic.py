@@ -1,16 +1,15 @@
 """How busy an origin is: flights due, flights gone, flights that wait."""
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from headrace_jobs.transforms.instants import hour_number
-from headrace_jobs.transforms.punctuality import HOUR, last_hours, on_one_grid
+from headrace_jobs.transforms.punctuality import HOUR, appearing, standing_counts
 
 ORIGIN = ("origin",)
 
 
-def traffic(asked: DataFrame, flights: DataFrame, lead_hours: int) -> DataFrame:
-    """By origin and `HOUR`: how many flights are due, gone and waiting.
+def traffic(asked: DataFrame, flights: DataFrame) -> DataFrame:
+    """By origin and `HOUR`: how many flights left of late, and how many wait.
 
     The schedule is known long before; that a flight has left is known when it has. A flight that was due and
     has not left waits, or is cancelled: before departure nobody can tell, and neither does this.
@@ -18,30 +17,15 @@ def traffic(asked: DataFrame, flights: DataFrame, lead_hours: int) -> DataFrame:
     Args:
         asked: Flights that are asked about, with `HOUR`.
         flights: All flights, cancelled ones too.
-        lead_hours: From the hour that is asked in to the hour of departure.
     """
-    keys = (*ORIGIN, HOUR)
-    due = flights.groupBy(*ORIGIN, hour_number(F.col("departs_at")).alias(HOUR))
-    gone = flights.where(F.col("departed_at").isNotNull()).groupBy(
-        *ORIGIN, hour_number(F.col("departed_at")).alias(HOUR)
-    )
-    grid = on_one_grid(
-        [
-            asked.select(*keys).distinct(),
-            due.agg(F.count("*").alias("due")),
-            gone.agg(F.count("*").alias("gone")),
-        ],
-        keys,
-    )
-    same_hour = Window.partitionBy(*ORIGIN).orderBy(HOUR).rangeBetween(lead_hours, lead_hours)
-    return grid.select(
-        *keys,
-        F.sum("due").over(same_hour).alias("origin_due_same_hour"),
-        counted("gone", 3).alias("origin_gone_3h"),
-        (counted("due", 3) - counted("gone", 3)).alias("origin_waiting_3h"),
-        (counted("due", 6) - counted("gone", 6)).alias("origin_waiting_6h"),
-    )
-
-def counted(name: str, hours: int) -> Column:
-    """The sum over the last hours; 0 when there was nothing."""
-    return F.coalesce(F.sum(name).over(last_hours(ORIGIN, hours)), F.lit(0))
+    frames = [asked.select(*ORIGIN, HOUR).distinct()]
+    for hours in (3, 6):
+        due, gone = {f"due_{hours}h": F.lit(1)}, {f"gone_{hours}h": F.lit(1)}
+        frames.append(appearing(flights, ORIGIN, "departs_at", hours, due))
+        frames.append(appearing(flights, ORIGIN, "departed_at", hours, gone))
+    return standing_counts(frames, ORIGIN).select(
+        *ORIGIN, HOUR,
+        F.col("gone_3h").alias("origin_gone_3h"),
+        (F.col("due_3h") - F.col("gone_3h")).alias("origin_waiting_3h"),
+        (F.col("due_6h") - F.col("gone_6h")).alias("origin_waiting_6h"),
+    )  # fmt: skip

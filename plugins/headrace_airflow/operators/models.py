@@ -208,7 +208,7 @@ class TrainOperator(ModelOperator):
 
     def batch(self, context: Context) -> str:
         """A training run is about no partition."""
-        return self.told(context, "plan")["as_of"][:10]
+        return str(self.told(context, "plan")["as_of"])[:10]
 
     def plan(self, context: Context, planner: Planner, job_id: str) -> TrainSpec:
         """Train what `plan` says, on the newest version of the feature table."""
@@ -275,7 +275,7 @@ class PromoteOperator(ModelOperator):
 
     def batch(self, context: Context) -> str:
         """A training run is about no partition."""
-        return self.told(context, "plan")["as_of"][:10]
+        return str(self.told(context, "plan")["as_of"])[:10]
 
     def plan(self, context: Context, planner: Planner, job_id: str) -> PromoteSpec:
         """Decide on what `evaluate` measured."""

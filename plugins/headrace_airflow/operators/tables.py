@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from headrace_airflow.assets import table_asset
 from headrace_airflow.lake_reader import partition_keys
 from headrace_airflow.landing import delivered_files
+from headrace_airflow.links import GateRecordLink
 from headrace_airflow.operators.spark_job import SparkJobOperator, partition_key
 from headrace_airflow.settings import Settings
 from headrace_schemas.catalog import Catalog
@@ -86,6 +87,7 @@ class GateOperator(TableOperator):
     """Runs the contract on the staged batch and parts good rows from bad ones."""
 
     job = "gate"
+    operator_extra_links = (GateRecordLink(),)
 
     def plan(self, context: Context, planner: Planner, job_id: str) -> GateSpec:
         """Gate what `load` staged."""

@@ -33,8 +33,8 @@ class DriftSensor(BaseSensorOperator):
         """Look once; if there is nothing, wait in the triggerer."""
         if not self.deferrable:
             return super().execute(context)
-        if first := self.poke(context):  # spares the way through the triggerer
-            return self.execute_complete(context, first.xcom_value)
+        if found := look_for_request(self.model):  # spares the way through the triggerer
+            return self.execute_complete(context, found)
         self.defer(
             trigger=DriftTrigger(model=self.model, poke_interval=self.poke_interval),
             method_name="execute_complete",

@@ -18,7 +18,7 @@ class DriftTrigger(BaseTrigger):
     """The asynchronous half of DriftSensor: fires once, when a request is open."""
 
     def __init__(self, *, model: str, poke_interval: float = 30.0) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's triggers are untyped
         self.model = model
         self.poke_interval = poke_interval
 
@@ -30,7 +30,7 @@ class DriftTrigger(BaseTrigger):
         """Look until there is a request."""
         while (found := await look(self)) is None:
             await asyncio.sleep(self.poke_interval)
-        yield TriggerEvent(found)
+        yield TriggerEvent(found)  # type: ignore[no-untyped-call]  # as above
 
 
 class DriftWatchTrigger(BaseEventTrigger):
@@ -47,7 +47,7 @@ class DriftWatchTrigger(BaseEventTrigger):
     def __init__(
         self, *, model: str, poke_interval: float = 5.0, cooldown_seconds: float = 900.0
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's triggers are untyped
         self.model = model
         self.poke_interval = poke_interval
         self.cooldown_seconds = cooldown_seconds
@@ -67,7 +67,7 @@ class DriftWatchTrigger(BaseEventTrigger):
             await self.asset_state_store.aget(FIRED)
         while True:
             if found := await self.due():
-                yield TriggerEvent(found)
+                yield TriggerEvent(found)  # type: ignore[no-untyped-call]  # as above
             await asyncio.sleep(self.poke_interval)
 
     async def due(self) -> Request | None:
@@ -77,10 +77,11 @@ class DriftWatchTrigger(BaseEventTrigger):
         if found is None or store is None:
             return found
         now = time.time()
-        last = await store.aget(FIRED, default=None) or {}
+        last: Any = await store.aget(FIRED)
         if (
-            last.get("decision") == found["decision"]
-            and now - float(last["at"]) < self.cooldown_seconds
+            last
+            and last["decision"] == found["decision"]
+            and now < last["at"] + self.cooldown_seconds
         ):
             return None
         await store.aset(FIRED, {"decision": found["decision"], "at": now})

@@ -1,0 +1,47 @@
+"""Gate records in the browser: what the contract said of a batch, for those who are logged in."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from airflow.api_fastapi.core_api.security import get_user
+from fastapi import Depends, FastAPI, HTTPException, Response
+
+from headrace_airflow.settings import Settings
+from headrace_schemas.pipeline import TABLE_NAME
+
+TABLE = re.compile(TABLE_NAME)
+BATCH = re.compile(r"all|\d{4}-\d{2}(-\d{2}(T\d{2})?)?")
+
+TYPES = {"index.html": "text/html; charset=utf-8", "result.json": "application/json"}
+"""The files of a record; nothing else of the lake can be asked for."""
+
+HEADERS = {
+    # The page is made of names that come from contracts and files: it may not act as the user.
+    "Content-Security-Policy": "sandbox allow-scripts",
+    "X-Content-Type-Options": "nosniff",
+}
+
+# Airflow protects nothing of a plugin's application by itself.
+app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(get_user)])
+
+
+@app.get("/gates/{table}/{batch}/{file}")
+def gate_record(table: str, batch: str, file: str) -> Response:
+    """One file of a batch's gate record."""
+    is_known = TABLE.fullmatch(table) and BATCH.fullmatch(batch) and file in TYPES
+    content = read(Settings.current().lake.gate_record(table, batch), file) if is_known else None
+    if content is None:
+        raise HTTPException(404, f"There is no gate record {file} of {table} [{batch}].")
+    return Response(content, media_type=TYPES[file], headers=HEADERS)
+
+
+def read(folder: str, file: str) -> bytes | None:
+    """A file of the lake; None if there is none."""
+    if "://" in folder:
+        from airflow.sdk import ObjectStoragePath  # loads fsspec
+
+        path: Any = ObjectStoragePath(folder) / file
+    else:
+        path = Path(folder) / file
+    return path.read_bytes() if path.is_file() else None

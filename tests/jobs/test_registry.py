@@ -1,0 +1,255 @@
+"""The registry: what is kept comes back, and nothing else does."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+import xgboost
+
+from headrace_jobs.manifest import Feature, FeatureKind, Manifest, Window
+from headrace_jobs.registry import CHAMPION, Registry, sha256
+from headrace_schemas.errors import EngineUnavailable, ModelTampered
+from headrace_schemas.model import Task
+from tests.jobs.learning import aliased, mlflow_uri
+
+__all__ = ["mlflow_uri"]
+
+START_SECONDS = 120
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+
+def booster(rounds: int = 2) -> bytes:
+    random = np.random.default_rng(1)
+    data = xgboost.DMatrix(random.normal(size=(60, 2)), random.random(60), feature_names=["a", "b"])
+    return bytes(xgboost.train({"max_depth": 2, "nthread": 1}, data, rounds).save_raw("ubj"))
+
+
+def manifest(content: bytes, name: str = "m") -> Manifest:
+    window = Window(
+        train_start=NOON, holdout_start=NOON, holdout_end=NOON, train_rows=60, holdout_rows=6
+    )
+    return Manifest(
+        model=name, task=Task.REGRESSION, declaration_hash="d", table="gold.trips",
+        features=tuple(Feature(name=one, type="DOUBLE", kind=FeatureKind.NUMBER) for one in "ab"),
+        table_version=3, contract_hash="c", as_of=NOON, window=window, sha256=sha256(content),
+        xgboost=xgboost.__version__,
+    )  # fmt: skip
+
+
+def register(registry: Registry, name: str, answers: str = "run-1", rounds: int = 2) -> str:
+    content = booster(rounds)
+    return registry.register(name, content, manifest(content, name), {"answers": answers})
+
+
+def artifact(registry: Registry, name: str, version: str, file: str) -> Path:
+    run = registry.client.get_run(str(registry.entry(name, version).run_id))
+    return Path(run.info.artifact_uri.removeprefix("file://")) / "model" / file
+
+
+def test_the_same_model_comes_back_when_it_was_registered(mlflow_uri: str) -> None:
+    registry, content = Registry(), booster()
+
+    version = register(registry, "kept")
+    loaded = registry.load("kept", version)
+
+    assert (loaded.version, loaded.booster) == ("1", content)
+    assert loaded.manifest == manifest(content, "kept")
+    tags = registry.entry("kept", version).tags
+    assert tags["status"] == "candidate"
+    assert tags["answers"] == "run-1"
+    assert tags["sha256"] == sha256(content)
+    assert tags["as_of"] == "2024-05-01T12:00:00+00:00"
+
+
+def test_no_second_version_is_made_when_the_same_asker_brings_the_same_bytes(
+    mlflow_uri: str,
+) -> None:
+    registry = Registry()
+
+    versions = [
+        register(registry, "asked"),
+        register(registry, "asked"),
+        register(registry, "asked", answers="run-2"),
+        register(registry, "asked", rounds=3),
+        register(registry, "asked", answers="run-2"),
+    ]
+
+    assert versions == ["1", "1", "2", "3", "2"]
+
+
+@pytest.mark.parametrize(
+    ("file", "problem"),
+    [("model.ubj", "its booster has changed"), ("manifest.json", "its manifest has changed")],
+)
+def test_a_model_is_refused_when_one_byte_was_changed(
+    mlflow_uri: str, file: str, problem: str
+) -> None:
+    registry = Registry()
+    version = register(registry, f"tampered_{file[:5]}")
+    path = artifact(registry, f"tampered_{file[:5]}", version, file)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+    with pytest.raises(ModelTampered, match=problem):
+        registry.load(f"tampered_{file[:5]}", version)
+
+
+def test_a_model_is_refused_when_bytes_and_manifest_were_both_exchanged(mlflow_uri: str) -> None:
+    registry, other = Registry(), booster(5)
+    version = register(registry, "exchanged")
+    document = manifest(other, "exchanged").model_dump_json(indent=1)
+    artifact(registry, "exchanged", version, "model.ubj").write_bytes(other)
+    artifact(registry, "exchanged", version, "manifest.json").write_text(document)
+
+    with pytest.raises(ModelTampered, match="model exchanged version 1: its manifest has changed"):
+        registry.load("exchanged", version)
+
+
+def test_a_model_is_refused_when_its_bytes_are_gone(mlflow_uri: str) -> None:
+    registry = Registry()
+    version = register(registry, "gone")
+    artifact(registry, "gone", version, "model.ubj").unlink()
+
+    with pytest.raises(ModelTampered, match=r"model/model\.ubj cannot be read"):
+        registry.load("gone", version)
+
+
+def test_a_model_is_refused_when_the_registry_does_not_hold_the_version(mlflow_uri: str) -> None:
+    with pytest.raises(ModelTampered, match="model unheard version 7: the registry does not hold"):
+        Registry().load("unheard", "7")
+
+
+def test_a_manifest_is_refused_when_another_version_of_headrace_wrote_it(mlflow_uri: str) -> None:
+    registry = Registry()
+    version = register(registry, "foreign")
+    path = artifact(registry, "foreign", version, "manifest.json")
+    path.write_text('{"model": "foreign"}')
+    registry.tag("foreign", version, "manifest_sha256", sha256(path.read_bytes()))
+
+    with pytest.raises(ModelTampered, match="written by another version of headrace"):
+        registry.load("foreign", version)
+
+
+def test_an_alias_moves_when_it_is_set_again(mlflow_uri: str) -> None:
+    registry = Registry()
+    first, second = register(registry, "aliased"), register(registry, "aliased", "run-2")
+
+    registry.set_alias("aliased", CHAMPION, first)
+    registry.set_alias("aliased", CHAMPION, second)
+    registry.set_alias("aliased", CHAMPION, second)
+
+    assert aliased(registry, "aliased") == second
+
+
+def test_an_evaluation_comes_back_when_it_was_recorded(mlflow_uri: str) -> None:
+    registry = Registry()
+    version = register(registry, "judged")
+
+    assert registry.evaluation("judged", version) == {}
+    for _ in range(2):
+        registry.record_evaluation("judged", version, {"metrics": {"auc": 0.7}}, {"auc": 0.7})
+
+    run_id = str(registry.entry("judged", version).run_id)
+    assert registry.evaluation("judged", version) == {"metrics": {"auc": 0.7}}
+    assert len(registry.client.get_metric_history(run_id, "auc")) == 1
+
+
+def test_an_evaluation_is_refused_when_it_was_changed(mlflow_uri: str) -> None:
+    registry = Registry()
+    version = register(registry, "embellished")
+    registry.record_evaluation("embellished", version, {"metrics": {"auc": 0.7}}, {})
+    path = artifact(registry, "embellished", version, "evaluation.json")
+    path.write_text(path.read_text().replace("0.7", "0.9"))
+
+    with pytest.raises(ModelTampered, match="its evaluation has changed"):
+        registry.evaluation("embellished", version)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_the_engine_is_unavailable_when_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    port = free_port()
+
+    with pytest.raises(EngineUnavailable) as caught:
+        Registry(f"http://someone:secret@127.0.0.1:{port}").load("m", "1")
+
+    assert f"model registry at http://127.0.0.1:{port}" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert caught.value.retryable
+
+
+def test_the_engine_is_unavailable_when_no_address_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    with pytest.raises(EngineUnavailable, match="MLFLOW_TRACKING_URI: it is not set"):
+        Registry()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """A registry server of its own on loopback."""
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1",
+        "--port", url.rsplit(":", 1)[1], "--workers", "1",
+        "--backend-store-uri", f"sqlite:///{tmp_path}/server.db",
+        "--artifacts-destination", str(tmp_path / "artifacts"),
+    ]  # fmt: skip
+    with (tmp_path / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd=tmp_path, start_new_session=True,
+            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
+        )  # fmt: skip
+    try:
+        wait_until_healthy(url, process)
+        yield url
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urlopen(f"{url}/health", timeout=1):
+                return
+        except (URLError, OSError):
+            try:
+                process.wait(0.2)
+            except subprocess.TimeoutExpired:
+                continue
+    raise TimeoutError(f"no registry at {url}")
+
+
+def test_everything_holds_when_the_registry_is_a_server(server: str) -> None:
+    registry, content = Registry(server), booster()
+
+    version = register(registry, "served")
+    again = register(registry, "served")
+    registry.set_alias("served", CHAMPION, version)
+    registry.record_evaluation("served", version, {"metrics": {"auc": 0.7}}, {"auc": 0.7})
+
+    assert again == version
+    assert registry.load("served", version).booster == content
+    assert aliased(registry, "served") == version
+    assert registry.evaluation("served", version) == {"metrics": {"auc": 0.7}}
+    with pytest.raises(ModelTampered, match="the registry does not hold it"):
+        registry.load("served", "9")

@@ -1,0 +1,312 @@
+"""Training: what it may look at, what it refuses, and that it repeats."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from headrace_jobs import evaluate, features, learnable, train
+from headrace_jobs.manifest import FeatureKind
+from headrace_jobs.registry import Registry
+from headrace_jobs.score import predicted_here
+from headrace_schemas.errors import SlotsShort, TrainingDataInvalid
+from tests.jobs.learning import (
+    CONTRACT,
+    FEATURES,
+    MAY_3,
+    Learned,
+    evaluate_spec,
+    learned,
+    mlflow_uri,
+    model,
+    publish,
+    regression,
+    train_spec,
+    trips,
+)
+
+__all__ = ["learned", "mlflow_uri"]
+
+pytestmark = pytest.mark.spark
+
+
+def sha256_of(spark: SparkSession, spec: train.TrainSpec) -> str:
+    report = train.run(spark, spec)
+    return Registry().load(spec.model.name, str(report.model_version)).manifest.sha256
+
+
+def test_manifest_tells_origin_and_inputs_when_a_model_is_trained(learned: Learned) -> None:
+    manifest = Registry().load("late", learned.version).manifest
+    latest = learned.rows["starts_at"].max().to_pydatetime()
+    older = int((learned.rows["starts_at"] < latest - timedelta(days=21)).sum())
+
+    assert manifest.feature_names == list(FEATURES)
+    assert [one.kind.value for one in manifest.features] == [
+        "number", "number", "number", "flag", "category",
+    ]  # fmt: skip
+    assert manifest.window.holdout_end == latest
+    assert manifest.window.holdout_start == latest - timedelta(days=21)
+    assert manifest.window.train_rows == older
+    assert manifest.window.holdout_rows == len(learned.rows) - older
+    assert (manifest.table, manifest.table_version) == ("gold.trips", learned.features.version)
+    assert manifest.contract_hash == CONTRACT.hash
+    assert manifest.declaration_hash == train.declaration_hash(learned.model)
+    assert manifest.as_of == MAY_3
+    assert sum(one.importance for one in manifest.features) == pytest.approx(1)
+    assert max(manifest.features, key=lambda one: one.importance).name == "wind"
+    assert all(sum(one.histogram.shares) == pytest.approx(1) for one in manifest.features)
+
+
+def test_categories_are_ordered_by_mean_target_when_a_model_is_trained(learned: Learned) -> None:
+    depot = Registry().load("late", learned.version).manifest.features[-1]
+    start = learned.rows["starts_at"].max() - timedelta(days=21)
+    older = learned.rows[learned.rows["starts_at"] < start]
+    means = older.groupby("depot")["is_late"].mean().sort_values()
+
+    assert sorted(depot.codes, key=lambda name: depot.codes[name]) == list(means.index)
+    assert depot.codes["south"] == 2
+    assert depot.histogram.categories == ("north", "south", "east")
+
+
+def test_the_same_version_comes_back_when_a_run_is_repeated(
+    spark: SparkSession, learned: Learned
+) -> None:
+    assert train.run(spark, learned.spec).model_version == learned.version
+    assert Registry().entry("late", learned.version).tags["answers"] == "run-1"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_bytes_repeat_when_the_table_is_written_in_another_order(
+    spark: SparkSession, mlflow_uri: str, tmp_path: Path, workers: int
+) -> None:
+    training = {"num_workers": workers, "num_boost_round": 10, "params": {"subsample": 0.8}}
+    twice = model(f"twice_{workers}", training=training)
+    rows = trips()
+    shuffled = rows.sample(frac=1.0, random_state=3)
+
+    first = sha256_of(spark, train_spec(twice, publish(spark, tmp_path / "a", rows), answers="a"))
+    second = sha256_of(
+        spark, train_spec(twice, publish(spark, tmp_path / "b", shuffled), answers="b")
+    )
+
+    assert first == second
+
+
+def test_labels_known_later_are_never_looked_at_when_training_as_of_a_time(
+    spark: SparkSession, mlflow_uri: str, tmp_path: Path
+) -> None:
+    blind = model("blind")
+    as_of = pd.Timestamp("2024-03-20", tz="UTC")
+    rows = trips()
+    late = rows["known_at"] > as_of
+    late_for_old_events = rows["starts_at"].between(
+        pd.Timestamp("2024-02-10", tz="UTC"), pd.Timestamp("2024-02-12", tz="UTC")
+    )
+    rows.loc[late_for_old_events, "known_at"] = as_of + timedelta(seconds=1)
+    unknown = late | late_for_old_events
+    lies = rows.copy()
+    lies["is_late"] = np.where(unknown, ~lies["is_late"], lies["is_late"])
+    lies.loc[unknown, "depot"] = "never seen by then"
+    truth, told = (
+        train_spec(blind, publish(spark, tmp_path / name, found), as_of.to_pydatetime(), name)
+        for name, found in (("truth", rows), ("lies", lies))
+    )
+    only_known = train_spec(
+        blind, publish(spark, tmp_path / "known", rows[~unknown]), as_of.to_pydatetime(), "known"
+    )
+
+    first = sha256_of(spark, truth)
+
+    assert sha256_of(spark, told) == first
+    assert sha256_of(spark, only_known) == first
+    judged = evaluate.run(spark, evaluate_spec(told, "2"))
+    assert judged.metrics == evaluate.run(spark, evaluate_spec(truth, "1")).metrics
+
+
+def test_columns_keep_their_meaning_when_they_have_names_that_spark_xgboost_reserves(
+    spark: SparkSession, mlflow_uri: str, tmp_path: Path
+) -> None:
+    renamed = {"wind": "weight", "stops": "label", "fare": "values"}
+    plain, trap = model("plain"), model("trap", features=("weight", "label", "values", "is_peak"))
+    contract = CONTRACT.model_copy(
+        update={"columns": tuple(
+            one.model_copy(update={"name": renamed.get(one.name, one.name)})
+            for one in CONTRACT.columns
+        )}
+    )  # fmt: skip
+    plain = plain.model_copy(update={"features": ("wind", "stops", "fare", "is_peak")})
+    table = publish(spark, tmp_path / "plain", trips())
+    frame = spark.read.format("delta").load(table.uri).withColumnsRenamed(renamed)
+    frame.write.format("delta").partitionBy("_partition").save(str(tmp_path / "trap"))
+    trapped = table.model_copy(update={"uri": str(tmp_path / "trap"), "version": 0})
+    loaded = []
+    for spec in (
+        train_spec(plain, table),
+        train_spec(trap, trapped).model_copy(update={"contract": contract}),
+    ):
+        version = str(train.run(spark, spec).model_version)
+        loaded.append(Registry().load(spec.model.name, version))
+    numbers = pd.DataFrame(np.random.default_rng(0).normal(8, 4, (50, 4)), dtype=np.float32)
+
+    np.testing.assert_array_equal(
+        predicted_here(loaded[0], numbers), predicted_here(loaded[1], numbers)
+    )
+
+
+def test_missing_and_unseen_values_are_nan_when_a_row_is_encoded(
+    spark: SparkSession, learned: Learned
+) -> None:
+    known = {one.name: one for one in Registry().load("late", learned.version).manifest.features}
+    frame = spark.createDataFrame(
+        [("south", True, 1.5), ("nowhere", None, None), (None, False, float("nan"))],
+        "depot STRING, is_peak BOOLEAN, wind DOUBLE",
+    )
+
+    encoded = frame.select(
+        *[features.feature_number(known[name]).alias(name) for name in frame.columns]
+    ).toPandas()
+
+    assert encoded.dtypes.tolist() == [np.float32] * 3
+    np.testing.assert_array_equal(encoded["depot"], [2, np.nan, np.nan])
+    np.testing.assert_array_equal(encoded["is_peak"], [1, np.nan, 0])
+    np.testing.assert_array_equal(encoded["wind"], [np.float32(1.5), np.nan, np.nan])
+
+
+def test_text_survives_when_it_needs_escaping(spark: SparkSession) -> None:
+    odd = ["it's", 'a "quote"', "back\\slash", "\u00e9\u4e2d\U0001f682", "", " "]
+    feature = features.declared_feature(model("m"), CONTRACT, "depot")
+    feature = feature.model_copy(update={"codes": {name: code for code, name in enumerate(odd)}})
+    frame = spark.createDataFrame([(name,) for name in odd], "depot STRING")
+
+    found = [row[0] for row in frame.select(features.feature_number(feature)).collect()]
+
+    assert found == [0, 1, 2, 3, 4, 5]
+
+
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "target", "message"),
+    [
+        ("minutes", float("nan"), "minutes", "column minutes: NaN or infinite in 3 of 1600 rows"),
+        ("minutes", float("inf"), "minutes", "column minutes: NaN or infinite in 3 of 1600 rows"),
+        ("minutes", 2.0, "flag", "column minutes: neither 0 nor 1 in 3 of 1600 rows"),
+        ("wind", float("inf"), "is_late", "column wind: infinite, or beyond 32-bit floats, in 3"),
+        ("wind", float("-inf"), "is_late", "column wind: infinite, or beyond 32-bit floats, in 3"),
+        ("wind", 1e300, "is_late", "column wind: infinite, or beyond 32-bit floats, in 3 of 1600"),
+    ],
+    ids=["nan", "infinite", "not a class", "infinite feature", "minus infinity", "too large"],
+)
+def test_training_is_refused_when_values_cannot_be_learnt_from(
+    spark: SparkSession, column: str, value: float, target: str, message: str
+) -> None:
+    declared = {
+        "flag": model("refused", target="minutes"),
+        "minutes": regression("refused"),
+        "is_late": model("refused"),
+    }[target]
+    frame = spark.createDataFrame(trips())
+    if target == "flag":
+        frame = frame.withColumn("minutes", F.col("is_late").cast("int").cast("double"))
+    wrong = F.lit(value).cast("double")
+    frame = frame.withColumn(column, F.when(F.col("trip") < 3, wrong).otherwise(F.col(column)))
+    known = features.known_rows(frame, declared, MAY_3)
+    inputs = [features.declared_feature(declared, CONTRACT, name) for name in declared.features]
+
+    with pytest.raises(TrainingDataInvalid) as caught:
+        learnable.check_known(known, declared, CONTRACT, inputs)
+
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows.assign(is_late=True),
+         "column is_late: the same value, 1, in all 1300 rows. There is nothing to tell apart"),
+        (lambda rows: rows.assign(known_at=pd.Timestamp("2030-01-01", tz="UTC")),
+         "column is_late: no row has a value that was known in time"),
+        (lambda rows: rows.iloc[-380:],
+         "column is_late: 80 rows lie before the holdout, 100 are needed"),
+    ],
+    ids=["single class", "nothing known", "too few rows"],
+)  # fmt: skip
+def test_nothing_is_registered_when_rows_cannot_be_learnt_from(
+    spark: SparkSession, mlflow_uri: str, tmp_path: Path, change: object, message: str
+) -> None:
+    declared = model("unlearnable")
+    assert callable(change)
+    table = publish(spark, tmp_path / "features", change(trips()))
+
+    with pytest.raises(TrainingDataInvalid) as caught:
+        train.run(spark, train_spec(declared, table))
+
+    assert str(caught.value).startswith("model unlearnable: ")
+    assert message in str(caught.value)
+    assert Registry().client.search_model_versions("name = 'unlearnable'") == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"features": ("wind", "known")}, "column known: is not in gold.trips"),
+        ({"features": ("wind", "ends_at")}, "column ends_at: has type TIMESTAMP"),
+        ({"target": "depot", "features": ("wind",)}, "column depot: has type STRING"),
+    ],
+    ids=["unknown", "no number", "text target"],
+)
+def test_training_is_refused_when_a_column_cannot_become_a_number(
+    spark: SparkSession, learned: Learned, changes: dict[str, object], message: str
+) -> None:
+    ends_at = CONTRACT.columns[2].model_copy(update={"name": "ends_at"})
+    contract = CONTRACT.model_copy(update={"columns": (*CONTRACT.columns, ends_at)})
+    spec = train_spec(model("refused", **changes), learned.features)
+
+    with pytest.raises(TrainingDataInvalid, match=message):
+        train.run(spark, spec.model_copy(update={"contract": contract}))
+
+
+def test_training_is_refused_when_the_table_has_no_key(
+    spark: SparkSession, learned: Learned
+) -> None:
+    contract = CONTRACT.model_copy(update={"key": ()})
+    spec = train_spec(model("refused"), learned.features)
+
+    with pytest.raises(TrainingDataInvalid, match=r"column primaryKey: gold\.trips declares none"):
+        train.run(spark, spec.model_copy(update={"contract": contract}))
+
+
+def test_training_is_refused_when_a_text_is_a_name_rather_than_a_category(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learnable, "MOST_CATEGORIES", 50)
+    rows = trips()
+    frame = spark.createDataFrame(rows).withColumn("depot", F.col("trip").cast("string"))
+    declared = model("refused")
+    inputs = [features.declared_feature(declared, CONTRACT, name) for name in FEATURES]
+
+    with pytest.raises(TrainingDataInvalid, match="depot: has more than 50 different values"):
+        learnable.learn_codes(frame, declared, CONTRACT, inputs)
+
+
+def test_training_is_refused_when_slots_are_short(
+    spark: SparkSession, mlflow_uri: str, learned: Learned
+) -> None:
+    training = {"num_workers": 3, "num_boost_round": 2}
+
+    with pytest.raises(SlotsShort, match=r"num_workers is 3, the cluster has 2 task slots"):
+        train.run(spark, train_spec(model("wide", training=training), learned.features))
+
+
+def test_manifest_is_plain_json_when_read_by_others(learned: Learned) -> None:
+    manifest = Registry().load("late", learned.version).manifest
+
+    document = json.loads(manifest.model_dump_json())
+
+    assert document["features"][4]["kind"] == FeatureKind.CATEGORY
+    assert set(document) >= {"sha256", "contract_hash", "table_version", "as_of", "window"}
