@@ -57,9 +57,13 @@ class BadRows(TableMetricProvider):  # type: ignore[misc]  # GX has no types
         domain_type=MetricDomainTypes.TABLE,
     )
     def _spark(
-        self, execution_engine: Any, metric_domain_kwargs: Given, metric_value_kwargs: Given,
-        metrics: Given, runtime_configuration: Given,
-    ) -> Any:  # fmt: skip
+        cls,  # noqa: N805 - Great Expectations hands the class over by this name
+        execution_engine: Any,
+        metric_domain_kwargs: Given,
+        metric_value_kwargs: Given,
+        metrics: Given,
+        runtime_configuration: Given,
+    ) -> Any:
         del execution_engine, metrics, runtime_configuration
         return F.count_if(F.expr(metric_value_kwargs["bad"])), metric_domain_kwargs, {}
 
@@ -76,9 +80,13 @@ class RepeatedRows(TableMetricProvider):  # type: ignore[misc]  # GX has no type
         domain_type=MetricDomainTypes.TABLE,
     )
     def _spark(
-        self, execution_engine: Any, metric_domain_kwargs: Given, metric_value_kwargs: Given,
-        metrics: Given, runtime_configuration: Given,
-    ) -> Any:  # fmt: skip
+        cls,  # noqa: N805 - Great Expectations hands the class over by this name
+        execution_engine: Any,
+        metric_domain_kwargs: Given,
+        metric_value_kwargs: Given,
+        metrics: Given,
+        runtime_configuration: Given,
+    ) -> Any:
         del execution_engine, metrics, runtime_configuration
         columns = [F.col(quoted(name)) for name in metric_value_kwargs["columns"]]
         complete = F.count(F.when(F.expr(all_there(metric_value_kwargs["columns"])), 1))
@@ -93,9 +101,13 @@ class MeasuredValue(TableMetricProvider):  # type: ignore[misc]  # GX has no typ
 
     @metric_value(engine=SparkDFExecutionEngine)  # type: ignore[untyped-decorator]  # GX has no types
     def _spark(
-        self, execution_engine: Any, metric_domain_kwargs: Given, metric_value_kwargs: Given,
-        metrics: Given, runtime_configuration: Given,
-    ) -> Any:  # fmt: skip
+        cls,  # noqa: N805 - Great Expectations hands the class over by this name
+        execution_engine: Any,
+        metric_domain_kwargs: Given,
+        metric_value_kwargs: Given,
+        metrics: Given,
+        runtime_configuration: Given,
+    ) -> Any:
         del metrics, runtime_configuration
         frame: DataFrame = execution_engine.get_domain_records(metric_domain_kwargs)
         view = "headrace_batch"

@@ -118,6 +118,7 @@ def learn_codes(
             F.count("*").alias("rows"), F.sum(TARGET).alias("total"),
             F.min(TARGET).alias("least"), F.max(TARGET).alias("most"),
         )
+        .orderBy("column")  # the first column with too many values is then seen to have them
         .limit((MOST_CATEGORIES + 1) * len(values))
         .collect()
     )  # fmt: skip

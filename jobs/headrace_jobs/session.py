@@ -82,6 +82,9 @@ def classic(
         master: None inside spark-submit, which names it.
         settings: Further Spark settings.
     """
+    # Not above, as it loads py4j. Without it Delta's conflicts are py4j's errors, not Spark's.
+    import delta.exceptions  # noqa: F401
+
     builder = SparkSession.builder.appName(name)
     if master is not None:
         builder = builder.master(master)

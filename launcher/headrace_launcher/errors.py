@@ -81,6 +81,19 @@ class UnknownService(HeadraceError, KeyError):
     __str__ = Exception.__str__  # KeyError would show the quoted repr
 
 
+class FolderTaken(HeadraceError, PermissionError):
+    """A folder for sockets that somebody else made: they could answer in our place."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(
+            f"{folder} belongs to another user. Remove it, or set HEADRACE_HOME to a shorter path: "
+            "then the sockets lie in the home.",
+            folder=folder,
+        )
+
+    __str__ = Exception.__str__  # OSError would show errno and filename
+
+
 class NotSetUp(HeadraceError):
     """Something that set-up makes is not there."""
 

@@ -1,6 +1,8 @@
 """Keeps one service running: starts it, asks how it is, starts it again when it died or hangs."""
 
 import logging
+import os
+import shutil
 from collections.abc import Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
@@ -17,20 +19,20 @@ from headrace_launcher.state import ServiceState, Status
 
 log = logging.getLogger(__name__)
 
-LOG_LIMIT_BYTES = 20_000_000
 FINISHED = (Status.READY, Status.DONE)
 """What a service has to be for those that come after it."""
 
 
 @dataclass(frozen=True)
 class RestartPolicy:
-    """How soon and how often."""
+    """When a service is looked at and started again, and how long its log may get."""
 
     first_pause_seconds: float = 1.0
     longest_pause_seconds: float = 30.0
     settled_seconds: float = 60.0  # ready for so long: earlier failures are forgotten
     probe_seconds: float = 5.0
     starting_probe_seconds: float = 0.5
+    log_limit_bytes: int = 20_000_000
 
     def pause_seconds(self, failures: int) -> float:
         """The pause after so many failures in a row: twice as long each time."""
@@ -114,8 +116,6 @@ class Keeper:
         self._health = Health.UNKNOWN
 
     def _start(self, now: float) -> None:
-        if self._log_file.exists() and self._log_file.stat().st_size > LOG_LIMIT_BYTES:
-            self._log_file.replace(self._log_file.with_suffix(".log.1"))
         database = self.service.database
         if database is not None and database.is_complete() and self.service.probe is None:
             self._finish(Status.DONE)
@@ -178,6 +178,7 @@ class Keeper:
 
     def _take(self, health: Health, now: float) -> None:
         self._health = health
+        self._bound_log()
         if self.status is Status.STARTING:
             if health is Health.UP:
                 self._finish(Status.READY)
@@ -187,6 +188,16 @@ class Keeper:
             self._down_since = self._down_since or now
         else:
             self._down_since = None
+
+    def _bound_log(self) -> None:
+        """Keep the log and one before it, so that a long run does not fill the disk."""
+        try:
+            if self._log_file.stat().st_size > self._policy.log_limit_bytes:
+                # The service appends to the open file: copied and cut, it goes on at the start.
+                shutil.copyfile(self._log_file, self._log_file.with_suffix(".log.1"))
+                os.truncate(self._log_file, 0)
+        except OSError as error:  # removed, or the disk is full: no reason to stop watching
+            log.warning("%s: its log could not be cut: %s", self.service.name, error)
 
     def _finish(self, status: Status) -> None:
         self.status = status

@@ -138,7 +138,11 @@ def _airflow(stack: Stack) -> tuple[Service, ...]:
         replace(api_server, port=ports.airflow, url=base_url(ports)),
         component("dag-processor", AirflowProbe(health, "dag_processor")),
         # Logs are read from the shared disk: without a log server, which would listen everywhere.
-        component("triggerer", AirflowProbe(health, "triggerer"), "--skip-serve-logs"),
+        # It takes its time to end, for nothing: what it watches is watched again.
+        replace(
+            component("triggerer", AirflowProbe(health, "triggerer"), "--skip-serve-logs"),
+            stop_seconds=1.0,
+        ),
         # Tasks run under the scheduler, and some talk to Spark.
         component("scheduler", AirflowProbe(health, "scheduler"), "--skip-serve-logs", token=True),
     )

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from headrace_launcher.errors import FolderTaken
+
 OVERRIDE = "HEADRACE_"
 """`HEADRACE_AIRFLOW__SECTION__KEY` reaches Airflow as `AIRFLOW__SECTION__KEY`."""
 
@@ -126,4 +128,5 @@ class Settings:
         socket_directory = self.job_host_socket.parent
         socket_directory.mkdir(mode=0o700, exist_ok=True)
         if socket_directory.stat().st_uid != os.getuid():
-            raise PermissionError(f"{socket_directory} belongs to another user; remove it.")
+            raise FolderTaken(str(socket_directory))
+        socket_directory.chmod(0o700)

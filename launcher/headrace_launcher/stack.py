@@ -74,10 +74,12 @@ def bring_down(settings: Settings, on_state: OnState = lambda _: None) -> int:
         with suppress(ProcessLookupError):
             os.kill(supervisor.pid, signal.SIGTERM)
         deadline = time.monotonic() + DOWN_SECONDS
-        while processes.is_alive(supervisor) and time.monotonic() < deadline:
-            if now := read_state(settings.state_file):
-                on_state(now)
+        alive = True
+        while alive and time.monotonic() < deadline:
             time.sleep(LOOK_EVERY_SECONDS)
+            alive = processes.is_alive(supervisor)
+            if now := read_state(settings.state_file):  # also once after its end
+                on_state(now)
         processes.kill([supervisor])
     leftovers = clear_leftovers(settings)
     last = read_state(settings.state_file)

@@ -155,7 +155,8 @@ def train_form(model: Model) -> Mapping[str, Param]:
             None, type=["null", "string"], format="date-time", pattern=DATE_TIME,
             title="Learn as of",
             description="Only labels that were known at this time are learnt from, and the model "
-            "serves from then on. Empty: now.",
+            "serves from then on. UTC, such as 2013-06-03T00:00:00Z. Empty: the time up to which "
+            "labels have matured.",
         ),
         "reason": Param(
             "asked for by hand", type="string", minLength=3, maxLength=500, title="Reason",

@@ -1,14 +1,20 @@
 """Whether a training run has anything to do, and what it learns from: no Spark, no Airflow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from headrace_schemas.decisions import Decision, Kind, as_of_label, open_request
 from headrace_schemas.model import Model
 from headrace_schemas.partition import Partition
 from headrace_schemas.planning import matured_at
+
+SETTINGS = ("num_boost_round", "max_depth")
+"""What a person may set otherwise for one run than the model's file does."""
+
+FIELDS = ("as_of", "reason", *SETTINGS)
+"""Of the form of a training run."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,27 @@ class Training:
         return model.model_copy(update={"training": training})
 
 
+@dataclass(frozen=True)
+class Form:
+    """What a person said when they started the run."""
+
+    as_of: datetime | None
+    reason: str
+    overrides: dict[str, int]
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any]) -> "Form":
+        """The form's fields as Airflow hands them over.
+
+        Raises:
+            ValueError: A field is unknown, or `as_of` is no date-time.
+        """
+        if unknown := sorted(set(params) - set(FIELDS)):
+            raise ValueError(f"the form has no {', '.join(unknown)}. It has: {', '.join(FIELDS)}.")
+        overrides = {name: params[name] for name in SETTINGS if params[name] is not None}
+        return cls(parse_as_of(params["as_of"]), params["reason"], overrides)
+
+
 class NothingToLearn(Exception):
     """Why a run has nothing to do; the run is skipped with these words."""
 
@@ -70,49 +97,63 @@ def plan_requested(model: Model, history: Sequence[Decision]) -> Training:
 
 
 def plan_scheduled(
-    model: Model, history: Sequence[Decision], newest: Partition | None, count: int, run: str,
-    now: datetime,
-) -> Training:  # fmt: skip
+    model: Model, history: Sequence[Decision], matured: Sequence[Partition], run: str
+) -> Training:
     """What a run of the calendar does: nothing, unless there is something new to learn.
 
     Args:
-        newest: Newest partition of the feature table with matured labels.
-        count: How many such partitions there are.
+        matured: Partitions of the feature table whose labels have matured, oldest first.
 
     Raises:
         NothingToLearn: Too little data, or none since the last training.
     """
     needed = model.split.first_after_partitions
-    if newest is None or count < needed:
+    if len(matured) < needed:
         raise NothingToLearn(
-            f"{model.name}: {count} of {needed} partitions have matured labels; the first model "
-            "waits for more"
+            f"{model.name}: {len(matured)} of {needed} partitions have matured labels; the first "
+            "model waits for more"
         )
-    judged = [one.as_of for one in history if one.kind is Kind.PROMOTION]
-    matured = matured_at(model, newest)
-    if judged and matured <= max(judged):
+    newest, answers = matured[-1], f"scheduled:{run}"
+    as_of, learnt = matured_at(model, newest), judged_times(history, answers)
+    if learnt and as_of <= max(learnt):
         raise NothingToLearn(
             f"{model.name}: no labels have matured since the last training learnt from those "
-            f"known at {as_of_label(max(judged))}; the newest partition is {newest.key}"
+            f"known at {as_of_label(max(learnt))}; the newest partition is {newest.key}"
         )
     reason = f"schedule: {newest.key} is the newest partition with matured labels"
-    return Training(now, f"scheduled:{run}", reason, {})
+    return Training(as_of, answers, reason, {})
 
 
 def plan_manual(
-    as_of: datetime | None, reason: str, overrides: dict[str, int], run: str, now: datetime
-) -> Training:
+    model: Model, history: Sequence[Decision], matured: Sequence[Partition], run: str, form: Form,
+    now: datetime,
+) -> Training:  # fmt: skip
     """What a run does that a person started: as they say.
+
+    Without an `as_of` it learns from all that has matured. Not from all that is known today: data
+    of the past is trained as of the past, or its model would only serve from today on.
 
     Raises:
         ValueError: `as_of` lies in the future.
     """
-    if as_of is not None and as_of > now:
-        raise ValueError(
-            f"as_of {as_of_label(as_of)} lies in the future: nothing is known of it yet. "
-            "Leave it empty for now."
-        )
-    return Training(as_of or now, f"manual:{run}", reason, overrides)
+    answers = f"manual:{run}"
+    if form.as_of is not None:
+        if form.as_of > now:
+            raise ValueError(
+                f"as_of {as_of_label(form.as_of)} lies in the future: nothing is known of it yet. "
+                "Leave it empty to learn from everything that has matured."
+            )
+        return Training(form.as_of, answers, form.reason, form.overrides)
+    as_of = matured_at(model, matured[-1]) if matured else now
+    # Two versions that serve from the same instant on: the later answer has to come second.
+    beaten = [one for one in judged_times(history, answers) if one >= as_of]
+    as_of = max(beaten) + timedelta(seconds=1) if beaten else as_of
+    return Training(as_of, answers, form.reason, form.overrides)
+
+
+def judged_times(history: Sequence[Decision], answers: str) -> list[datetime]:
+    """Data times of all trainings that were decided on, but for those of the run itself."""
+    return [one.as_of for one in history if one.kind is Kind.PROMOTION and one.answers != answers]
 
 
 def parse_as_of(text: str | None) -> datetime | None:

@@ -13,12 +13,12 @@ from typing import Any
 
 import psutil
 import pytest
-from headrace_launcher.replay_source import land, land_snapshots
 
 from headrace_launcher.airflow_api import AirflowApi, DagRun
 from headrace_launcher.demo import running_api
 from headrace_launcher.lake_view import LakeView
 from headrace_launcher.replay import Delivery, Replay
+from headrace_launcher.replay_source import land, land_snapshots
 from headrace_launcher.settings import Settings
 from headrace_launcher.state import StackState, read_state
 from headrace_schemas.catalog import Catalog

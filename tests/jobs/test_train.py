@@ -285,8 +285,7 @@ def test_training_is_refused_when_a_text_is_a_name_rather_than_a_category(
     spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(learnable, "MOST_CATEGORIES", 50)
-    rows = trips()
-    frame = spark.createDataFrame(rows).withColumn("depot", F.col("trip").cast("string"))
+    frame = spark.createDataFrame(trips()).withColumn("depot", F.col("trip").cast("string"))
     declared = model("refused")
     inputs = [features.declared_feature(declared, CONTRACT, name) for name in FEATURES]
 

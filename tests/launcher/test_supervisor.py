@@ -95,6 +95,16 @@ def test_up_clears_away_and_starts_anew_when_the_supervisor_was_killed(tiny: Tin
     assert all(is_gone(pid) for pid in left_over)
 
 
+def test_log_stays_short_and_goes_on_when_a_service_writes_much(tiny: TinyStack):
+    tiny.up("chatty")
+    log = tiny.settings.logs / "chatty.log"
+    before = log.with_suffix(".log.1")
+    until(before.exists, "the log was cut")
+    until(lambda: log.read_text(errors="replace").startswith("line "), "the log goes on")
+    assert before.read_text(errors="replace").startswith("line ")
+    assert "\0" not in log.read_text()
+
+
 def test_up_names_service_and_end_of_its_log_when_it_cannot_start(tiny: TinyStack):
     with pytest.raises(ServiceFailed, match="no such thing as luck") as failed:
         tiny.up("web", "broken")

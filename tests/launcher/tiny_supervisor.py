@@ -34,6 +34,14 @@ open("stubborn.ready", "w")
 time.sleep(600)
 """
 
+CHATTY = """
+import time
+open("chatty.ready", "w")
+for number in range(100_000):
+    print(f"line {number}", flush=True)
+    time.sleep(0.001)
+"""
+
 BROKEN = "import sys; print('no such thing as luck'); sys.exit(3)"
 
 
@@ -70,6 +78,7 @@ def tiny_services(settings: Settings, ports: Ports) -> dict[str, Service]:
         "hanging": python(
             "hanging", "open('hanging.ready', 'w'); import time; time.sleep(600)", hung_seconds=0.5
         ),
+        "chatty": python("chatty", CHATTY),
         "once": Service(
             name="once", command=(sys.executable, "-c", "open('once.done', 'a').write('x')"),
             environment=environment, directory=settings.home, probe=None,
@@ -88,7 +97,7 @@ def main(names: Sequence[str]) -> None:
     settings = Settings.from_environment(os.environ)
     policy = RestartPolicy(
         first_pause_seconds=0.1, longest_pause_seconds=0.5, probe_seconds=0.2,
-        starting_probe_seconds=0.1,
+        starting_probe_seconds=0.1, log_limit_bytes=2_000,
     )  # fmt: skip
 
     def declared(ports: Ports) -> Sequence[Service]:

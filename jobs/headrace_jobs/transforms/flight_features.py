@@ -7,14 +7,12 @@ from pyspark.sql import functions as F
 
 from headrace_jobs.transforms.instants import hour_number, plus_minutes
 from headrace_jobs.transforms.punctuality import (
-    HOUR,
+    FLIGHT,
     LATE_MINUTES,
-    Group,
     Happening,
-    Span,
+    Topic,
     punctuality,
 )
-from headrace_jobs.transforms.traffic import traffic
 
 LEAD_HOURS = 1
 """From the prediction to the scheduled departure.
@@ -33,19 +31,28 @@ only from then on. A departure needs no report: the board shows it when the airc
 OLDEST_WEATHER_HOURS = 6
 """An observation older than this says nothing about the departure; then the weather is unknown, NULL."""
 
+HOUR = "_hour"
+"""Column that holds the hour of the prediction, as `hour_number` counts."""
+
 WEATHER = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
 
-DEPARTURE = Happening("departure", known_at="departed_at", delay="dep_delay")
-ARRIVAL = Happening("arrival", known_at="label_known_at", delay="arr_delay")
+DUE = Happening("departs_at")
+GONE = Happening("departed_at", weight=-1)
+DEPARTURE = Happening("departed_at", "dep_delay")
+ARRIVAL = Happening("label_known_at", "arr_delay")
 
-# The longest span plus the label's day must fit into February, the shortest lookback: 28 days.
-GROUPS = (
-    Group("origin", ("origin",), (Span(DEPARTURE, 3, "3h"), Span(DEPARTURE, 24, "24h"))),
-    Group("carrier", ("carrier",), (Span(DEPARTURE, 24, "24h"), Span(ARRIVAL, 7 * 24, "7d"))),
-    Group("origin_carrier", ("origin", "carrier"), (Span(DEPARTURE, 6, "6h"),)),
-    Group("dest", ("dest",), (Span(DEPARTURE, 24, "24h"),)),
-    Group("route", ("origin", "dest"), (Span(ARRIVAL, 21 * 24, "21d"),)),
-    Group("flight", ("carrier", "flight"), (Span(ARRIVAL, 21 * 24, "21d"),)),
+# The longest span, the label's day and a flight must fit into February, the shortest lookback: 28 days.
+TOPICS = (
+    # Due and not gone: waiting or cancelled. Before departure nobody can tell, and neither does this.
+    Topic("origin_waiting", ("origin",), 6, "6h", (DUE, GONE), ("flights",)),
+    Topic("origin_departure", ("origin",), 3, "3h", (DEPARTURE,), ("flights", "late", "delay")),
+    Topic("origin_departure", ("origin",), 24, "24h", (DEPARTURE,)),
+    Topic("origin_carrier_departure", ("origin", "carrier"), 6, "6h", (DEPARTURE,)),
+    Topic("carrier_departure", ("carrier",), 24, "24h", (DEPARTURE,)),
+    Topic("dest_departure", ("dest",), 24, "24h", (DEPARTURE,)),
+    Topic("carrier_arrival", ("carrier",), 7 * 24, "7d", (ARRIVAL,)),
+    Topic("route_arrival", ("origin", "dest"), 21 * 24, "21d", (ARRIVAL,)),
+    Topic("flight_arrival", ("carrier", "flight"), 21 * 24, "21d", (ARRIVAL,)),
 )
 
 
@@ -77,12 +84,11 @@ def flight_features(
     asked = timed.where(
         ~F.col("is_cancelled") & (departs_at >= F.lit(start)) & (departs_at < F.lit(end))
     ).withColumn(HOUR, hour_number(F.col("predicted_at")))
-    described = asked.join(traffic(asked, timed), ["origin", HOUR], "left")
-    for group in GROUPS:
-        lately = punctuality(asked, timed, group)
-        described = described.join(lately, [*group.by, HOUR], "left")
-    described = described.join(latest_weather(weather), ["origin", HOUR], "left")
-    described = described.join(F.broadcast(airframes(planes)), "tailnum", "left")
+    described = (
+        asked.join(punctuality(asked, timed, TOPICS), list(FLIGHT), "left")
+        .join(latest_weather(weather), ["origin", HOUR], "left")
+        .join(F.broadcast(airframes(planes)), "tailnum", "left")
+    )
     return described.select(
         "carrier", "flight", "departs_at", "predicted_at",
         "origin", "dest",
@@ -92,22 +98,11 @@ def flight_features(
         (F.year("local_date") - F.col("built_year")).alias("plane_age_years"),
         "seats", "manufacturer",
         *WEATHER, "weather_age_hours", "precip_6h", "lowest_visib_6h", "pressure_change_6h",
-        "origin_gone_3h", "origin_waiting_3h", "origin_waiting_6h",
-        *punctuality_columns(),
+        *[name for topic in TOPICS for name in topic.columns],
         (F.col("arr_delay") > LATE_MINUTES).alias("is_late"),
         "label_known_at",
         "_source_file", "_source_row",
     )  # fmt: skip
-
-
-def punctuality_columns() -> list[str]:
-    """Names of the columns that `GROUPS` gives."""
-    return [
-        group.column(span, measure)
-        for group in GROUPS
-        for span in group.spans
-        for measure in ("late", "delay")
-    ]
 
 
 def latest_weather(weather: DataFrame) -> DataFrame:

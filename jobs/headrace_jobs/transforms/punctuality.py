@@ -3,10 +3,15 @@
 Both what happened and what is asked are counted by the hour: a flight that is asked about in hour `h` sees
 what became known in the hours before `h`, and nothing of hour `h` itself. That is coarser than the clock
 allows, never finer.
+
+How it works: a happening enters a topic's count in the hour after it became known and leaves it when the
+topic's span is over. So the count at any hour is the running sum of what entered and left, one step a row;
+and all topics run through one shuffle, as rows of (topic, of what, hour).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -19,114 +24,135 @@ LATE_MINUTES = 15
 LONGEST_COUNTED_MINUTES = 180
 """A longer delay counts as this: one flight of the day before must not drown an hour of punctual ones."""
 
-HOUR = "_hour"
-"""Column that holds the hour in which a flight is asked about, as `hour_number` counts."""
+FLIGHT = ("carrier", "flight", "departs_at")
+"""What names a flight."""
+
+Measure = Literal["flights", "late", "delay"]
+"""How many flights, the share of late ones, their mean delay in minutes."""
 
 
 @dataclass(frozen=True)
 class Happening:
-    """Something that becomes known about flights.
+    """Something that becomes known about a flight.
 
     Attributes:
-        name: Part of the columns' names.
         known_at: Column with the instant from which it is known; NULL if it never is.
-        delay: Column with the minutes behind schedule.
+        delay: Column with the minutes behind schedule, if it has any.
+        weight: What it adds to the number of flights.
     """
 
-    name: str
     known_at: str
-    delay: str
+    delay: str | None = None
+    weight: int = 1
 
 
 @dataclass(frozen=True)
-class Span:
-    """A happening over the last hours: gives a late share and a mean delay.
+class Topic:
+    """What happened in the last hours to the flights that share the values of `by`.
 
     Attributes:
-        label: End of the columns' names, such as `24h`.
+        name: Of the columns it gives: `<name>_<measure>_<span>`.
+        span: `hours` as people say it, such as `7d`.
     """
-
-    happening: Happening
-    hours: int
-    label: str
-
-
-@dataclass(frozen=True)
-class Group:
-    """Flights that share the values of `by`, and the spans that are asked about them."""
 
     name: str
     by: tuple[str, ...]
-    spans: tuple[Span, ...]
+    hours: int
+    span: str
+    happenings: tuple[Happening, ...]
+    measures: tuple[Measure, ...] = ("late", "delay")
 
-    def column(self, span: Span, measure: str) -> str:
-        """Name of what a span gives: `late` (share) or `delay` (mean minutes)."""
-        return f"{self.name}_{span.happening.name}_{measure}_{span.label}"
+    def column(self, measure: Measure) -> str:
+        """The column that holds a measure."""
+        return f"{self.name}_{measure}_{self.span}"
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that it gives."""
+        return [self.column(measure) for measure in self.measures]
+
+    @property
+    def id(self) -> Column:
+        """The topic as a value in rows."""
+        return F.lit(f"{self.name}_{self.span}")
+
+    @property
+    def of(self) -> Column:
+        """What a flight's row is about within the topic."""
+        return F.concat_ws("|", *self.by)
 
 
-def punctuality(asked: DataFrame, flights: DataFrame, group: Group) -> DataFrame:
-    """By the group and `HOUR`: late share and mean delay of each span, NULL when nothing became known in it.
+def punctuality(asked: DataFrame, flights: DataFrame, topics: Sequence[Topic]) -> DataFrame:
+    """By `FLIGHT`, every column of every topic; shares and means are NULL when nothing happened.
 
     Args:
-        asked: Flights that are asked about, with `HOUR`.
+        asked: Flights that are asked about, with `predicted_at`.
         flights: Flights that may have happened before, those of `asked` among them.
     """
-    frames = [asked.select(*group.by, HOUR).distinct()]
-    for span in group.spans:
-        counts = {"flights": F.lit(1), "late": is_late(span), "minutes": counted_minutes(span)}
-        named = {f"{name}_{span.label}": value for name, value in counts.items()}
-        known = flights.where(F.col(span.happening.delay).isNotNull())
-        frames.append(appearing(known, group.by, span.happening.known_at, span.hours, named))
-    standing = standing_counts(frames, group.by)
-    measures = [one for span in group.spans for one in span_measures(group, span)]
-    return standing.select(*group.by, HOUR, *measures)
-
-
-def is_late(span: Span) -> Column:
-    """1 for a late flight, else 0."""
-    return (F.col(span.happening.delay) > LATE_MINUTES).cast("int")
-
-
-def counted_minutes(span: Span) -> Column:
-    """The minutes of delay that count."""
-    return F.least(F.col(span.happening.delay), F.lit(LONGEST_COUNTED_MINUTES))
-
-
-def span_measures(group: Group, span: Span) -> list[Column]:
-    """Late share and mean delay from a span's counts."""
-    flights = F.nullif(F.col(f"flights_{span.label}"), F.lit(0))
-    return [
-        (F.col(f"late_{span.label}") / flights).alias(group.column(span, "late")),
-        (F.col(f"minutes_{span.label}") / flights).alias(group.column(span, "delay")),
+    together = changes(flights, topics).unionByName(
+        questions(asked, topics), allowMissingColumns=True
+    )
+    until_now = (
+        Window.partitionBy("topic", "of")
+        .orderBy("hour")
+        .rangeBetween(Window.unboundedPreceding, Window.currentRow)
+    )
+    standing = together.select(
+        "topic",
+        *FLIGHT,
+        *[F.sum(name).over(until_now).alias(name) for name in ("flights", "late", "minutes")],
+    )
+    answers = [
+        F.max(F.when(F.col("topic") == topic.id, measured(measure))).alias(topic.column(measure))
+        for topic in topics
+        for measure in topic.measures
     ]
+    return standing.where(F.col(FLIGHT[0]).isNotNull()).groupBy(*FLIGHT).agg(*answers)
 
 
-def appearing(
-    flights: DataFrame, by: Sequence[str], known_at: str, hours: int, counts: dict[str, Column]
-) -> DataFrame:
-    """By group and `HOUR`, by how much each count changes when it covers the last `hours` hours.
+def measured(measure: Measure) -> Column:
+    """A measure from the counts that stand."""
+    flights = F.coalesce("flights", F.lit(0))
+    if measure == "flights":
+        return flights
+    return F.col({"late": "late", "delay": "minutes"}[measure]) / F.nullif(flights, F.lit(0))
 
-    A flight enters the hour after it became known and leaves `hours` hours later. So a running sum over
-    the changes is the count, at one step a row; a sliding window would add up its whole length for each row.
-    """
-    entered = hour_number(F.col(known_at)) + 1
-    change = F.explode(F.array(F.lit(1), F.lit(-1)))
-    moved = flights.where(F.col(known_at).isNotNull()).select(
-        *by, entered.alias("entered"), change.alias("change"), *[value.alias(name) for name, value in counts.items()]
+
+def changes(flights: DataFrame, topics: Sequence[Topic]) -> DataFrame:
+    """By topic and hour, by how much the counts change."""
+    moved = [
+        change(topic, happening, left)
+        for topic in topics
+        for happening in topic.happenings
+        for left in (False, True)
+    ]
+    rows = flights.select(F.inline(F.array(*moved))).where(F.col("hour").isNotNull())
+    sums = [F.sum(name).alias(name) for name in ("flights", "late", "minutes")]
+    return rows.groupBy("topic", "of", "hour").agg(*sums)
+
+
+def change(topic: Topic, happening: Happening, left: bool) -> Column:
+    """What one flight adds to a topic when it enters, or takes away when its span is over."""
+    after, sign = (1 + topic.hours, -1) if left else (1, 1)
+    hour = hour_number(F.col(happening.known_at)) + after
+    late, minutes = F.lit(0), F.lit(0)
+    if happening.delay is not None:
+        delay = F.col(happening.delay)
+        hour = F.when(delay.isNotNull(), hour)
+        late = (delay > LATE_MINUTES).cast("int")
+        minutes = F.least(delay, F.lit(LONGEST_COUNTED_MINUTES))
+    return F.struct(
+        topic.id.alias("topic"),
+        topic.of.alias("of"),
+        hour.alias("hour"),
+        F.lit(sign * happening.weight).alias("flights"),
+        (late * sign).alias("late"),
+        (minutes * sign).alias("minutes"),
     )
-    hour = F.col("entered") + F.when(F.col("change") < 0, hours).otherwise(0)
-    return moved.groupBy(*by, hour.alias(HOUR)).agg(
-        *[F.sum(F.col(name) * F.col("change")).alias(name) for name in counts]
-    )
 
 
-def standing_counts(frames: Sequence[DataFrame], by: Sequence[str]) -> DataFrame:
-    """By group and `HOUR`, the counts that stand in that hour, from frames that say how they change."""
-    together = frames[0]
-    for frame in frames[1:]:
-        together = together.unionByName(frame, allowMissingColumns=True)
-    names = [name for name in together.columns if name not in (*by, HOUR)]
-    changes = together.groupBy(*by, HOUR).agg(*[F.sum(name).alias(name) for name in names])
-    until_now = Window.partitionBy(*by).orderBy(HOUR).rowsBetween(Window.unboundedPreceding, 0)
-    standing = [F.coalesce(F.sum(name).over(until_now), F.lit(0)).alias(name) for name in names]
-    return changes.select(*by, HOUR, *standing)
+def questions(asked: DataFrame, topics: Sequence[Topic]) -> DataFrame:
+    """By flight and topic, the hour that is asked about."""
+    hour = hour_number(F.col("predicted_at"))
+    asks = [F.struct(topic.id.alias("topic"), topic.of.alias("of")) for topic in topics]
+    return asked.select(*FLIGHT, hour.alias("hour"), F.inline(F.array(*asks)))

@@ -1,6 +1,5 @@
 """The way of a model: train, evaluate, promote; and of its predictions: score, monitor, decide."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,10 +13,10 @@ from headrace_airflow.operators.spark_job import SparkJobOperator
 from headrace_airflow.operators.tables import event_extra, run_partition
 from headrace_airflow.settings import Settings
 from headrace_airflow.training_plan import (
+    Form,
     NothingToLearn,
     Training,
     matured_partitions,
-    parse_as_of,
     plan_manual,
     plan_requested,
     plan_scheduled,
@@ -160,16 +159,9 @@ class PlanTrainingOperator(BaseOperator):
     def plan(self, context: Context) -> Training:
         """What the run does, by what started it."""
         run, now = context["dag_run"], datetime.now(tz=UTC)
-        kind = str(getattr(run.run_type, "value", run.run_type))
-        if kind == "manual":
-            form = context["params"]
-            refuse_unknown(run.conf or {}, form)
-            asked = {name: form[name] for name in ("num_boost_round", "max_depth")}
-            overrides = {name: value for name, value in asked.items() if value is not None}
-            as_of = parse_as_of(form["as_of"])
-            return plan_manual(as_of, form["reason"], overrides, run.run_id, now)
         declared, lake = self.catalog.models[self.model], Settings.current().lake
         history = read_ledger(lake.ledger, self.model)
+        kind = str(getattr(run.run_type, "value", run.run_type))
         if kind == "asset_triggered":
             training = plan_requested(declared, history)
             self.skip_if_waiting(training, context)
@@ -177,8 +169,11 @@ class PlanTrainingOperator(BaseOperator):
         unit = self.catalog.model_unit(declared)
         held = [Partition.parse(unit, key) for key in partition_keys(lake.table(declared.table))]
         matured = matured_partitions(declared, held, now)
-        newest = matured[-1] if matured else None
-        return plan_scheduled(declared, history, newest, len(matured), run.run_id, now)
+        if kind != "manual":
+            return plan_scheduled(declared, history, matured, run.run_id)
+        # Airflow hands on fields that the form does not have; a misspelt one must not pass.
+        form = Form.of({**context["params"], **(run.conf or {})})
+        return plan_manual(declared, history, matured, run.run_id, form, now)
 
     def skip_if_waiting(self, training: Training, context: Context) -> None:
         """A request stays open while a person thinks; that is no reason to train once more."""
@@ -320,14 +315,6 @@ class PromoteApprovedOperator(ModelOperator):
             )
         extra: dict[str, Any] = events[-1].extra
         return extra
-
-
-def refuse_unknown(given: Mapping[str, Any], form: Mapping[str, Any]) -> None:
-    """Airflow takes settings that a form does not have, and would drop a misspelt one silently."""
-    if unknown := sorted(set(given) - set(form)):
-        raise ValueError(
-            f"the form has no {', '.join(unknown)}. It has: {', '.join(sorted(form))}."
-        )
 
 
 def judged(model: Model, evidence: dict[str, Any]) -> tuple[Verdict, str]:

@@ -1,0 +1,228 @@
+"""Monitoring: which inputs moved, and how good the served predictions were."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
+
+from headrace_jobs import metrics, monitor, score, train
+from headrace_jobs.registry import Registry
+from headrace_schemas.decisions import MonitorEvidence
+from headrace_schemas.job import PinnedTable
+from headrace_schemas.model import Model
+from tests.jobs.learning import (
+    MAY_3,
+    Learned,
+    content,
+    learned,
+    mlflow_uri,
+    model,
+    monitor_spec,
+    publish,
+    score_spec,
+    train_spec,
+)
+
+__all__ = ["learned", "mlflow_uri"]
+
+pytestmark = pytest.mark.spark
+
+
+def scored(
+    spark: SparkSession, model: Model, features: PinnedTable, folder: Path, version: str
+) -> PinnedTable:
+    written = score.run(spark, score_spec(model, features, folder / "scored", version)).table
+    assert written is not None
+    return written
+
+
+def april(rows: pd.DataFrame) -> pd.Series:
+    return rows["starts_at"].dt.strftime("%Y-%m") == "2024-04"
+
+
+def test_results_are_those_of_the_served_predictions_when_labels_have_matured(
+    engine: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    predictions = scored(engine, learned.model, learned.features, tmp_path, learned.version)
+    spec = monitor_spec(
+        learned.model, learned.features, predictions, tmp_path / "monitoring", learned.version,
+        learned.version,
+    )  # fmt: skip
+    served = engine.read.format("delta").load(predictions.uri).toPandas()
+    truth = learned.rows[april(learned.rows)].merge(served, on=["line", "trip"])
+    expected = metrics.measure(
+        "auc", truth["is_late"].to_numpy(dtype=float), truth["prediction"].to_numpy()
+    )
+
+    report = monitor.run(engine, spec)
+
+    evidence = report.monitor_evidence
+    assert evidence is not None
+    assert (evidence.window, evidence.matured_partitions) == ("2024-04", 4)
+    assert (evidence.rows, evidence.labelled) == (400, 400)
+    assert (evidence.champion, evidence.champion_as_of) == (learned.version, MAY_3)
+    assert evidence.performance is not None
+    assert evidence.performance.current == pytest.approx(expected)
+    assert evidence.performance.reference == learned.evidence.metrics["auc"]
+    assert evidence.performance.first == evidence.performance.current
+    assert [one.feature for one in evidence.shifts][0] == "wind"
+    assert sum(one.importance for one in evidence.shifts) == pytest.approx(1)
+    row = engine.read.format("delta").load(spec.monitoring_uri).collect()[0]
+    assert (row["window"], row["_partition"], row["champion"]) == (
+        "2024-04", "2024-04", learned.version,
+    )  # fmt: skip
+    assert MonitorEvidence.model_validate_json(row["evidence"]) == evidence
+    assert (row["metric"], row["current"]) == ("auc", evidence.performance.current)
+
+
+def test_the_same_row_stays_when_a_window_is_monitored_again(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    predictions = scored(spark, learned.model, learned.features, tmp_path, learned.version)
+    spec = monitor_spec(
+        learned.model, learned.features, predictions, tmp_path / "monitoring", learned.version,
+        learned.version,
+    )  # fmt: skip
+    monitor.run(spark, spec)
+    before = content(spark, spec.monitoring_uri)
+
+    monitor.run(spark, spec.model_copy(update={"run_id": "another"}))
+
+    assert len(before) == 1
+    assert content(spark, spec.monitoring_uri) == before
+
+
+def test_only_what_moved_is_high_when_some_inputs_moved(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    rows, window = learned.rows.copy(), april(learned.rows)
+    rows.loc[window, "wind"] += 4
+    rows.loc[window, "depot"] = rows.loc[window, "depot"].replace("north", "west")
+    features = publish(spark, tmp_path / "features", rows)
+    predictions = scored(spark, learned.model, features, tmp_path, learned.version)
+    spec = monitor_spec(
+        learned.model, features, predictions, tmp_path / "monitoring", learned.version,
+        learned.version,
+    )  # fmt: skip
+
+    evidence = monitor.run(spark, spec).monitor_evidence
+
+    assert evidence is not None
+    psi = {one.feature: one.psi for one in evidence.shifts}
+    assert min(psi["wind"], psi["depot"]) > 0.5
+    assert max(psi["stops"], psi["fare"], psi["is_peak"]) < 0.1
+    assert 0.5 < evidence.moved_importance(0.2) < 1
+    row = spark.read.format("delta").load(spec.monitoring_uri).collect()[0]
+    assert row["moved_importance"] == evidence.moved_importance(0.2)
+
+
+def test_labels_known_later_do_not_count_when_a_window_is_monitored(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    rows, window = learned.rows.copy(), april(learned.rows)
+    late = rows.index[window][:150]
+    rows.loc[late, "known_at"] = MAY_3 + timedelta(days=1)
+    rows.loc[late, "is_late"] = ~rows.loc[late, "is_late"]
+    features = publish(spark, tmp_path / "features", rows)
+    predictions = scored(spark, learned.model, features, tmp_path, learned.version)
+    spec = monitor_spec(
+        learned.model, features, predictions, tmp_path / "monitoring", learned.version,
+        learned.version,
+    )  # fmt: skip
+
+    evidence = monitor.run(spark, spec).monitor_evidence
+
+    assert evidence is not None
+    assert evidence.labelled == 250
+    assert evidence.rows == 400
+    assert evidence.performance is not None
+    assert evidence.performance.current > 0.75
+
+
+def test_the_first_model_is_judged_on_the_same_rows_when_another_one_serves(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    training = {"num_workers": 1, "num_boost_round": 1, "params": {"max_depth": 1}}
+    weak = model("late", training=training, features=("wind", "depot"))
+    first = str(
+        train.run(spark, train_spec(weak, learned.features, answers="first")).model_version
+    )
+    predictions = scored(spark, learned.model, learned.features, tmp_path, learned.version)
+    spec = monitor_spec(
+        learned.model, learned.features, predictions, tmp_path / "monitoring", learned.version,
+        first,
+    )  # fmt: skip
+
+    evidence = monitor.run(spark, spec).monitor_evidence
+
+    assert evidence is not None
+    assert evidence.performance is not None
+    assert evidence.performance.first is not None
+    assert 0.55 < evidence.performance.first < evidence.performance.current
+
+
+def test_only_rows_are_counted_when_no_champion_served(
+    engine: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    spec = monitor_spec(learned.model, learned.features, None, tmp_path / "monitoring", None)
+
+    report = monitor.run(engine, spec)
+
+    assert report.monitor_evidence == MonitorEvidence(
+        window="2024-04", matured_partitions=4, rows=400
+    )
+    assert report.notes == ("no champion served 2024-04",)
+    row = engine.read.format("delta").load(spec.monitoring_uri).collect()[0]
+    assert (row["rows"], row["champion"], row["current"]) == (400, None, None)
+
+
+def test_inputs_are_still_measured_when_there_are_no_predictions(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    spec = monitor_spec(
+        learned.model, learned.features, None, tmp_path / "monitoring", learned.version,
+        learned.version,
+    )  # fmt: skip
+
+    report = monitor.run(spark, spec)
+
+    assert report.monitor_evidence is not None
+    assert report.monitor_evidence.performance is None
+    assert report.monitor_evidence.labelled == 0
+    assert len(report.monitor_evidence.shifts) == 5
+    assert report.notes == ("auc is not defined on 0 labelled rows",)
+
+
+def test_a_note_says_so_when_the_champion_was_never_evaluated(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    unjudged = str(
+        train.run(spark, learned.spec.model_copy(update={"answers": "unjudged"})).model_version
+    )
+    predictions = scored(spark, learned.model, learned.features, tmp_path, unjudged)
+    spec = monitor_spec(
+        learned.model, learned.features, predictions, tmp_path / "monitoring", unjudged, unjudged
+    )
+
+    report = monitor.run(spark, spec)
+
+    assert report.notes == (f"version {unjudged} was never evaluated with auc",)
+    assert Registry().evaluation("late", unjudged) == {}
+
+
+def test_nothing_moved_when_the_partition_is_empty(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    features = publish(spark, tmp_path / "features", learned.rows[~april(learned.rows)])
+    spec = monitor_spec(
+        learned.model, features, None, tmp_path / "monitoring", learned.version, learned.version
+    )
+
+    evidence = monitor.run(spark, spec).monitor_evidence
+
+    assert evidence is not None
+    assert (evidence.rows, evidence.matured_partitions) == (0, 3)
+    assert np.all([one.psi == 0 for one in evidence.shifts])

@@ -1,0 +1,149 @@
+"""Scoring: the champion's predictions, a partition at a time."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xgboost
+from pyspark.sql import SparkSession
+
+from headrace_jobs import features, score, tables
+from headrace_jobs.registry import Registry
+from headrace_schemas.errors import ModelTampered, SchemaBroken
+from headrace_schemas.partition import Partition, PartitionUnit
+from tests.jobs.learning import CONTRACT, Learned, content, learned, mlflow_uri, score_spec
+
+__all__ = ["learned", "mlflow_uri"]
+
+pytestmark = pytest.mark.spark
+
+MARCH = Partition.parse(PartitionUnit.MONTH, "2024-03")
+
+
+def test_predictions_are_the_boosters_own_when_a_partition_is_scored(
+    engine: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    spec = score_spec(learned.model, learned.features, tmp_path / "scored", learned.version)
+    loaded = Registry().load("late", learned.version)
+    rows = tables.read(engine, learned.features, ["2024-04"])
+    numbers = features.feature_numbers(loaded.manifest.features, CONTRACT, "x")
+    here = rows.select("line", "trip", *numbers).toPandas().sort_values(["line", "trip"])
+    booster = xgboost.Booster()
+    booster.load_model(bytearray(loaded.booster))
+    expected = booster.inplace_predict(here.iloc[:, 2:].to_numpy(dtype=np.float32))
+
+    report = score.run(engine, spec)
+
+    found = engine.read.format("delta").load(spec.predictions_uri)
+    assert found.columns == [
+        "line", "trip", "starts_at", "prediction", "model_version", "_partition",
+    ]  # fmt: skip
+    found = found.orderBy("line", "trip").toPandas()
+    np.testing.assert_array_equal(found["prediction"], expected.astype(np.float64))
+    assert set(found["model_version"]) == {learned.version}
+    assert set(found["_partition"]) == {"2024-04"}
+    assert report.counts is not None
+    assert (report.counts.rows_in, report.counts.rows_out) == (400, 400)
+    assert report.model_version == learned.version
+    assert found["prediction"].between(0, 1).all()
+
+
+def test_content_is_the_same_when_a_partition_is_scored_again(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    april = score_spec(learned.model, learned.features, tmp_path / "scored", learned.version)
+    march = april.model_copy(update={"partition": MARCH})
+    score.run(spark, april)
+    score.run(spark, march)
+    before = content(spark, tmp_path / "scored")
+
+    score.run(spark, april.model_copy(update={"run_id": "another", "job_id": "score-2"}))
+
+    assert len(before) == 800
+    assert content(spark, tmp_path / "scored") == before
+
+
+def test_the_commit_tells_run_and_table_version_when_rows_must_not(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    spec = score_spec(learned.model, learned.features, tmp_path / "scored", learned.version)
+
+    written = score.run(spark, spec).table
+
+    assert written is not None
+    history = spark.sql(f"DESCRIBE HISTORY delta.`{spec.predictions_uri}`").collect()
+    note = json.loads(next(row for row in history if row["version"] == written.version)
+                      ["userMetadata"])  # fmt: skip
+    assert note["run_id"] == "run-1"
+    assert (note["features"], note["features_version"]) == ("gold.trips", 0)
+    assert note["model_version"] == learned.version
+
+
+def test_the_partition_is_empty_when_no_champion_serves_it(
+    engine: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    march = score_spec(
+        learned.model, learned.features, tmp_path / "scored", learned.version, MARCH
+    )
+    score.run(engine, march)
+    spec = score_spec(learned.model, learned.features, tmp_path / "scored", None)
+
+    first = score.run(engine, spec)
+    score.run(engine, spec)
+
+    assert first.counts is not None
+    assert first.counts.rows_out == 0
+    assert first.notes == ("no champion of late serves 2024-04",)
+    assert first.model_version is None
+    assert {row[-1] for row in content(engine, tmp_path / "scored")} == {"2024-03"}
+
+
+def test_earlier_predictions_are_taken_back_when_no_champion_serves_any_more(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    spec = score_spec(learned.model, learned.features, tmp_path / "scored", learned.version)
+    score.run(spark, spec)
+
+    score.run(spark, spec.model_copy(update={"champion": None}))
+
+    assert content(spark, tmp_path / "scored") == []
+
+
+def test_the_table_is_made_when_the_first_partition_has_no_champion(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    spec = score_spec(learned.model, learned.features, tmp_path / "scored", None)
+
+    score.run(spark, spec)
+    score.run(spark, spec.model_copy(update={"champion": learned.version}))
+
+    assert len(content(spark, tmp_path / "scored")) == 400
+
+
+def test_nothing_is_written_when_the_model_was_tampered_with(
+    spark: SparkSession, learned: Learned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Registry.read
+
+    def tampered(self: Registry, entry: object, path: str) -> bytes:
+        found = read(self, entry, path)
+        return found[:-1] if path.endswith(".ubj") else found
+
+    monkeypatch.setattr(Registry, "read", tampered)
+    spec = score_spec(learned.model, learned.features, tmp_path / "scored", learned.version)
+
+    with pytest.raises(ModelTampered):
+        score.run(spark, spec)
+    assert not (tmp_path / "scored").exists()
+
+
+def test_scoring_is_refused_when_a_column_is_gone(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    columns = tuple(one for one in CONTRACT.columns if one.name != "wind")
+    spec = score_spec(learned.model, learned.features, tmp_path / "scored", learned.version)
+    spec = spec.model_copy(update={"contract": CONTRACT.model_copy(update={"columns": columns})})
+
+    with pytest.raises(SchemaBroken, match="columns that are gone: wind"):
+        score.run(spark, spec)

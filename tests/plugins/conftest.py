@@ -1,0 +1,129 @@
+"""What the tests of the Airflow side share: small declarations, a run's context, jobs that never run."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+import tests.own_airflow  # noqa: F401 - before Airflow
+from headrace_airflow.job_directory import JobDirectory
+from headrace_airflow.operators import spark_job
+from headrace_airflow.settings import Settings
+from headrace_schemas.catalog import Catalog
+from headrace_schemas.job import SPEC, JobReport
+
+DECLARATIONS = Path(__file__).parents[1] / "dags" / "declarations"
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    return Catalog.load(DECLARATIONS)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state directory of the test's own, and no job host."""
+    for name in ("HEADRACE_LAKE", "HEADRACE_LANDING", "HEADRACE_JOB_HOST", "HEADRACE_JARS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HEADRACE_HOME", str(tmp_path))
+    return tmp_path
+
+
+class StateStore:
+    """What Airflow keeps for a task or an asset beyond one try."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.values.get(key, default)
+
+    def set(self, key: str, value: Any) -> None:
+        self.values[key] = value
+
+    async def aget(self, key: str, default: Any = None) -> Any:
+        return self.get(key, default)
+
+    async def aset(self, key: str, value: Any) -> None:
+        self.set(key, value)
+
+
+class PerAsset(dict[Any, Any]):
+    """Something per asset, made when it is first asked for."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        super().__init__()
+        self.make = make
+
+    def __missing__(self, asset: Any) -> Any:
+        self[asset.name] = self.get(asset.name) or self.make()
+        return self[asset.name]
+
+
+class Attempt:
+    """One try of a task of a run."""
+
+    def __init__(self, dag_id: str, task_id: str, handed_on: Mapping[str, Any]) -> None:
+        self.dag_id, self.task_id, self.id = dag_id, task_id, uuid4()
+        self.max_tries, self.stats_tags = 3, {}
+        self.handed_on = handed_on
+
+    def xcom_pull(self, task_ids: str) -> Any:
+        return self.handed_on[task_ids]
+
+
+@pytest.fixture
+def run_context() -> Callable[..., dict[str, Any]]:
+    """Builds a run's context: what Airflow hands to `execute`."""
+
+    def build(
+        partition: str | None = None, *, kind: str = "manual", conf: dict[str, Any] | None = None,
+        **handed_on: Any,
+    ) -> dict[str, Any]:  # fmt: skip
+        run = SimpleNamespace(
+            partition_key=partition, run_type=kind, run_id=f"{kind}__1", conf=conf or {}
+        )
+        form = {"as_of": None, "reason": "by hand", "num_boost_round": None, "max_depth": None}
+        return {
+            "ti": Attempt("dag", "task", handed_on), "dag_run": run, "run_id": run.run_id,
+            "params": {**form, **(conf or {})}, "task_state_store": StateStore(),
+            "asset_state_store": PerAsset(StateStore),
+            "outlet_events": PerAsset(lambda: SimpleNamespace(extra=None)),
+            "triggering_asset_events": PerAsset(list),
+        }  # fmt: skip
+
+    return build
+
+
+class FakeSubmit:
+    """Takes the place of starting a job: keeps the spec and answers with a report at once."""
+
+    def __init__(self) -> None:
+        self.specs: list[Any] = []
+        self.engines: list[str] = []
+        self.answer: dict[str, Any] = {}
+
+    def __call__(
+        self, engine: str, directory: JobDirectory, settings: Settings, conf: Mapping[str, str]
+    ) -> None:
+        spec = SPEC.validate_json(directory.spec_json())
+        self.specs.append(spec)
+        self.engines.append(engine)
+        content = {"job": spec.job, "job_id": spec.job_id, "status": "succeeded", **self.answer}
+        report = JobReport.model_validate(content)
+        (directory.path / "report.json").write_text(report.model_dump_json())
+
+    @property
+    def spec(self) -> Any:
+        """The last spec."""
+        return self.specs[-1]
+
+
+@pytest.fixture
+def fake_submit(monkeypatch: pytest.MonkeyPatch) -> FakeSubmit:
+    fake = FakeSubmit()
+    monkeypatch.setattr(spark_job, "start_job", fake)
+    return fake

@@ -1,0 +1,53 @@
+"""Small Delta tables, written without Spark: a ledger, and tables with partitions."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from arro3.core import Array, DataType, Table
+from deltalake import write_deltalake
+
+from headrace_schemas.decisions import Decision, Kind, Verdict
+
+FEBRUARY = datetime(2013, 3, 3, tzinfo=UTC)
+"""When the labels of 2013-02 have matured in the small declarations."""
+
+
+def decision(
+    verdict: Verdict, as_of: datetime = FEBRUARY, model: str = "long_trip", **fields: Any
+) -> Decision:
+    """A row of the ledger."""
+    kind = Kind.PROMOTION if verdict in (Verdict.PROMOTE, Verdict.REFUSE) else Kind.RETRAINING
+    given = {
+        "id": f"{model}/{kind.value}/{as_of:%Y-%m-%d}/{verdict.value}", "model": model, "kind": kind,
+        "window": "2013-02", "as_of": as_of, "verdict": verdict, "reason": "inputs moved", **fields,
+    }  # fmt: skip
+    return Decision.model_validate(given)
+
+
+def write_ledger(home: Path, decisions: Sequence[Decision]) -> None:
+    """The ledger of a state directory, as jobs write it."""
+    columns: dict[str, Array] = {}
+    for name in Decision.model_fields:
+        values = [getattr(one, name) for one in decisions]
+        if name in ("as_of", "effective_from"):
+            micros = [None if one is None else round(one.timestamp() * 1_000_000) for one in values]
+            instant = DataType.timestamp("us", tz="UTC")
+            columns[name] = Array(micros, DataType.int64()).cast(instant)
+        else:
+            texts = [None if one is None else str(one) for one in values]
+            columns[name] = Array(texts, DataType.utf8())
+    uri = str(home / "lake" / "ledger" / "decisions")
+    write_deltalake(uri, Table.from_pydict(columns), partition_by=["model"], mode="append")
+
+
+def write_table(home: Path, name: str, partitions: Sequence[str]) -> None:
+    """A published table with a row a partition; without partitions, a whole one."""
+    count = len(partitions) or 1
+    columns = {"n": Array(list(range(count)), DataType.int64())}
+    if partitions:
+        columns["_partition"] = Array(list(partitions), DataType.utf8())
+    uri = str(home.joinpath("lake", "tables", *name.split(".")))
+    by = ["_partition"] if partitions else None
+    write_deltalake(uri, Table.from_pydict(columns), partition_by=by, mode="append")
