@@ -98,7 +98,7 @@ class NotSetUp(HeadraceError):
     """Something that set-up makes is not there."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} is missing. Run `headrace setup` first.", what=what)
+        super().__init__(f"{what} is missing. Run `make setup` first.", what=what)
 
 
 class NotRunning(HeadraceError):

@@ -25,8 +25,12 @@ FLAT = (
     "io.delta:delta-kernel-defaults:4.4.0",
     "io.delta:delta-kernel-unitycatalog:4.4.0",
     "org.apache.hadoop:hadoop-aws:3.5.0",
+    "software.amazon.s3.analyticsaccelerator:analyticsaccelerator-s3:1.3.1",
 )
-"""Locked without what their descriptions ask for: Spark has it, or it is the 686 MB SDK bundle."""
+"""Locked without what their descriptions ask for: Spark has it, or it is the 686 MB SDK bundle.
+
+Every s3a file system loads classes of the last one, also when another reader is chosen.
+"""
 
 WITH_DEPENDENCIES = (
     "software.amazon.awssdk:s3:2.35.4",

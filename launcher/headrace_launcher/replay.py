@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from headrace_launcher.airflow_api import AirflowApi, DagRun
+from headrace_launcher.airflow_api import ENDED, AirflowApi, DagRun
 from headrace_launcher.lake_view import LakeView
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.decisions import Decision, Kind, Verdict
@@ -97,8 +97,8 @@ class Replay:
             if self.is_done(partition):
                 continue
             self.delivery.partition(self.landing, partition.key)
-            for table in self.sources(partitioned=True):
-                if not self.lake.has_partition(table, partition.key):
+            if not self.is_under_way(partition):
+                for table in self.sources(partitioned=True):
                     self.api.trigger(table, partition.key, note=f"delivery of {partition.key}")
             for doing in self.waiting(partition):
                 yield Step(done, len(partitions), partition.key, doing)
@@ -139,6 +139,15 @@ class Replay:
         while not self.is_done(partition):
             yield watch.look(f"the decision on {partition.key}")
             pause()
+
+    def is_under_way(self, partition: Partition) -> bool:
+        """Whether an earlier replay's runs of the partition still go on.
+
+        One that was cut off or failed leaves none: then the deliveries start anew, which changes
+        nothing in what is published already.
+        """
+        runs = [run for run in self.api.runs("~") if run.partition == partition.key]
+        return any(run.state not in ENDED for run in runs)
 
     def is_done(self, partition: Partition) -> bool:
         """Whether the window is decided, and a training that was asked for is answered."""

@@ -68,4 +68,6 @@ def _defaults(settings: Settings) -> dict[str, str]:
         "spark.databricks.delta.snapshotPartitions": "2",
         # One flipped bit in a data page is an error, not another number.
         "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
+        # Hadoop 3.5's default, `analytics`, needs more libraries than are among the jars.
+        "spark.hadoop.fs.s3a.input.stream.type": "classic",
     }

@@ -94,11 +94,16 @@ class JobDirectory:
         pid = self.pid()
         if pid is None:
             return
-        deadline = time.monotonic() + KILL_SECONDS
         signal_group(pid, signal.SIGTERM)
+        self.await_end(KILL_SECONDS)
+        signal_group(pid, signal.SIGKILL)  # what the leader left behind, too
+        self.await_end(1.0)
+
+    def await_end(self, seconds: float) -> None:
+        """Wait until the job's process is gone, but not for ever."""
+        deadline = time.monotonic() + seconds
         while self.is_alive() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        signal_group(pid, signal.SIGKILL)
+            time.sleep(0.02)
 
 
 def reap(pid: int) -> None:

@@ -69,7 +69,7 @@ class Form:
 
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> "Form":
-        """The form's fields as Airflow hands them over.
+        """The form's fields as Airflow hands them over, with any others that the caller gave.
 
         Raises:
             ValueError: A field is unknown, or `as_of` is no date-time.

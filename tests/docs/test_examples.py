@@ -46,7 +46,7 @@ def test_table_of_the_how_to_is_right_when_added(schemas, tmp_path, monkeypatch)
 
 def test_model_of_the_how_to_is_right_when_added(schemas):
     (model,) = blocks("add-a-model.md", "yaml")
-    (schemas / "models/delay_minutes.yaml").write_text(model)
+    (schemas / "models/weather_delay.yaml").write_text(model)
     catalog = Catalog.load(schemas)
     assert set(catalog.models) == {"delay", yaml.safe_load(model)["name"]}
 

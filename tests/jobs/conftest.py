@@ -15,6 +15,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from headrace_jobs import session
+from tests.jobs.learning import learned, mlflow_uri
+
+__all__ = ["learned", "mlflow_uri"]
 
 SMALL = {
     "spark.ui.enabled": "false",

@@ -17,15 +17,11 @@ from tests.jobs.learning import (
     MAY_3,
     Learned,
     evaluate_spec,
-    learned,
-    mlflow_uri,
     model,
     publish,
     train_spec,
     trips,
 )
-
-__all__ = ["learned", "mlflow_uri"]
 
 pytestmark = pytest.mark.spark
 

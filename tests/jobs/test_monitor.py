@@ -17,16 +17,12 @@ from tests.jobs.learning import (
     MAY_3,
     Learned,
     content,
-    learned,
-    mlflow_uri,
     model,
     monitor_spec,
     publish,
     score_spec,
     train_spec,
 )
-
-__all__ = ["learned", "mlflow_uri"]
 
 pytestmark = pytest.mark.spark
 
@@ -68,7 +64,7 @@ def test_results_are_those_of_the_served_predictions_when_labels_have_matured(
     assert evidence.performance.current == pytest.approx(expected)
     assert evidence.performance.reference == learned.evidence.metrics["auc"]
     assert evidence.performance.first == evidence.performance.current
-    assert [one.feature for one in evidence.shifts][0] == "wind"
+    assert evidence.shifts[0].feature == "wind"
     assert sum(one.importance for one in evidence.shifts) == pytest.approx(1)
     row = engine.read.format("delta").load(spec.monitoring_uri).collect()[0]
     assert (row["window"], row["_partition"], row["champion"]) == (
@@ -147,9 +143,7 @@ def test_the_first_model_is_judged_on_the_same_rows_when_another_one_serves(
 ) -> None:
     training = {"num_workers": 1, "num_boost_round": 1, "params": {"max_depth": 1}}
     weak = model("late", training=training, features=("wind", "depot"))
-    first = str(
-        train.run(spark, train_spec(weak, learned.features, answers="first")).model_version
-    )
+    first = str(train.run(spark, train_spec(weak, learned.features, answers="first")).model_version)
     predictions = scored(spark, learned.model, learned.features, tmp_path, learned.version)
     spec = monitor_spec(
         learned.model, learned.features, predictions, tmp_path / "monitoring", learned.version,

@@ -12,10 +12,8 @@ from headrace_jobs.registry import Registry
 from headrace_schemas.decisions import Comparison, PromotionEvidence, Verdict
 from headrace_schemas.errors import EngineUnavailable
 from headrace_schemas.model import Model
-from tests.jobs.learning import MAY_3, aliased, content, mlflow_uri, model, promote_spec
+from tests.jobs.learning import MAY_3, aliased, content, model, promote_spec
 from tests.jobs.test_registry import register
-
-__all__ = ["mlflow_uri"]
 
 pytestmark = pytest.mark.spark
 

@@ -20,9 +20,7 @@ from headrace_jobs.manifest import Feature, FeatureKind, Manifest, Window
 from headrace_jobs.registry import CHAMPION, Registry, sha256
 from headrace_schemas.errors import EngineUnavailable, ModelTampered
 from headrace_schemas.model import Task
-from tests.jobs.learning import aliased, mlflow_uri
-
-__all__ = ["mlflow_uri"]
+from tests.jobs.learning import aliased
 
 START_SECONDS = 120
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)

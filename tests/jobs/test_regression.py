@@ -13,15 +13,12 @@ from tests.jobs.learning import (
     aliased,
     decide_spec,
     evaluate_spec,
-    mlflow_uri,
     monitor_spec,
     publish,
     regression,
     score_spec,
     train_spec,
 )
-
-__all__ = ["mlflow_uri"]
 
 pytestmark = pytest.mark.spark
 

@@ -12,9 +12,7 @@ from headrace_jobs import features, score, tables
 from headrace_jobs.registry import Registry
 from headrace_schemas.errors import ModelTampered, SchemaBroken
 from headrace_schemas.partition import Partition, PartitionUnit
-from tests.jobs.learning import CONTRACT, Learned, content, learned, mlflow_uri, score_spec
-
-__all__ = ["learned", "mlflow_uri"]
+from tests.jobs.learning import CONTRACT, Learned, content, score_spec
 
 pytestmark = pytest.mark.spark
 
@@ -83,9 +81,7 @@ def test_the_commit_tells_run_and_table_version_when_rows_must_not(
 def test_the_partition_is_empty_when_no_champion_serves_it(
     engine: SparkSession, learned: Learned, tmp_path: Path
 ) -> None:
-    march = score_spec(
-        learned.model, learned.features, tmp_path / "scored", learned.version, MARCH
-    )
+    march = score_spec(learned.model, learned.features, tmp_path / "scored", learned.version, MARCH)
     score.run(engine, march)
     spec = score_spec(learned.model, learned.features, tmp_path / "scored", None)
 

@@ -21,16 +21,12 @@ from tests.jobs.learning import (
     MAY_3,
     Learned,
     evaluate_spec,
-    learned,
-    mlflow_uri,
     model,
     publish,
     regression,
     train_spec,
     trips,
 )
-
-__all__ = ["learned", "mlflow_uri"]
 
 pytestmark = pytest.mark.spark
 
@@ -186,8 +182,6 @@ def test_text_survives_when_it_needs_escaping(spark: SparkSession) -> None:
     found = [row[0] for row in frame.select(features.feature_number(feature)).collect()]
 
     assert found == [0, 1, 2, 3, 4, 5]
-
-
 
 
 @pytest.mark.parametrize(

@@ -119,22 +119,28 @@ def measured(measure: Measure) -> Column:
 
 
 def changes(flights: DataFrame, topics: Sequence[Topic]) -> DataFrame:
-    """By topic and hour, by how much the counts change."""
-    moved = [
-        change(topic, happening, left)
-        for topic in topics
-        for happening in topic.happenings
-        for left in (False, True)
+    """By topic and hour, by how much the counts change: what enters, and what leaves when its span is over."""
+    happened = [
+        happening_of(topic, happening) for topic in topics for happening in topic.happenings
     ]
-    rows = flights.select(F.inline(F.array(*moved))).where(F.col("hour").isNotNull())
-    sums = [F.sum(name).alias(name) for name in ("flights", "late", "minutes")]
-    return rows.groupBy("topic", "of", "hour").agg(*sums)
+    counts = ("flights", "late", "minutes")
+    hourly = (
+        flights.select(F.inline(F.array(*happened)))
+        .where(F.col("hour").isNotNull())
+        .groupBy("topic", "hours", "of", "hour")
+        .agg(*[F.sum(name).alias(name) for name in counts])
+    )
+    entered = F.col("hour") + 1
+    moves = [
+        F.struct(hour.alias("hour"), *[(F.col(name) * sign).alias(name) for name in counts])
+        for hour, sign in ((entered, 1), (entered + F.col("hours"), -1))
+    ]
+    return hourly.select("topic", "of", F.inline(F.array(*moves)))
 
 
-def change(topic: Topic, happening: Happening, left: bool) -> Column:
-    """What one flight adds to a topic when it enters, or takes away when its span is over."""
-    after, sign = (1 + topic.hours, -1) if left else (1, 1)
-    hour = hour_number(F.col(happening.known_at)) + after
+def happening_of(topic: Topic, happening: Happening) -> Column:
+    """What one flight adds to a topic in the hour in which it became known; the hour is NULL if it never did."""
+    hour = hour_number(F.col(happening.known_at))
     late, minutes = F.lit(0), F.lit(0)
     if happening.delay is not None:
         delay = F.col(happening.delay)
@@ -143,11 +149,12 @@ def change(topic: Topic, happening: Happening, left: bool) -> Column:
         minutes = F.least(delay, F.lit(LONGEST_COUNTED_MINUTES))
     return F.struct(
         topic.id.alias("topic"),
+        F.lit(topic.hours).alias("hours"),
         topic.of.alias("of"),
         hour.alias("hour"),
-        F.lit(sign * happening.weight).alias("flights"),
-        (late * sign).alias("late"),
-        (minutes * sign).alias("minutes"),
+        F.lit(happening.weight).alias("flights"),
+        late.alias("late"),
+        minutes.alias("minutes"),
     )
 
 

@@ -171,8 +171,7 @@ class PlanTrainingOperator(BaseOperator):
         matured = matured_partitions(declared, held, now)
         if kind != "manual":
             return plan_scheduled(declared, history, matured, run.run_id)
-        # Airflow hands on fields that the form does not have; a misspelt one must not pass.
-        form = Form.of({**context["params"], **(run.conf or {})})
+        form = Form.of(context["params"])
         return plan_manual(declared, history, matured, run.run_id, form, now)
 
     def skip_if_waiting(self, training: Training, context: Context) -> None:

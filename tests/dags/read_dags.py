@@ -1,0 +1,76 @@
+"""Reads all Dag files as Airflow does and prints what came of it; heavy packages are forbidden here."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+import tests.own_airflow  # noqa: F401 - before Airflow
+
+FORBIDDEN = {
+    "pyspark", "delta", "deltalake", "great_expectations", "xgboost", "pandas", "numpy", "pyarrow",
+    "mlflow", "sklearn", "headrace_jobs",
+}  # fmt: skip
+
+
+class Forbid(MetaPathFinder):
+    """Makes importing a heavy package an error."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] in FORBIDDEN:
+            raise ImportError(f"a Dag file must not load {fullname}")
+        return None
+
+
+def described(dag: Any) -> dict[str, Any]:
+    """What the tests ask of a Dag."""
+    return {
+        "schedule": type(dag.timetable).__name__,
+        "after": {name: sorted(task.upstream_task_ids) for name, task in dag.task_dict.items()},
+        "outlets": {
+            name: [asset.name for asset in task.outlets]
+            for name, task in dag.task_dict.items() if task.outlets
+        },
+        "owners": sorted({task.owner for task in dag.tasks}),
+        "pools": sorted({task.pool for task in dag.tasks}),
+        "at_once": {
+            name: task.max_active_tis_per_dag
+            for name, task in dag.task_dict.items() if task.max_active_tis_per_dag
+        },
+        "retries": {name: task.retries for name, task in dag.task_dict.items()},
+        "catchup": dag.catchup,
+        "end": dag.end_date and dag.end_date.isoformat(),
+        "form": sorted(dag.params),
+        "doc": dag.doc_md,
+        "tags": sorted(dag.tags),
+    }  # fmt: skip
+
+
+def main(folder: str, wanted: str | None) -> None:
+    """Read the folder, go through Airflow's serial form, and print everything as JSON."""
+    sys.meta_path.insert(0, Forbid())
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk.definitions._internal.dag_parsing_context import (
+        _airflow_parsing_context_manager,
+    )
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    with _airflow_parsing_context_manager(dag_id=wanted, task_id=None):
+        bag = DagBag(folder)
+    for dag in bag.dags.values():
+        DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+    print("RESULT", json.dumps({
+        "errors": bag.import_errors,
+        "dags": {name: described(dag) for name, dag in bag.dags.items()},
+        "loaded": sorted(FORBIDDEN & set(sys.modules)),
+    }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(os.environ["DAGS"], os.environ.get("WANTED"))

@@ -1,0 +1,141 @@
+"""Every Dag file is read although nothing heavy can be imported, and makes the Dags it should."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DECLARATIONS = Path(__file__).parent / "declarations"
+
+
+def read_dags(declarations: Path, wanted: str | None = None) -> dict[str, Any]:
+    """What Airflow makes of dags/ with these declarations."""
+    environment = {
+        **os.environ, "DAGS": str(ROOT / "dags"), "HEADRACE_SCHEMAS": str(declarations),
+        **({"WANTED": wanted} if wanted else {}),
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.dags.read_dags"], cwd=ROOT, env=environment,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    line = next(line for line in done.stdout.splitlines() if line.startswith("RESULT "))
+    result: dict[str, Any] = json.loads(line.removeprefix("RESULT "))
+    return result
+
+
+@pytest.fixture(scope="module")
+def result() -> dict[str, Any]:
+    return read_dags(DECLARATIONS)
+
+
+@pytest.fixture
+def dags(result: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = result["dags"]
+    return found
+
+
+def test_nothing_heavy_is_loaded_when_dags_are_read(result: dict[str, Any]) -> None:
+    assert result["errors"] == {}
+    assert result["loaded"] == []
+
+
+def test_every_table_and_model_has_its_dags_when_declared(dags: dict[str, Any]) -> None:
+    tables = {
+        "bronze.stations", "bronze.trips", "bronze.weather", "gold.station_list",
+        "gold.trip_features", "silver.stations", "silver.trips",
+    }  # fmt: skip
+    models = {
+        f"{kind}.{model}"
+        for kind in ("score", "monitor", "drift", "train")
+        for model in ("long_trip", "duration")
+    }
+    assert set(dags) == tables | models | {"promote.duration"}
+
+
+def test_table_is_published_after_its_gate_when_built(dags: dict[str, Any]) -> None:
+    built = dags["silver.trips"]
+    assert built["after"] == {"load": [], "gate": ["load"], "publish": ["gate"]}
+    assert built["outlets"] == {"publish": ["silver.trips"]}
+    assert built["at_once"] == {"publish": 1}
+    assert built["owners"] == ["data-platform"]
+    assert built["pools"] == ["default_pool"]
+    assert "| `trip_id` (key) | STRING | Names the trip. |" in built["doc"]
+
+
+@pytest.mark.parametrize(
+    ("table", "schedule"),
+    [
+        ("bronze.trips", "CronPartitionTimetable"),
+        ("bronze.stations", "CronTriggerTimetable"),
+        ("silver.stations", "AssetTriggeredTimetable"),
+        ("silver.trips", "PartitionedAssetTimetable"),
+        ("gold.trip_features", "PartitionedAssetTimetable"),
+        ("gold.station_list", "AssetTriggeredTimetable"),
+        ("score.long_trip", "PartitionedAssetTimetable"),
+        ("monitor.long_trip", "PartitionedAssetTimetable"),
+        ("drift.long_trip", "CronTriggerTimetable"),
+        ("train.long_trip", "AssetOrTimeSchedule"),
+        ("train.duration", "AssetTriggeredTimetable"),
+    ],
+)
+def test_dag_runs_when_its_kind_is_due(dags: dict[str, Any], table: str, schedule: str) -> None:
+    assert dags[table]["schedule"] == schedule
+    assert dags[table]["catchup"] is False
+
+
+def test_calendar_ends_after_the_last_partition_when_the_data_ends(dags: dict[str, Any]) -> None:
+    assert dags["bronze.trips"]["end"] == "2014-02-01T00:00:00+00:00"
+
+
+def test_load_is_patient_when_it_looks_back(dags: dict[str, Any]) -> None:
+    assert dags["gold.trip_features"]["retries"] == {"load": 10, "gate": 3, "publish": 3}
+
+
+def test_model_is_watched_by_three_steps_when_scored(dags: dict[str, Any]) -> None:
+    watched = dags["monitor.long_trip"]
+    assert watched["after"] == {
+        "await_labels": [], "monitor": ["await_labels"], "decide": ["monitor"],
+    }  # fmt: skip
+    assert watched["owners"] == ["data-science"]
+    assert dags["score.long_trip"]["outlets"] == {"score": ["predictions.long_trip"]}
+    assert dags["drift.long_trip"]["outlets"] == {"await_request": ["retrain.long_trip"]}
+
+
+def test_model_is_trained_in_four_steps_when_no_person_is_asked(dags: dict[str, Any]) -> None:
+    trained = dags["train.long_trip"]
+    assert trained["after"] == {
+        "plan": [], "train": ["plan"], "evaluate": ["train"], "promote": ["evaluate"],
+    }  # fmt: skip
+    assert trained["form"] == ["as_of", "max_depth", "num_boost_round", "reason"]
+
+
+def test_person_is_asked_in_a_dag_of_its_own_when_approval_is_required(
+    dags: dict[str, Any],
+) -> None:
+    assert dags["train.duration"]["outlets"] == {"ask_for_approval": ["candidate.duration"]}
+    assert dags["promote.duration"]["after"] == {
+        "approve": [], "promote": ["approve"], "refuse": ["promote"],
+    }  # fmt: skip
+
+
+def test_only_the_asked_dag_is_made_when_a_task_s_process_reads_the_file() -> None:
+    assert set(read_dags(DECLARATIONS, "gold.trip_features")["dags"]) == {"gold.trip_features"}
+
+
+def test_import_error_names_file_and_line_when_a_declaration_is_wrong(tmp_path: Path) -> None:
+    wrong = shutil.copytree(DECLARATIONS, tmp_path / "schemas")
+    pipeline = wrong / "pipelines" / "rides.yaml"
+    text = pipeline.read_text()
+    pipeline.write_text(text.replace("schedule:", "schedul:"))
+    line = 1 + text.splitlines().index('schedule: "0 2 1 * *"')
+    result = read_dags(wrong)
+    assert result["dags"] == {}
+    assert len(result["errors"]) == 4
+    for error in result["errors"].values():
+        assert f"{pipeline}:{line}: schedul: unknown key. Known keys here: " in error

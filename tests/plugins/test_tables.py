@@ -1,0 +1,149 @@
+"""Load, gate and publish, as Airflow asks for them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from headrace_airflow.landing import delivered_files
+from headrace_airflow.links import GateRecordLink
+from headrace_airflow.operators.tables import GateOperator, LoadOperator, PublishOperator
+from headrace_schemas.catalog import Catalog
+from headrace_schemas.errors import SourceMissing, StaleInput
+from tests.plugins.conftest import FakeSubmit
+from tests.plugins.ledger import write_table
+
+RunContext = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def landing(home: Path) -> Path:
+    folder = home / "landing" / "trips"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_files_are_listed_when_a_partition_was_delivered(
+    catalog: Catalog, fake_submit: FakeSubmit, run_context: RunContext, landing: Path
+) -> None:
+    (landing / "2013-04.csv").touch()
+    (landing / "2013-05.csv").touch()
+    LoadOperator(task_id="load", table="bronze.trips", catalog=catalog).execute(
+        run_context("2013-04")
+    )
+    assert fake_submit.spec.source_files == (str(landing / "2013-04.csv"),)
+    assert fake_submit.spec.partition.key == "2013-04"
+    assert fake_submit.engines == ["warm"]
+
+
+def test_load_is_tried_again_when_nothing_was_delivered_yet(
+    catalog: Catalog, run_context: RunContext
+) -> None:
+    load = LoadOperator(task_id="load", table="bronze.trips", catalog=catalog)
+    with pytest.raises(SourceMissing, match=r"no file matches .*/landing/trips/2013-04\.csv"):
+        load.execute(run_context("2013-04"))
+
+
+def test_sidecars_are_no_files_when_a_pattern_takes_them_in(
+    catalog: Catalog, landing: Path
+) -> None:
+    build = catalog.build("bronze.trips")
+    assert build.source is not None
+    build = build.model_copy(
+        update={"source": build.source.model_copy(update={"files": "trips/*"})}
+    )
+    for name in ("b.csv", "a.csv", "a.csv.manifest.json"):
+        (landing / name).touch()
+    expected = [str(landing / "a.csv"), str(landing / "b.csv")]
+    assert delivered_files(str(landing.parent), build, None) == expected
+    uris = [f"file://{path}" for path in expected]
+    assert delivered_files(f"file://{landing.parent}", build, None) == uris
+
+
+@pytest.mark.parametrize(("key", "where"), [("2012-12", "before 2013"), ("2014-01", "after 2014")])
+def test_load_is_skipped_when_the_pipeline_has_no_such_data(
+    catalog: Catalog, run_context: RunContext, key: str, where: str
+) -> None:
+    load = LoadOperator(task_id="load", table="bronze.trips", catalog=catalog)
+    with pytest.raises(AirflowSkipException, match=where):
+        load.execute(run_context(key))
+
+
+@pytest.mark.parametrize(
+    ("key", "message"), [(None, "the run has no partition key"), ("April", "is not a month like")]
+)
+def test_load_fails_for_good_when_the_run_names_no_partition(
+    catalog: Catalog, run_context: RunContext, key: str | None, message: str
+) -> None:
+    load = LoadOperator(task_id="load", table="bronze.trips", catalog=catalog)
+    with pytest.raises(AirflowFailException, match=message):
+        load.execute(run_context(key))
+
+
+def test_inputs_are_pinned_when_a_table_is_derived(
+    catalog: Catalog, fake_submit: FakeSubmit, run_context: RunContext, home: Path
+) -> None:
+    write_table(home, "silver.trips", ["2013-03"])
+    write_table(home, "silver.trips", ["2013-04"])
+    write_table(home, "bronze.weather", ["2013-04"])
+    write_table(home, "silver.stations", [])
+    load = LoadOperator(task_id="load", table="gold.trip_features", catalog=catalog)
+    load.execute(run_context("2013-04"))
+    inputs = fake_submit.spec.inputs
+    assert inputs["trips"].table.version == 1
+    assert inputs["trips"].partitions == ("2013-03", "2013-04")
+    assert inputs["weather"].partitions == ("2013-04",)
+    assert inputs["stations"].partitions is None
+
+
+def test_load_waits_when_a_partition_it_looks_back_at_is_missing(
+    catalog: Catalog, run_context: RunContext, home: Path
+) -> None:
+    write_table(home, "silver.trips", ["2013-01", "2013-04"])
+    load = LoadOperator(task_id="load", table="gold.trip_features", catalog=catalog)
+    with pytest.raises(
+        StaleInput, match=r"silver\.trips, which has not published partition 2013-03"
+    ):
+        load.execute(run_context("2013-04"))
+
+
+def test_load_waits_when_an_input_was_never_published(
+    catalog: Catalog, run_context: RunContext
+) -> None:
+    load = LoadOperator(task_id="load", table="silver.stations", catalog=catalog)
+    with pytest.raises(StaleInput, match=r"needs bronze\.stations"):
+        load.execute(run_context())
+
+
+def test_batch_goes_from_task_to_task_when_a_table_is_built(
+    catalog: Catalog, fake_submit: FakeSubmit, run_context: RunContext
+) -> None:
+    context = run_context("2013-04", load={"output_uri": "staged"}, gate={"output_uri": "gated"})
+    GateOperator(task_id="gate", table="bronze.trips", catalog=catalog).execute(context)
+    assert fake_submit.spec.staged_uri == "staged"
+    fake_submit.answer = {
+        "table": {"name": "bronze.trips", "uri": "u", "version": 7}, "counts": {"rows_out": 98},
+    }  # fmt: skip
+    publish = PublishOperator(task_id="publish", table="bronze.trips", catalog=catalog)
+    context["ti"].id, context["task_state_store"] = uuid4(), None  # another task
+    publish.execute(context)
+    assert fake_submit.spec.gated_uri == "gated"
+    assert context["outlet_events"]["bronze.trips"].extra == {
+        "table": "bronze.trips", "version": 7, "rows": 98, "partition": "2013-04",
+    }  # fmt: skip
+
+
+def test_link_leads_to_the_batch_s_record_when_a_gate_has_run(
+    catalog: Catalog, run_context: RunContext
+) -> None:
+    gate = GateOperator(task_id="gate", table="bronze.trips", catalog=catalog)
+
+    class Attempt:
+        def get_template_context(self) -> dict[str, Any]:
+            return run_context("2013-04")
+
+    link = GateRecordLink().get_link(gate, ti_key=Attempt())
+    assert link == "/headrace/gates/bronze.trips/2013-04/index.html"
