@@ -35,8 +35,7 @@ def run(spark: SparkSession, spec: GateSpec) -> JobReport:
 
     A failed gate's report says so itself, with all that was found; its error is a GateFailed.
     """
-    found = part(spark, spec)
-    batch = row_rules.gated(spark, spec.gated_uri)
+    batch, found = part(spark, spec)
     rows = check(batch.where(row_rules.is_readable()), "rows", spec.contract.row_rules)
     table = check(batch.where(F.col(OUTCOME) == PASSED), "table", table_rules(spec))
     for one in rows:
@@ -61,17 +60,18 @@ def run(spark: SparkSession, spec: GateSpec) -> JobReport:
     return report.model_copy(update={"status": "failed", "output_uri": None, "error": error})
 
 
-def part(spark: SparkSession, spec: GateSpec) -> dict[str, int]:
-    """Write the judged batch by outcome; how many rows there are of each kind, in the same pass."""
+def part(spark: SparkSession, spec: GateSpec) -> tuple[DataFrame, dict[str, int]]:
+    """Write the judged batch by outcome; it, and how many rows of each kind the same pass saw."""
     judged = row_rules.judged(spark.read.parquet(spec.staged_uri), spec.contract)
     wanted = row_rules.counts(spec.contract)
     names = {f"count_{index}": id for index, id in enumerate(wanted)}
     seen = Observation()
     judged = judged.observe(seen, *[wanted[id].alias(name) for name, id in names.items()])
-    flags = [row_rules.flag(index) for index in range(len(spec.contract.row_rules))]
-    judged.drop(*flags).write.mode("overwrite").partitionBy(OUTCOME).parquet(spec.gated_uri)
+    judged = judged.drop(*[row_rules.flag(index) for index in range(len(spec.contract.row_rules))])
+    judged.write.mode("overwrite").partitionBy(OUTCOME).parquet(spec.gated_uri)
     counted = seen.get
-    return {id: int(counted.get(name, 0)) for name, id in names.items()}
+    batch = row_rules.gated(spark, spec.gated_uri, schema=judged.schema)
+    return batch, {id: int(counted.get(name, 0)) for name, id in names.items()}
 
 
 def table_rules(spec: GateSpec) -> list[TableRule]:

@@ -5,10 +5,11 @@ A row that could not be read is not judged further: its values are not those tha
 
 from collections.abc import Sequence
 from functools import reduce
-from operator import and_, or_
+from operator import and_
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from headrace_jobs.columns import LOAD_FAILURES, MALFORMED, UNKNOWN_COLUMN
 from headrace_jobs.tables import SOURCE_FILE, SOURCE_ROW
@@ -40,7 +41,10 @@ def judged(staged: DataFrame, contract: Contract) -> DataFrame:
         if rule.bad is not None
     }
     frame = staged.withColumns(flags) if flags else staged
-    spoilt = reduce(or_, critical_flags(contract, flags), ~is_readable())
+    # Flat: a chain of ORs over many rules is deeper than Spark Connect's messages may be.
+    spoilt = F.array_contains(
+        F.array(~is_readable(), *critical_flags(contract, flags)), F.lit(True)
+    )
     repeated = {
         flag(index): is_repeated(rule, contract, spoilt)
         for index, rule in enumerate(contract.row_rules)
@@ -126,9 +130,16 @@ def counts(contract: Contract) -> dict[str, Column]:
     return found
 
 
-def gated(spark: SparkSession, uri: str, outcome: str | None = None) -> DataFrame:
-    """A gated batch, or the part of it with one outcome."""
-    frame = spark.read.parquet(uri)
+def gated(
+    spark: SparkSession, uri: str, outcome: str | None = None, schema: StructType | None = None
+) -> DataFrame:
+    """A gated batch, or the part of it with one outcome.
+
+    Args:
+        schema: If it is known: asking the files costs a job, and an empty batch has none to ask.
+    """
+    reader = spark.read if schema is None else spark.read.schema(schema)
+    frame = reader.parquet(uri)
     return frame if outcome is None else frame.where(F.col(OUTCOME) == outcome)
 
 

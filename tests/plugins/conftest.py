@@ -68,7 +68,8 @@ class Attempt:
 
     def __init__(self, dag_id: str, task_id: str, handed_on: Mapping[str, Any]) -> None:
         self.dag_id, self.task_id, self.id = dag_id, task_id, uuid4()
-        self.max_tries, self.stats_tags = 3, {}
+        self.max_tries = 3
+        self.stats_tags: dict[str, str] = {}
         self.handed_on = handed_on
 
     def xcom_pull(self, task_ids: str) -> Any:
@@ -76,7 +77,7 @@ class Attempt:
 
 
 @pytest.fixture
-def run_context() -> Callable[..., dict[str, Any]]:
+def run_context() -> Callable[..., Any]:
     """Builds a run's context: what Airflow hands to `execute`."""
 
     def build(

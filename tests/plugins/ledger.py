@@ -28,7 +28,7 @@ def decision(
 
 def write_ledger(home: Path, decisions: Sequence[Decision]) -> None:
     """The ledger of a state directory, as jobs write it."""
-    columns: dict[str, Array] = {}
+    columns: dict[str, Any] = {}
     for name in Decision.model_fields:
         values = [getattr(one, name) for one in decisions]
         if name in ("as_of", "effective_from"):
@@ -45,7 +45,7 @@ def write_ledger(home: Path, decisions: Sequence[Decision]) -> None:
 def write_table(home: Path, name: str, partitions: Sequence[str]) -> None:
     """A published table with a row a partition; without partitions, a whole one."""
     count = len(partitions) or 1
-    columns = {"n": Array(list(range(count)), DataType.int64())}
+    columns: dict[str, Any] = {"n": Array(list(range(count)), DataType.int64())}
     if partitions:
         columns["_partition"] = Array(list(partitions), DataType.utf8())
     uri = str(home.joinpath("lake", "tables", *name.split(".")))

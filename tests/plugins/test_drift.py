@@ -25,7 +25,7 @@ REQUEST = {
     "reason": "inputs moved",
 }  # fmt: skip
 
-Context = Callable[..., dict[str, Any]]
+Context = Callable[..., Any]
 
 
 async def events(trigger: BaseTrigger, looks: int) -> list[Any]:
@@ -41,7 +41,7 @@ async def events(trigger: BaseTrigger, looks: int) -> list[Any]:
 
     real, asyncio.sleep = asyncio.sleep, pause  # type: ignore[assignment]
     try:
-        async for event in trigger.run():  # type: ignore[attr-defined]
+        async for event in trigger.run():
             heard.append(event.payload)
     except asyncio.CancelledError:
         pass

@@ -27,7 +27,7 @@ from headrace_schemas.decisions import Verdict
 from tests.plugins.conftest import FakeSubmit
 from tests.plugins.ledger import FEBRUARY, decision, write_ledger, write_table
 
-RunContext = Callable[..., dict[str, Any]]
+RunContext = Callable[..., Any]
 
 PLAN = {
     "as_of": FEBRUARY.isoformat(), "answers": "asked", "reason": "why",

@@ -14,7 +14,7 @@ from headrace_schemas.catalog import Catalog
 from headrace_schemas.decisions import Verdict
 from tests.plugins.ledger import FEBRUARY, decision, write_ledger, write_table
 
-Context = Callable[..., dict[str, Any]]
+Context = Callable[..., Any]
 
 
 @pytest.fixture

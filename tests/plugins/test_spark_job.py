@@ -16,11 +16,11 @@ from headrace_airflow.operators import spark_job
 from headrace_airflow.operators.spark_job import SparkJobOperator
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.errors import JobCrashed, JobFailed, StaleInput
-from headrace_schemas.job import GateSpec, JobError, RuleFailure
+from headrace_schemas.job import GateSpec, JobError, JobReport, RuleFailure
 from headrace_schemas.planning import Planner
 from tests.plugins.conftest import FakeSubmit
 
-RunContext = Callable[..., dict[str, Any]]
+RunContext = Callable[..., Any]
 
 LONG = ["sleep", "60"]
 
@@ -42,7 +42,7 @@ def gate(catalog: Catalog) -> Gate:
 def reported(directory: Path, **answer: Any) -> str:
     """A command that reports in place of a job."""
     content = {"job": "gate", "job_id": "x", "status": "succeeded", **answer}
-    report = spark_job.JobReport.model_validate(content).model_dump_json()
+    report = JobReport.model_validate(content).model_dump_json()
     (directory / "answer.json").write_text(report)
     return f"mv {directory}/answer.json {directory}/report.json"
 

@@ -16,7 +16,7 @@ from headrace_schemas.errors import SourceMissing, StaleInput
 from tests.plugins.conftest import FakeSubmit
 from tests.plugins.ledger import write_table
 
-RunContext = Callable[..., dict[str, Any]]
+RunContext = Callable[..., Any]
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_link_leads_to_the_batch_s_record_when_a_gate_has_run(
     gate = GateOperator(task_id="gate", table="bronze.trips", catalog=catalog)
 
     class Attempt:
-        def get_template_context(self) -> dict[str, Any]:
+        def get_template_context(self) -> Any:
             return run_context("2013-04")
 
     link = GateRecordLink().get_link(gate, ti_key=Attempt())

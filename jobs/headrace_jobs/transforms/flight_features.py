@@ -1,6 +1,6 @@
 """gold.flight_features: one row per departure, with what was known an hour before it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -84,8 +84,9 @@ def flight_features(
     asked = timed.where(
         ~F.col("is_cancelled") & (departs_at >= F.lit(start)) & (departs_at < F.lit(end))
     ).withColumn(HOUR, hour_number(F.col("predicted_at")))
+    lately = punctuality(asked, timed, TOPICS, start - timedelta(hours=LEAD_HOURS))
     described = (
-        asked.join(punctuality(asked, timed, TOPICS), list(FLIGHT), "left")
+        asked.join(lately, list(FLIGHT), "left")
         .join(latest_weather(weather), ["origin", HOUR], "left")
         .join(F.broadcast(airframes(planes)), "tailnum", "left")
     )

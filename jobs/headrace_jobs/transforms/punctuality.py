@@ -11,12 +11,13 @@ and all topics run through one shuffle, as rows of (topic, of what, hour).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from headrace_jobs.transforms.instants import hour_number
+from headrace_jobs.transforms.instants import SECONDS_PER_HOUR, hour_number
 
 LATE_MINUTES = 15
 """A flight is late when it is more than this many minutes behind its schedule."""
@@ -82,14 +83,17 @@ class Topic:
         return F.concat_ws("|", *self.by)
 
 
-def punctuality(asked: DataFrame, flights: DataFrame, topics: Sequence[Topic]) -> DataFrame:
+def punctuality(
+    asked: DataFrame, flights: DataFrame, topics: Sequence[Topic], since: datetime
+) -> DataFrame:
     """By `FLIGHT`, every column of every topic; shares and means are NULL when nothing happened.
 
     Args:
         asked: Flights that are asked about, with `predicted_at`.
         flights: Flights that may have happened before, those of `asked` among them.
+        since: No flight is asked about before; what left every count by then is passed over.
     """
-    together = changes(flights, topics).unionByName(
+    together = changes(flights, topics, since).unionByName(
         questions(asked, topics), allowMissingColumns=True
     )
     until_now = (
@@ -118,15 +122,16 @@ def measured(measure: Measure) -> Column:
     return F.col({"late": "late", "delay": "minutes"}[measure]) / F.nullif(flights, F.lit(0))
 
 
-def changes(flights: DataFrame, topics: Sequence[Topic]) -> DataFrame:
+def changes(flights: DataFrame, topics: Sequence[Topic], since: datetime) -> DataFrame:
     """By topic and hour, by how much the counts change: what enters, and what leaves when its span is over."""
     happened = [
         happening_of(topic, happening) for topic in topics for happening in topic.happenings
     ]
     counts = ("flights", "late", "minutes")
+    first_hour = int(since.timestamp()) // SECONDS_PER_HOUR
     hourly = (
         flights.select(F.inline(F.array(*happened)))
-        .where(F.col("hour").isNotNull())
+        .where(F.col("hour") + F.col("hours") >= F.lit(first_hour - 1))  # NULL: never known
         .groupBy("topic", "hours", "of", "hour")
         .agg(*[F.sum(name).alias(name) for name in counts])
     )
