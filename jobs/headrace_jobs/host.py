@@ -114,12 +114,23 @@ class Host:
         with connection:
             connection.settimeout(REQUEST_SECONDS)
             try:
-                answer: dict[str, Any] = {"pid": self.start(job_dir(request(connection)))}
+                answer = self.answer(request(connection))
             except (OSError, ValueError) as error:
                 LOG.warning("refused a request: %s", error)
                 answer = {"error": str(error)}
             with suppress(OSError):  # who asked has gone; the job's directory tells the rest
                 connection.sendall(json.dumps(answer).encode() + b"\n")
+
+    def answer(self, line: bytes) -> dict[str, Any]:
+        """Start the job that a request names; a ping is only answered.
+
+        Raises:
+            ValueError: The request cannot be read, or there is no such job.
+        """
+        content = json.loads(line or b"{}")
+        if content == {"ping": True}:
+            return {"pid": os.getpid()}
+        return {"pid": self.start(job_dir(content))}
 
     def start(self, directory: Path) -> int:
         """Fork a child for the job of `directory`; its process id, once it leads its group."""
@@ -156,13 +167,12 @@ def request(connection: socket.socket) -> bytes:
         return stream.readline(LONGEST_REQUEST)
 
 
-def job_dir(line: bytes) -> Path:
+def job_dir(content: object) -> Path:
     """The directory that a request names.
 
     Raises:
-        ValueError: The request cannot be read, or there is no such job.
+        ValueError: It names none, or there is no such job.
     """
-    content = json.loads(line or b"{}")
     named = content.get("job_dir") if isinstance(content, dict) else None
     if not named:
         raise ValueError('a request is one line: {"job_dir": "<directory with spec.json>"}')

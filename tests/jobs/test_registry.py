@@ -9,11 +9,10 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import numpy as np
 import pytest
+import requests
 import xgboost
 
 from headrace_jobs.manifest import Feature, FeatureKind, Manifest, Window
@@ -227,13 +226,14 @@ def wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urlopen(f"{url}/health", timeout=1):
-                return
-        except (URLError, OSError):
+            requests.get(f"{url}/health", timeout=1).raise_for_status()
+        except requests.RequestException:
             try:
                 process.wait(0.2)
             except subprocess.TimeoutExpired:
                 continue
+        else:
+            return
     raise TimeoutError(f"no registry at {url}")
 
 
