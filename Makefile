@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .PHONY: help
 help: ## List what can be done
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## Python environment, Java, jars; quick when nothing is to do
@@ -31,8 +31,12 @@ validate: setup ## Check all declarations
 	@$(BIN)/headrace validate
 
 .PHONY: test
-test: setup ## Run all tests
-	@$(BIN)/pytest
+test: setup ## Run the tests: rules, jobs on both Spark engines, DAGs, launcher, docs
+	@$(BIN)/pytest -m "not e2e"
+
+.PHONY: test-e2e
+test-e2e: setup ## Run months through the real scheduler, and kill -9 in the middle of one
+	@$(BIN)/pytest -m e2e tests/e2e
 
 .PHONY: lint
 lint: setup ## Style, formatting and import rules
@@ -46,7 +50,7 @@ types: setup ## Check all types
 
 .PHONY: bench
 bench: setup ## Measure the loop through Airflow against a bare script
-	@$(BIN)/python -m benchmarks.loop
+	@$(BIN)/python benchmarks/loop_overhead.py
 
 .PHONY: clean
 clean: down ## Stop the services and remove the state: lake, models, history

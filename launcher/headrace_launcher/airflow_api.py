@@ -107,7 +107,7 @@ class AirflowApi:
         return DagRun.parse(self.request("POST", f"/dags/{dag_id}/dagRuns", json=body))
 
     def backfill(self, dag_id: str, start: datetime, end: datetime, reprocess: str) -> int:
-        """Start a backfill of every partition that becomes due in [start, end]; its id."""
+        """Start a backfill of every partition with a tick of its schedule in [start, end]; its id."""
         body = {
             "dag_id": dag_id, "from_date": start.isoformat(), "to_date": end.isoformat(),
             "reprocess_behavior": reprocess, "max_active_runs": 3,

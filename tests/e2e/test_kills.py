@@ -78,7 +78,7 @@ def test_month_completes_when_processes_are_killed_in_it(flights: Embedded):  # 
     # An undisturbed run replaces the month's partitions: the killed one must have left the same.
     before = contents(stack.lake)
     known = {run.run_id for run in stack.runs("monitor.delay")}
-    begin, end = datetime(2013, 4, 1, tzinfo=UTC), datetime(2013, 4, 2, tzinfo=UTC)
+    begin, end = datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 3, 3, tzinfo=UTC)
     for table in ("bronze.flights", "bronze.weather"):
         stack.api.backfill(table, begin, end, "completed")
 

@@ -1,6 +1,7 @@
 """Through the real scheduler, on real services: a month of flights, and a whole small loop."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -33,6 +34,12 @@ def clinic(stack: Embedded) -> Embedded:
     return stack
 
 
+def rows_landed(stack: Embedded, partition: str) -> int:
+    """Lines of the delivery, less its header."""
+    file = Path(stack.settings.landing) / "flights" / f"{partition}.csv"
+    return len(file.read_text().splitlines()) - 1
+
+
 def story_of(stack: Embedded, pipeline: str, model: str, end: date):
     replay = stack.replay(pipeline, model, end)
     return tell(replay.lake, replay.pipeline, replay.model, replay.partitions)
@@ -44,7 +51,7 @@ def test_rows_add_up_when_a_month_has_run(flights):
     tables = {account.table for account in story.accounts}
     assert tables == set(flights.catalog.pipelines["flights"].entries)
     bronze = {(one.table, one.batch): one for one in story.accounts}
-    assert bronze["bronze.flights", FEBRUARY].rows_in == 24_951
+    assert bronze["bronze.flights", FEBRUARY].rows_in == rows_landed(flights, FEBRUARY)
 
 
 def test_implausible_wind_is_in_quarantine_when_february_has_run(flights):
@@ -67,7 +74,8 @@ def test_nothing_is_predicted_when_there_is_no_champion(flights):
 
 def test_tables_stay_the_same_when_a_past_month_is_backfilled(flights):
     before = contents(flights.lake)
-    start, end = datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 3, 2, tzinfo=UTC)
+    # A backfill names a partition by the tick within it, whatever the schedule's offset.
+    start, end = datetime(2013, 2, 1, tzinfo=UTC), datetime(2013, 2, 3, tzinfo=UTC)
     known = {run.run_id for run in flights.runs("monitor.delay")}
     for table in ("bronze.flights", "bronze.weather"):
         flights.api.backfill(table, start, end, "completed")
