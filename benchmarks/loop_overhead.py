@@ -120,7 +120,9 @@ def main() -> None:
     for name, measured in (("bare script", bare), ("Airflow", airflow)):
         row = f"{measured['wall']:>10.1f}{measured['cpu']:>10.1f}{measured['jobs']:>8.0f}"
         print(f"{name:<14}{row}")
-    print(f"{'ratio':<14}{airflow['wall'] / bare['wall']:>10.2f}{airflow['cpu'] / bare['cpu']:>10.2f}")
+    print(
+        f"{'ratio':<14}{airflow['wall'] / bare['wall']:>10.2f}{airflow['cpu'] / bare['cpu']:>10.2f}"
+    )
 
 
 if __name__ == "__main__":

@@ -34,7 +34,17 @@ OLDEST_WEATHER_HOURS = 6
 HOUR = "_hour"
 """Column that holds the hour of the prediction, as `hour_number` counts."""
 
-WEATHER = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
+WEATHER = (
+    "temp",
+    "dewp",
+    "humid",
+    "wind_dir",
+    "wind_speed",
+    "wind_gust",
+    "precip",
+    "pressure",
+    "visib",
+)
 
 DUE = Happening("departs_at")
 GONE = Happening("departed_at", weight=-1)
