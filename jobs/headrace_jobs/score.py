@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 import pandas as pd
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.functions import PandasUDFType, pandas_udf
 
 from headrace_jobs import features, tables
 from headrace_jobs.metrics import Values
@@ -46,7 +45,7 @@ def predicting(model: LoadedModel) -> Predict:
 
 def predicted(model: LoadedModel, contract: Contract) -> Column:
     """The prediction for each row of the feature table, as DOUBLE, made by the workers."""
-    predict = pandas_udf(predicting(model), "double", PandasUDFType.SCALAR_ITER)
+    predict = F.pandas_udf(predicting(model), "double")
     prediction: Column = predict(
         F.struct(*features.feature_numbers(model.manifest.features, contract, "x"))
     )

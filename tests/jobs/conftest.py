@@ -76,11 +76,11 @@ def engine(request: pytest.FixtureRequest) -> SparkSession:
 @contextmanager
 def connected(url: str) -> Iterator[SparkSession]:
     """A Connect session beside the classic one of this process."""
-    found = session.connect(url)
     try:
+        found = session.connect(url)
         yield found
-    finally:
         session.release(found)
+    finally:
         os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)
 
 
