@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
@@ -11,14 +12,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from headrace_jobs import session
 from headrace_jobs.engine_errors import job_error
-from headrace_schemas.errors import VersionSkew
+from headrace_schemas.errors import HeadraceError, VersionSkew
 from headrace_schemas.job import SPEC, JobReport
 
 LOG = logging.getLogger(__name__)
+
+TALKATIVE = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
+"""Loggers of PySpark that repeat an error with its values and the server's stack, on one line."""
 
 OpenSession = Callable[[str], AbstractContextManager[SparkSession]]
 """Given a name, opens Spark and lets go of it afterwards."""
@@ -36,6 +41,8 @@ def run_job(job_dir: Path, open_session: OpenSession | None = None) -> int:
     Args:
         open_session: By default as the environment says.
     """
+    for name in TALKATIVE:
+        PySparkLogger.getLogger(name).setLevel(logging.CRITICAL + 1)
     started = time.monotonic()
     given = json.loads((job_dir / "spec.json").read_text(encoding="utf-8"))
     job, job_id = given["job"], given["job_id"]
@@ -43,10 +50,12 @@ def run_job(job_dir: Path, open_session: OpenSession | None = None) -> int:
     try:
         report = execute(given, open_session or session_of_environment)
     except Exception as error:  # the one place that turns any error into a report
-        LOG.exception("%s %s: failed", job, job_id)
-        report = JobReport(
-            job=job, job_id=job_id, status="failed", error=job_error(error, engine_of_environment())
-        )
+        found = job_error(error, engine_of_environment())
+        LOG.error("%s %s: %s: %s", job, job_id, found.type, found.message)
+        if not isinstance(error, HeadraceError):
+            # Not the usual traceback: its last lines would show values of rows.
+            LOG.error("%s", "".join(traceback.format_tb(error.__traceback__)))
+        report = JobReport(job=job, job_id=job_id, status="failed", error=found)
     report = report.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
     write_report(job_dir, report)
     LOG.info("%s %s: %s after %.1f s", job, job_id, report.status, report.seconds)

@@ -45,7 +45,7 @@ def predicting(model: LoadedModel) -> Predict:
 
 def predicted(model: LoadedModel, contract: Contract) -> Column:
     """The prediction for each row of the feature table, as DOUBLE, made by the workers."""
-    predict = F.pandas_udf(predicting(model), "double")
+    predict = F.pandas_udf(predicting(model), "double")  # type: ignore[attr-defined]  # untyped there
     prediction: Column = predict(
         F.struct(*features.feature_numbers(model.manifest.features, contract, "x"))
     )
