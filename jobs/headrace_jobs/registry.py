@@ -55,6 +55,7 @@ class Registry:
         # mlflow's own defaults wait for minutes before they give a silent server up
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI", "")
         if not self.uri:
             raise EngineUnavailable("model registry", "MLFLOW_TRACKING_URI", "it is not set")
