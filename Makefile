@@ -31,8 +31,12 @@ validate: setup ## Check all declarations
 	@$(BIN)/headrace validate
 
 .PHONY: test
-test: setup ## Run the tests: rules, jobs on both Spark engines, DAGs, launcher, docs
-	@$(BIN)/pytest -m "not e2e"
+test: setup ## Run the quick tests: declarations, decisions, DAGs, operators, launcher, docs
+	@$(BIN)/pytest -m "not spark and not e2e"
+
+.PHONY: test-spark
+test-spark: setup ## Run the jobs on both Spark engines, and train
+	@$(BIN)/pytest -m spark tests/jobs
 
 .PHONY: test-e2e
 test-e2e: setup ## Run months through the real scheduler, and kill -9 in the middle of one

@@ -34,6 +34,14 @@ SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 START_SECONDS = 180
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever asks for a session is marked: it takes minutes where the rest takes seconds."""
+    engines = {"spark", "connect", "connect_url", "engine"}
+    for item in items:
+        if engines & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.spark)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def python_of_workers() -> None:
     os.environ["PYSPARK_PYTHON"] = sys.executable
