@@ -2,11 +2,12 @@
 
 Row rules run on the rows that could be read, table rules on those that pass. Expectations that
 would each cost a query, or that Great Expectations cannot count in Spark as we quarantine, are our
-own classes here: all counts of a batch come from one query, plus one for each SQL rule.
+own classes here: all counts of a batch come from one query, all SQL rules from another.
 """
 
 import logging
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -22,10 +23,13 @@ from great_expectations.expectations.registry import get_expectation_impl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from headrace_schemas.rules import RowRule, TableRule, quoted
+from headrace_jobs.measures import QUERY, Measured, measure, repeated_rows
+from headrace_schemas.rules import RowRule, TableRule
 
 MEASURED = "measured"
 """Where our expectations leave their figures: of `result`, BOOLEAN_ONLY keeps nothing."""
+
+PROBLEM = "problem"
 
 Given = dict[str, Any]
 
@@ -68,36 +72,15 @@ class BadRows(TableMetricProvider):  # type: ignore[misc]  # GX has no types
         return F.count_if(F.expr(metric_value_kwargs["bad"])), metric_domain_kwargs, {}
 
 
-class RepeatedRows(TableMetricProvider):  # type: ignore[misc]  # GX has no types
-    """How many rows repeat the values that an earlier row has in some columns."""
-
-    metric_name = "headrace.repeated_rows"
-    value_keys = ("columns",)
-
-    @metric_partial(  # type: ignore[untyped-decorator]  # GX has no types
-        engine=SparkDFExecutionEngine,
-        partial_fn_type=MetricPartialFunctionTypes.AGGREGATE_FN,
-        domain_type=MetricDomainTypes.TABLE,
-    )
-    def _spark(
-        cls,  # noqa: N805 - Great Expectations hands the class over by this name
-        execution_engine: Any,
-        metric_domain_kwargs: Given,
-        metric_value_kwargs: Given,
-        metrics: Given,
-        runtime_configuration: Given,
-    ) -> Any:
-        del execution_engine, metrics, runtime_configuration
-        columns = [F.col(quoted(name)) for name in metric_value_kwargs["columns"]]
-        complete = F.count(F.when(F.expr(all_there(metric_value_kwargs["columns"])), 1))
-        return complete - F.count_distinct(*columns), metric_domain_kwargs, {}
+QUERIES: ContextVar[tuple[str, ...]] = ContextVar("queries", default=())
+"""All queries of the batch that is checked, so that one of Spark's measures them."""
 
 
-class MeasuredValue(TableMetricProvider):  # type: ignore[misc]  # GX has no types
-    """The single value of a query over the batch, as text, and whether it is refused."""
+class MeasuredValues(TableMetricProvider):  # type: ignore[misc]  # GX has no types
+    """What each of `QUERIES` measures of the batch."""
 
-    metric_name = "headrace.measured_value"
-    value_keys = ("query",)
+    metric_name = "headrace.measured_values"
+    value_keys = ()
 
     @metric_value(engine=SparkDFExecutionEngine)  # type: ignore[untyped-decorator]  # GX has no types
     def _spark(
@@ -108,22 +91,9 @@ class MeasuredValue(TableMetricProvider):  # type: ignore[misc]  # GX has no typ
         metrics: Given,
         runtime_configuration: Given,
     ) -> Any:
-        del metrics, runtime_configuration
-        frame: DataFrame = execution_engine.get_domain_records(metric_domain_kwargs)
-        view = "headrace_batch"
-        frame.createOrReplaceTempView(view)
-        # Not str.format: a pattern such as [A-Z]{3} is part of many queries.
-        text = metric_value_kwargs["query"].replace("{batch}", view)
-        measured, _, condition = text.partition(" SELECT * FROM measured WHERE ")
-        shown = f"CAST(value AS STRING) AS value, {condition} AS bad"
-        query = f"{measured} SELECT {shown} FROM measured"  # noqa: S608 - the contract's own SQL
-        rows = frame.sparkSession.sql(query).limit(2).collect()
-        return [[row["value"], bool(row["bad"])] for row in rows]
-
-
-def all_there(columns: Sequence[str]) -> str:
-    """A predicate: no column is NULL."""
-    return " AND ".join(f"{quoted(name)} IS NOT NULL" for name in columns)
+        del metric_value_kwargs, metrics, runtime_configuration
+        batch: DataFrame = execution_engine.get_domain_records(metric_domain_kwargs)
+        return measure(batch, QUERIES.get())
 
 
 class ExpectNoRowsWhere(BatchExpectation):  # type: ignore[misc]  # GX has no types
@@ -142,27 +112,36 @@ class ExpectNoSecondRow(BatchExpectation):  # type: ignore[misc]  # GX has no ty
     """No row that repeats another one's values in some columns."""
 
     columns: list[str]
-    metric_dependencies: ClassVar = ("headrace.repeated_rows", "table.row_count")
-    success_keys: ClassVar = ("columns",)
+    metric_dependencies: ClassVar = ("headrace.measured_values", "table.row_count")
+    success_keys: ClassVar = ()
     domain_keys: ClassVar = ("batch_id",)
 
     def _validate(self, metrics: Given, **_: Any) -> dict[str, Any]:
-        return counted(metrics["headrace.repeated_rows"], metrics["table.row_count"])
+        found: Measured = metrics["headrace.measured_values"][repeated_rows(self.columns)]
+        if found.problem:
+            return could_not(found.problem)
+        return counted(int(found.value or 0), metrics["table.row_count"])
 
 
 class ExpectMeasuredValue(BatchExpectation):  # type: ignore[misc]  # GX has no types
     """The single value of a query over the batch meets a condition."""
 
     query: str
-    metric_dependencies: ClassVar = ("headrace.measured_value",)
-    success_keys: ClassVar = ("query",)
+    metric_dependencies: ClassVar = ("headrace.measured_values",)
+    success_keys: ClassVar = ()
     domain_keys: ClassVar = ("batch_id",)
 
     def _validate(self, metrics: Given, **_: Any) -> dict[str, Any]:
-        rows = metrics["headrace.measured_value"]
-        is_met = len(rows) == 1 and not rows[0][1]
-        observed = rows[0][0] if len(rows) == 1 else f"{len(rows)} rows"
-        return {"success": is_met, "result": {}, "meta": {MEASURED: {"observed_value": observed}}}
+        found: Measured = metrics["headrace.measured_values"][self.query]
+        if found.problem:
+            return could_not(found.problem)
+        figures = {"observed_value": found.value}
+        return {"success": not found.is_refused, "result": {}, "meta": {MEASURED: figures}}
+
+
+def could_not(problem: str) -> dict[str, Any]:
+    """A result that says why there is none."""
+    return {"success": False, "result": {}, "meta": {MEASURED: {PROBLEM: problem}}}
 
 
 def counted(bad: int, rows: int) -> dict[str, Any]:
@@ -214,6 +193,7 @@ def check(batch: DataFrame, name: str, rules: Sequence[RowRule | TableRule]) -> 
     asset = context.data_sources.add_spark(name="batch", persist=False).add_dataframe_asset(name)
     definition = asset.add_batch_definition_whole_dataframe("whole")
     suite = ExpectationSuite(name=name, expectations=[expectation(rule) for rule in rules])
+    QUERIES.set(tuple(query for rule in rules if (query := query_of(rule))))
     found = definition.get_batch({"dataframe": batch}).validate(suite, result_format="BOOLEAN_ONLY")
     by_id = {result.expectation_config.meta["rule"]: result for result in found.results}
     return [checked(rule, by_id[rule.id]) for rule in rules]
@@ -225,8 +205,15 @@ def checked(rule: RowRule | TableRule, result: ExpectationValidationResult) -> C
     info = result.exception_info or {}
     raised = [one for one in (info, *info.values()) if isinstance(one, dict)]
     messages = [str(one.get("exception_message")) for one in raised if one.get("raised_exception")]
-    problem = "; ".join(messages)
-    return Checked(rule, result, holds=bool(result.success) and not messages, problem=problem)
+    problem = "; ".join(messages) or result.result.pop(PROBLEM, "")
+    return Checked(rule, result, holds=bool(result.success) and not problem, problem=problem)
+
+
+def query_of(rule: RowRule | TableRule) -> str | None:
+    """The query that measures a rule; None if Great Expectations needs none."""
+    if isinstance(rule, RowRule):
+        return repeated_rows(rule.unique) if rule.unique else None
+    return rule.expectation.kwargs.get(QUERY)
 
 
 def expectation(rule: RowRule | TableRule) -> Any:
@@ -242,6 +229,6 @@ def expectation(rule: RowRule | TableRule) -> Any:
             return ExpectNoSecondRow(columns=list(rule.unique), **head)
         if kind not in NATIVE_ROW_RULES:
             return ExpectNoRowsWhere(bad=str(rule.bad), **head)
-    elif kind == "unexpected_rows_expectation":
-        return ExpectMeasuredValue(query=kwargs["unexpected_rows_query"], **head)
+    elif QUERY in kwargs:
+        return ExpectMeasuredValue(query=kwargs[QUERY], **head)
     return get_expectation_impl(kind)(**kwargs, **head)

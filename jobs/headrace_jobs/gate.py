@@ -13,7 +13,15 @@ from pyspark.sql import functions as F
 from headrace_jobs import gate_record, row_rules
 from headrace_jobs.engine_errors import job_error, without_values
 from headrace_jobs.expectations import Checked, check
-from headrace_jobs.row_rules import ALL, OUTCOME, PASSED, QUARANTINED, READABLE
+from headrace_jobs.row_rules import (
+    ALL,
+    BROKEN,
+    OUTCOME,
+    PASSED,
+    QUARANTINED,
+    READABLE,
+    BrokenRule,
+)
 from headrace_schemas.errors import GateFailed
 from headrace_schemas.job import (
     SHOWN_EXAMPLES,
@@ -23,7 +31,7 @@ from headrace_schemas.job import (
     JobReport,
     RuleFailure,
 )
-from headrace_schemas.rules import RowRule, Severity, TableRule, query_rule, quoted
+from headrace_schemas.rules import Severity, TableRule, query_rule, quoted
 
 FRESH = "table.fresh"
 
@@ -35,17 +43,18 @@ def run(spark: SparkSession, spec: GateSpec) -> JobReport:
 
     A failed gate's report says so itself, with all that was found; its error is a GateFailed.
     """
-    batch, found = part(spark, spec)
-    rows = check(batch.where(row_rules.is_readable()), "rows", spec.contract.row_rules)
-    table = check(batch.where(F.col(OUTCOME) == PASSED), "table", table_rules(spec))
+    batch, seen = part(spark, spec)
+    found = row_rules.broken_rules(batch, SHOWN_EXAMPLES) if seen[BROKEN] else {}
+    rows, table = checked(spec, batch, has_quarantine=seen[QUARANTINED] > 0)
     for one in rows:
-        one.agree(found[one.rule.id], found[READABLE])
-    failures = with_examples(broken(spec, found, rows, table), batch)
+        bad = found.get(one.rule.id)
+        one.agree(bad.rows if bad else 0, seen[READABLE])
+    failures = broken(spec, found, rows, table)
     blocking = [told(one) for one in (*table, *rows) if blocks(one)]
-    verdict = judge(blocking, failures, found[QUARANTINED])
+    verdict = judge(blocking, failures, seen[QUARANTINED])
     counts = Counts(
-        rows_in=found[ALL], rows_out=found[ALL] - found[QUARANTINED],
-        rows_quarantined=found[QUARANTINED],
+        rows_in=seen[ALL], rows_out=seen[ALL] - seen[QUARANTINED],
+        rows_quarantined=seen[QUARANTINED],
     )  # fmt: skip
     record = gate_record.write(spec, [*rows, *table], verdict, counts)
     report = JobReport(
@@ -62,16 +71,28 @@ def run(spark: SparkSession, spec: GateSpec) -> JobReport:
 
 def part(spark: SparkSession, spec: GateSpec) -> tuple[DataFrame, dict[str, int]]:
     """Write the judged batch by outcome; it, and how many rows of each kind the same pass saw."""
-    judged = row_rules.judged(spark.read.parquet(spec.staged_uri), spec.contract)
-    wanted = row_rules.counts(spec.contract)
-    names = {f"count_{index}": id for index, id in enumerate(wanted)}
+    staged = spark.read.parquet(spec.staged_uri)
+    judged = row_rules.judged(staged, spec.contract, row_rules.repeated(staged, spec.contract))
     seen = Observation()
-    judged = judged.observe(seen, *[wanted[id].alias(name) for name, id in names.items()])
-    judged = judged.drop(*[row_rules.flag(index) for index in range(len(spec.contract.row_rules))])
+    wanted = row_rules.counts()
+    judged = judged.observe(seen, *[count.alias(name) for name, count in wanted.items()])
     judged.write.mode("overwrite").partitionBy(OUTCOME).parquet(spec.gated_uri)
     counted = seen.get
     batch = row_rules.gated(spark, spec.gated_uri, schema=judged.schema)
-    return batch, {id: int(counted.get(name, 0)) for name, id in names.items()}
+    return batch, {name: int(counted.get(name, 0)) for name in wanted}
+
+
+def checked(
+    spec: GateSpec, batch: DataFrame, has_quarantine: bool
+) -> tuple[list[Checked], list[Checked]]:
+    """What Great Expectations finds: row rules on readable rows, table rules on those that pass."""
+    rows, table = spec.contract.row_rules, table_rules(spec)
+    if not has_quarantine:  # then these are the same rows
+        found = check(batch, "batch", [*rows, *table])
+        return found[: len(rows)], found[len(rows) :]
+    readable = batch.where(row_rules.is_readable())
+    passing = batch.where(F.col(OUTCOME) == PASSED)
+    return check(readable, "rows", rows), check(passing, "table", table)
 
 
 def table_rules(spec: GateSpec) -> list[TableRule]:
@@ -91,41 +112,35 @@ def table_rules(spec: GateSpec) -> list[TableRule]:
 
 
 def broken(
-    spec: GateSpec, found: dict[str, int], rows: Sequence[Checked], table: Sequence[Checked]
+    spec: GateSpec,
+    found: dict[str, BrokenRule],
+    rows: Sequence[Checked],
+    table: Sequence[Checked],
 ) -> list[RuleFailure]:
     """Every rule that does not hold: what blocks first, then by severity and rows."""
     failures = [
         RuleFailure(
             rule=id, severity=Severity.CRITICAL, description="rows can be read as typed",
-            failed=found[id],
+            failed=found[id].rows, examples=found[id].examples,
         )
         for id in row_rules.load_rules(spec.contract)
-        if found[id]
+        if id in found
     ]  # fmt: skip
     for one in (*table, *rows):
         if not one.holds:
-            bad = found[one.rule.id] if isinstance(one.rule, RowRule) else 1
+            bad = found.get(one.rule.id, BrokenRule(1 if one in table else 0, ()))
             failures.append(
                 RuleFailure(
-                    rule=one.rule.id, severity=one.rule.severity, description=told(one), failed=bad
+                    rule=one.rule.id, severity=one.rule.severity, description=told(one),
+                    failed=bad.rows, examples=bad.examples,
                 )
-            )
+            )  # fmt: skip
     tables = {one.rule.id for one in table}
     order = list(Severity)
     failures.sort(
         key=lambda one: (order.index(Severity(one.severity)), one.rule not in tables, -one.failed)
     )
     return failures
-
-
-def with_examples(failures: Sequence[RuleFailure], batch: DataFrame) -> list[RuleFailure]:
-    """The shown failures with the source positions of a few bad rows."""
-    ids = [one.rule for one in failures[:SHOWN_FAILURES]]
-    found = row_rules.examples(batch, ids, SHOWN_EXAMPLES)
-    return [
-        one.model_copy(update={"examples": found[one.rule]}) if one.rule in found else one
-        for one in failures
-    ]
 
 
 def judge(blocking: Sequence[str], failures: Sequence[RuleFailure], quarantined: int) -> Verdict:

@@ -21,6 +21,9 @@ from headrace_schemas.model import Model, Task
 FEWEST_ROWS = 100
 """Rows below which nothing is learnt."""
 
+FEWEST_ROWS_A_WORKER = 50
+"""With fewer, the hash of the key may leave a worker without a row."""
+
 MOST_CATEGORIES = 10_000
 """Values above which a text is a name rather than a category."""
 
@@ -139,10 +142,11 @@ def varied(model: Model, overall: Row | None) -> Row:
         TrainingDataInvalid: As said.
     """
     rows = overall["rows"] if overall else 0
-    if overall is None or rows < FEWEST_ROWS:
+    fewest = max(FEWEST_ROWS, FEWEST_ROWS_A_WORKER * model.training.num_workers)
+    if overall is None or rows < fewest:
         raise TrainingDataInvalid(
             model.name, model.target,
-            f"{rows} rows lie before the holdout, {FEWEST_ROWS} are needed",
+            f"{rows} rows lie before the holdout, {fewest} are needed",
             "Wait for more history, or lower `split.holdout_days`.",
         )  # fmt: skip
     if overall["least"] == overall["most"]:

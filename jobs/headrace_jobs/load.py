@@ -138,7 +138,7 @@ def read_csv(spark: SparkSession, source: Source, group: Sequence[Delivery]) -> 
     rows = reader.csv(
         [one.uri for one in group], schema=schema, header=True, enforceSchema=False,
         mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT, multiLine=True, escape='"',
-        nullValue="\0", emptyValue="", maxCharsPerColumn=FIELD_CHARACTERS, encoding="UTF-8",
+        nullValue="\0", emptyValue="", maxCharsPerColumn=2 * FIELD_CHARACTERS, encoding="UTF-8",
     )  # fmt: skip
     number = F.monotonically_increasing_id().bitwiseAND(F.lit(ROW_IN_TASK)) + 1
     values = [null_texts(F.col(quoted(name)), source.null_values).alias(name)

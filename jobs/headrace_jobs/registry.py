@@ -29,7 +29,6 @@ from headrace_schemas.errors import EngineUnavailable, ModelTampered
 FOLDER = "model"
 BOOSTER = f"{FOLDER}/model.ubj"
 MANIFEST = f"{FOLDER}/manifest.json"
-EVALUATION = f"{FOLDER}/evaluation.json"
 CHAMPION = "champion"
 
 UNANSWERED = frozenset({"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"})
@@ -138,7 +137,7 @@ class Registry:
         if entry.tags.get("evaluation_sha256") == sha256(document):
             return
         with self.answering():
-            self.write(str(entry.run_id), EVALUATION, document)
+            self.write(str(entry.run_id), evaluation_file(sha256(document)), document)
             for metric, value in metrics.items():
                 self.client.log_metric(str(entry.run_id), metric, value)
         self.tag(name, version, "evaluation_sha256", sha256(document))
@@ -150,10 +149,11 @@ class Registry:
             ModelTampered: It is not what was recorded.
         """
         entry = self.entry(name, version)
-        if "evaluation_sha256" not in entry.tags:
+        recorded = entry.tags.get("evaluation_sha256")
+        if recorded is None:
             return {}
-        document = self.read(entry, EVALUATION)
-        if sha256(document) != entry.tags["evaluation_sha256"]:
+        document = self.read(entry, evaluation_file(recorded))
+        if sha256(document) != recorded:
             raise ModelTampered(name, version, "its evaluation has changed since it was recorded")
         return dict(json.loads(document))
 
@@ -220,3 +220,8 @@ class Registry:
 def sha256(content: bytes) -> str:
     """Hexadecimal digest."""
     return hashlib.sha256(content).hexdigest()
+
+
+def evaluation_file(digest: str) -> str:
+    """Where an evaluation lies; the version's tag says which one counts, and changes at once."""
+    return f"{FOLDER}/evaluation-{digest[:12]}.json"

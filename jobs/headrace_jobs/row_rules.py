@@ -4,6 +4,7 @@ A row that could not be read is not judged further: its values are not those tha
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import and_
 
@@ -12,6 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from headrace_jobs.columns import LOAD_FAILURES, MALFORMED, UNKNOWN_COLUMN
+from headrace_jobs.measures import measure, repeated_rows
 from headrace_jobs.tables import SOURCE_FILE, SOURCE_ROW
 from headrace_schemas.contract import Contract
 from headrace_schemas.rules import RowRule, Severity, quoted
@@ -28,68 +30,56 @@ QUARANTINED = "quarantined"
 
 ALL = "all"
 READABLE = "readable"
-"""Of `counts`, beside `QUARANTINED` and the ids of rules, which have a dot."""
-
-UNSORTABLE = ("MAP", "VARIANT", "STRUCT", "ARRAY")
+"""Of what is counted, beside `QUARANTINED` and `BROKEN`."""
 
 
-def judged(staged: DataFrame, contract: Contract) -> DataFrame:
-    """The staged batch with `BROKEN`, `RULE_IDS` and `OUTCOME`, and a flag `_rule_<n>` a rule."""
-    flags = {
-        flag(index): is_readable() & F.coalesce(F.expr(rule.bad), F.lit(False))
-        for index, rule in enumerate(contract.row_rules)
+def repeated(staged: DataFrame, contract: Contract) -> list[RowRule]:
+    """The uniqueness rules that some row breaks: without one, the batch need not be sorted."""
+    queries = {repeated_rows(rule.unique): rule for rule in contract.row_rules if rule.unique}
+    found = measure(staged.where(is_readable()), list(queries))
+    return [rule for query, rule in queries.items() if found[query].value != "0"]
+
+
+def judged(staged: DataFrame, contract: Contract, repeated: Sequence[RowRule]) -> DataFrame:
+    """The staged batch with `BROKEN`, `RULE_IDS` and `OUTCOME`.
+
+    Few columns and flat expressions on purpose: a flag for each rule would be carried through the
+    sort of the uniqueness rules, and deep expressions exceed what Spark Connect takes.
+
+    Args:
+        repeated: Uniqueness rules that are not known to hold.
+    """
+    predicates = [
+        F.when(F.expr(rule.bad), F.lit(rule.id))
+        for rule in contract.row_rules
         if rule.bad is not None
-    }
-    frame = staged.withColumns(flags) if flags else staged
-    # Flat: a chain of ORs over many rules is deeper than Spark Connect's messages may be.
-    spoilt = F.array_contains(
-        F.array(~is_readable(), *critical_flags(contract, flags)), F.lit(True)
-    )
-    repeated = {
-        flag(index): is_repeated(rule, contract, spoilt)
-        for index, rule in enumerate(contract.row_rules)
-        if rule.unique
-    }
-    if repeated:
-        frame = frame.withColumns(repeated)
-    broken = [F.when(F.col(flag(n)), F.lit(one.id)) for n, one in enumerate(contract.row_rules)]
-    critical = [
-        when
-        for when, rule in zip(broken, contract.row_rules, strict=True)
-        if rule.severity is Severity.CRITICAL
     ]
-    frame = frame.withColumns(
-        {
-            BROKEN: F.concat(LOAD_FAILURES, listed(broken)),
-            RULE_IDS: F.concat(LOAD_FAILURES, listed(critical)),
-        }
-    )
+    broken = F.when(is_readable(), listed(predicates)).otherwise(F.col(LOAD_FAILURES))
+    frame = staged.withColumn(BROKEN, broken)
+    spoilt = F.size(blocking(F.col(BROKEN), contract)) > 0
+    if repeated:
+        later = [F.when(is_repeated(one, contract, spoilt), F.lit(one.id)) for one in repeated]
+        frame = frame.withColumn(BROKEN, F.concat(BROKEN, listed(later)))
+    frame = frame.withColumn(RULE_IDS, blocking(F.col(BROKEN), contract))
     return frame.withColumn(OUTCOME, F.when(F.size(RULE_IDS) > 0, QUARANTINED).otherwise(PASSED))
-
-
-def flag(index: int) -> str:
-    """The column that says whether a row breaks the contract's n-th row rule."""
-    return f"_rule_{index}"
 
 
 def listed(ids: Sequence[Column]) -> Column:
     """The ids that are not NULL."""
-    empty = F.array().cast("array<string>")
-    return F.array_compact(F.array(*ids)) if ids else empty
+    return F.array_compact(F.array(*ids)) if ids else F.array().cast("array<string>")
+
+
+def blocking(ids: Column, contract: Contract) -> Column:
+    """Those of the ids that send a row to quarantine."""
+    reporting = [
+        F.lit(rule.id) for rule in contract.row_rules if rule.severity is not Severity.CRITICAL
+    ]
+    return F.array_except(ids, F.array(*reporting)) if reporting else ids
 
 
 def is_readable() -> Column:
     """Whether the row's values are those that were delivered."""
     return F.size(LOAD_FAILURES) == 0
-
-
-def critical_flags(contract: Contract, flags: dict[str, Column]) -> list[Column]:
-    """Flags of the critical rules that need no other row."""
-    return [
-        F.col(flag(index))
-        for index, rule in enumerate(contract.row_rules)
-        if flag(index) in flags and rule.severity is Severity.CRITICAL
-    ]
 
 
 def is_repeated(rule: RowRule, contract: Contract, spoilt: Column) -> Column:
@@ -99,14 +89,11 @@ def is_repeated(rule: RowRule, contract: Contract, spoilt: Column) -> Column:
     row must not go to quarantine for the sake of one that does. Rows without a position are
     ordered by their values, so that the same batch gives the same result.
     """
-    counts = reduce(and_, [F.col(quoted(name)).isNotNull() for name in rule.unique], is_readable())
-    sortable = [
-        F.col(quoted(column.name))
-        for column in contract.columns
-        if not column.type.startswith(UNSORTABLE)
-    ]
-    within = Window.partitionBy(*[F.col(quoted(name)) for name in rule.unique], counts)
-    order = within.orderBy(spoilt, F.col(SOURCE_FILE), F.col(SOURCE_ROW), *sortable)
+    key = [F.col(quoted(name)) for name in rule.unique]
+    counts = reduce(and_, [one.isNotNull() for one in key], is_readable())
+    values = F.to_json(F.struct(*[quoted(name) for name in contract.column_names]))
+    unplaced = F.when(F.col(SOURCE_ROW).isNull(), values)
+    order = Window.partitionBy(*key, counts).orderBy(spoilt, SOURCE_FILE, SOURCE_ROW, unplaced)
     return counts & (F.row_number().over(order) > 1)
 
 
@@ -116,18 +103,14 @@ def load_rules(contract: Contract) -> list[str]:
     return [MALFORMED, UNKNOWN_COLUMN, *types]
 
 
-def counts(contract: Contract) -> dict[str, Column]:
-    """Aggregates over `judged` rows: `ALL`, `READABLE`, `QUARANTINED`, and bad ones by rule id."""
-    found = {
+def counts() -> dict[str, Column]:
+    """Aggregates over `judged` rows: how many there are of each kind."""
+    return {
         ALL: F.count(F.lit(1)),
         READABLE: F.count_if(is_readable()),
         QUARANTINED: F.count_if(F.col(OUTCOME) == QUARANTINED),
+        BROKEN: F.count_if(F.size(BROKEN) > 0),
     }
-    for id in load_rules(contract):
-        found[id] = F.count_if(F.array_contains(LOAD_FAILURES, id))
-    for index, rule in enumerate(contract.row_rules):
-        found[rule.id] = F.count_if(F.col(flag(index)))
-    return found
 
 
 def gated(
@@ -143,16 +126,33 @@ def gated(
     return frame if outcome is None else frame.where(F.col(OUTCOME) == outcome)
 
 
-def examples(frame: DataFrame, ids: Sequence[str], most: int) -> dict[str, tuple[str, ...]]:
-    """Source positions of the first rows that break each rule."""
-    if not ids:
-        return {}
-    rows = frame.where(F.col(SOURCE_FILE).isNotNull()).select(
-        SOURCE_FILE, SOURCE_ROW, F.explode(BROKEN).alias("id")
+@dataclass(frozen=True)
+class BrokenRule:
+    """What rows a rule is broken by.
+
+    Attributes:
+        rows: How many.
+        examples: Source positions of the first ones.
+    """
+
+    rows: int
+    examples: tuple[str, ...]
+
+
+def broken_rules(batch: DataFrame, most_examples: int) -> dict[str, BrokenRule]:
+    """The rules that rows of a gated batch break, of any severity."""
+    broken = batch.where(F.size(BROKEN) > 0)
+    pairs = broken.select(SOURCE_FILE, SOURCE_ROW, F.explode(BROKEN).alias("id"))
+    alike = Window.partitionBy("id")
+    numbered = pairs.withColumns(
+        {
+            "n": F.row_number().over(alike.orderBy(SOURCE_FILE, SOURCE_ROW)),
+            "rows": F.count(F.lit(1)).over(alike),
+        }
     )
-    first = Window.partitionBy("id").orderBy(SOURCE_FILE, SOURCE_ROW)
-    numbered = rows.where(F.col("id").isin(list(ids))).withColumn("n", F.row_number().over(first))
-    found: dict[str, list[str]] = {}
-    for row in numbered.where(F.col("n") <= most).orderBy("id", "n").collect():
-        found.setdefault(row["id"], []).append(f"{row[SOURCE_FILE]}:{row[SOURCE_ROW]}")
-    return {id: tuple(positions) for id, positions in found.items()}
+    found: dict[str, BrokenRule] = {}
+    for row in numbered.where(F.col("n") <= most_examples).orderBy("id", "n").collect():
+        before = found.get(row["id"], BrokenRule(row["rows"], ()))
+        where = () if row[SOURCE_FILE] is None else (f"{row[SOURCE_FILE]}:{row[SOURCE_ROW]}",)
+        found[row["id"]] = BrokenRule(row["rows"], before.examples + where)
+    return found

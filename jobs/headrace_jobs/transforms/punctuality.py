@@ -6,7 +6,7 @@ allows, never finer.
 
 How it works: a happening enters a topic's count in the hour after it became known and leaves it when the
 topic's span is over. So the count at any hour is the running sum of what entered and left, one step a row;
-and all topics run through one shuffle, as rows of (topic, of what, hour).
+and all topics run through one shuffle, as rows of (series, hour).
 """
 
 from collections.abc import Sequence
@@ -73,14 +73,13 @@ class Topic:
         return [self.column(measure) for measure in self.measures]
 
     @property
-    def id(self) -> Column:
-        """The topic as a value in rows."""
-        return F.lit(f"{self.name}_{self.span}")
+    def series(self) -> Column:
+        """What a flight's row is about: the topic and the values of `by`, as one number.
 
-    @property
-    def of(self) -> Column:
-        """What a flight's row is about within the topic."""
-        return F.concat_ws("|", *self.by)
+        Numbers are grouped and sorted several times faster than texts. That two of a month's 10,000 series
+        share a number has a chance of one in 10^11.
+        """
+        return F.xxhash64(F.lit(f"{self.name}_{self.span}"), *self.by)
 
 
 def punctuality(
@@ -97,7 +96,7 @@ def punctuality(
         questions(asked, topics), allowMissingColumns=True
     )
     until_now = (
-        Window.partitionBy("topic", "of")
+        Window.partitionBy("series")
         .orderBy("hour")
         .rangeBetween(Window.unboundedPreceding, Window.currentRow)
     )
@@ -107,8 +106,8 @@ def punctuality(
         *[F.sum(name).over(until_now).alias(name) for name in ("flights", "late", "minutes")],
     )
     answers = [
-        F.max(F.when(F.col("topic") == topic.id, measured(measure))).alias(topic.column(measure))
-        for topic in topics
+        F.max(F.when(F.col("topic") == index, measured(measure))).alias(topic.column(measure))
+        for index, topic in enumerate(topics)
         for measure in topic.measures
     ]
     return standing.where(F.col(FLIGHT[0]).isNotNull()).groupBy(*FLIGHT).agg(*answers)
@@ -123,7 +122,7 @@ def measured(measure: Measure) -> Column:
 
 
 def changes(flights: DataFrame, topics: Sequence[Topic], since: datetime) -> DataFrame:
-    """By topic and hour, by how much the counts change: what enters, and what leaves when its span is over."""
+    """By series and hour, by how much the counts change: what enters, and what leaves when its span is over."""
     happened = [
         happening_of(topic, happening) for topic in topics for happening in topic.happenings
     ]
@@ -132,7 +131,7 @@ def changes(flights: DataFrame, topics: Sequence[Topic], since: datetime) -> Dat
     hourly = (
         flights.select(F.inline(F.array(*happened)))
         .where(F.col("hour") + F.col("hours") >= F.lit(first_hour - 1))  # NULL: never known
-        .groupBy("topic", "hours", "of", "hour")
+        .groupBy("series", "hours", "hour")
         .agg(*[F.sum(name).alias(name) for name in counts])
     )
     entered = F.col("hour") + 1
@@ -140,7 +139,7 @@ def changes(flights: DataFrame, topics: Sequence[Topic], since: datetime) -> Dat
         F.struct(hour.alias("hour"), *[(F.col(name) * sign).alias(name) for name in counts])
         for hour, sign in ((entered, 1), (entered + F.col("hours"), -1))
     ]
-    return hourly.select("topic", "of", F.inline(F.array(*moves)))
+    return hourly.select("series", F.inline(F.array(*moves)))
 
 
 def happening_of(topic: Topic, happening: Happening) -> Column:
@@ -153,9 +152,8 @@ def happening_of(topic: Topic, happening: Happening) -> Column:
         late = (delay > LATE_MINUTES).cast("int")
         minutes = F.least(delay, F.lit(LONGEST_COUNTED_MINUTES))
     return F.struct(
-        topic.id.alias("topic"),
+        topic.series.alias("series"),
         F.lit(topic.hours).alias("hours"),
-        topic.of.alias("of"),
         hour.alias("hour"),
         F.lit(happening.weight).alias("flights"),
         late.alias("late"),
@@ -166,5 +164,8 @@ def happening_of(topic: Topic, happening: Happening) -> Column:
 def questions(asked: DataFrame, topics: Sequence[Topic]) -> DataFrame:
     """By flight and topic, the hour that is asked about."""
     hour = hour_number(F.col("predicted_at"))
-    asks = [F.struct(topic.id.alias("topic"), topic.of.alias("of")) for topic in topics]
+    asks = [
+        F.struct(F.lit(index).alias("topic"), topic.series.alias("series"))
+        for index, topic in enumerate(topics)
+    ]
     return asked.select(*FLIGHT, hour.alias("hour"), F.inline(F.array(*asks)))
