@@ -31,12 +31,8 @@ validate: setup ## Check all declarations
 	@$(BIN)/headrace validate
 
 .PHONY: test
-test: setup ## Run the quick tests: declarations, decisions, DAGs, operators, launcher, docs
-	@$(BIN)/pytest -m "not spark and not e2e"
-
-.PHONY: test-spark
-test-spark: setup ## Run the jobs on both Spark engines, and train
-	@$(BIN)/pytest -m spark tests/jobs
+test: setup ## Run all tests but those that need the whole stack
+	@$(BIN)/pytest -m "not e2e"
 
 .PHONY: test-e2e
 test-e2e: setup ## Run months through the real scheduler, and kill -9 in the middle of one
