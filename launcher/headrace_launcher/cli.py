@@ -145,8 +145,10 @@ def demo(
     up()
     replay = flagship.flagship(settings, flagship.running_api(settings))
     flagship.play(replay, console)
-    flagship.show(replay, settings.home / "report", flagship.links(settings), console)
+    story = flagship.show(replay, settings.home / "report", flagship.links(settings), console)
     console.print("All services go on running; `make down` stops them.")
+    if story.unbalanced:
+        raise typer.Exit(1)
 
 
 @app.command()

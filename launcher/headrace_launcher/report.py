@@ -34,6 +34,11 @@ class Account:
         """Rows in = published + quarantined."""
         return self.rows_in == self.published + self.quarantined
 
+    @property
+    def is_noted(self) -> bool:
+        """Whether there is something to look at: rows in quarantine, or rows that do not add up."""
+        return self.quarantined > 0 or not self.is_balanced
+
 
 @dataclass(frozen=True)
 class Line:
@@ -68,9 +73,7 @@ class Line:
     @property
     def outcome(self) -> str:
         """What came of the decision."""
-        if self.answer is None:
-            return ""
-        return f"v{self.answer.model_version} {self.answer.verdict.value}d: {self.answer.reason}"
+        return outcome(self.answer) if self.answer else ""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ class Story:
     model: Model
     lines: tuple[Line, ...]
     accounts: tuple[Account, ...]
+    unasked: tuple[Decision, ...] = ()
+    """On versions that no partition asked for: a person or the calendar did."""
 
     @property
     def metric(self) -> str:
@@ -105,13 +110,15 @@ class Story:
 
     def promotions(self) -> list[Decision]:
         """Versions that came to serve."""
-        answers = [line.answer for line in self.lines if line.answer]
-        return [one for one in answers if one.verdict is Verdict.PROMOTE]
+        return [one for one in self.judged() if one.verdict is Verdict.PROMOTE]
 
     def refusals(self) -> list[Decision]:
         """Versions that did not."""
-        answers = [line.answer for line in self.lines if line.answer]
-        return [one for one in answers if one.verdict is Verdict.REFUSE]
+        return [one for one in self.judged() if one.verdict is Verdict.REFUSE]
+
+    def judged(self) -> list[Decision]:
+        """Every version that was trained and compared."""
+        return [line.answer for line in self.lines if line.answer] + list(self.unasked)
 
 
 def tell(lake: LakeView, pipeline: Pipeline, model: Model, windows: Sequence[Partition]) -> Story:
@@ -135,7 +142,9 @@ def tell(lake: LakeView, pipeline: Pipeline, model: Model, windows: Sequence[Par
                 answer=answer_to(ledger, decision) if decision else None,
             )
         )
-    return Story(pipeline=pipeline, model=model, lines=tuple(lines), accounts=accounts)
+    shown = {line.answer.id for line in lines if line.answer}
+    unasked = tuple(one for one in ledger if one.kind is Kind.PROMOTION and one.id not in shown)
+    return Story(pipeline, model, tuple(lines), accounts, unasked)
 
 
 def account_for(lake: LakeView, pipeline: Pipeline) -> list[Account]:
@@ -175,6 +184,9 @@ def terminal_table(story: Story) -> RichTable:
             line.decision.verdict.value if line.decision else "-",
             " -> ".join(part for part in (reason(line), line.outcome) if part),
         )  # fmt: skip
+    for judged in story.unasked:
+        row = (f"{judged.as_of:%Y-%m-%d}", *["-"] * 7, "asked", outcome(judged))
+        table.add_row(*row)
     return table
 
 
@@ -190,6 +202,11 @@ def moved(model: Model, line: Line) -> str:
     return f"{line.evidence.moved_importance(model.monitors.inputs.psi):.0%}"
 
 
+def outcome(judged: Decision) -> str:
+    """What became of a version, and why."""
+    return f"v{judged.model_version} {judged.verdict.value}d: {judged.reason}"
+
+
 def reason(line: Line) -> str:
     """Why it was decided so."""
     return line.decision.reason if line.decision else ""
@@ -203,7 +220,8 @@ def write_page(story: Story, folder: Path, written_at: datetime, links: dict[str
     )
     environment.filters["number"] = number
     page = environment.get_template("report.html").render(
-        story=story, written_at=written_at, links=links, Kind=Kind, reason=reason, moved=moved,
+        story=story, written_at=written_at, links=links, reason=reason, moved=moved,
+        outcome=outcome,
         plots={"results": results_plot(story), "inputs": inputs_plot(story)},
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,95 @@
+"""What the demo tells at its end, from small lakes written without Spark."""
+
+import json
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from headrace_launcher.lake_view import LakeView
+from headrace_launcher.report import Story, tell, terminal_table, write_page
+from headrace_schemas.catalog import Catalog
+from headrace_schemas.decisions import MonitorEvidence, Performance, Verdict
+from headrace_schemas.lake import Lake
+from headrace_schemas.partition import Partition, PartitionUnit
+from tests.plugins.ledger import decision, write_ledger, write_table
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+FEBRUARY = datetime(2013, 3, 3, tzinfo=UTC)
+
+
+def gate_saw(home: Path, rows: int) -> None:
+    """The gate's record of silver.weather's February."""
+    file = Path(lake(home).gate_record("silver.weather", "2013-02").removeprefix("file://"))
+    file.mkdir(parents=True)
+    (file / "result.json").write_text(json.dumps({"meta": {"counts": {"rows_in": rows}}}))
+
+
+def lake(home: Path) -> Lake:
+    return Lake(root=str(home / "lake"))
+
+
+def story_of(home: Path) -> Story:
+    catalog = Catalog.load(SCHEMAS)
+    window = Partition.parse(PartitionUnit.MONTH, "2013-02")
+    view = LakeView(lake(home))
+    return tell(view, catalog.pipelines["flights"], catalog.models["delay"], [window])
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Path:
+    """A February that asked for a training, which was refused, and a training by hand."""
+    performance = Performance(metric="auc", current=0.71, reference=0.75, first=0.72)
+    evidence = MonitorEvidence(
+        window="2013-02", matured_partitions=2, champion="1", performance=performance
+    )
+    asks = decision(Verdict.TRAIN, model="delay", evidence=evidence.model_dump_json())
+    refused = decision(
+        Verdict.REFUSE, model="delay", answers=asks.id, model_version="2", reason="tie"
+    )
+    by_hand = decision(
+        Verdict.PROMOTE, model="delay", as_of=datetime(2013, 5, 3, tzinfo=UTC),
+        answers="manual:run", model_version="3", reason="better",
+    )  # fmt: skip
+    write_ledger(tmp_path, [asks, refused, by_hand])
+    write_table(tmp_path, "silver.weather", ["2013-02"])
+    return tmp_path
+
+
+def test_story_names_version_and_reason_when_a_training_was_refused(told):
+    gate_saw(told, rows=1)
+    (line,) = story_of(told).lines
+    assert (line.champion, line.current, line.first) == ("v1", 0.71, 0.72)
+    assert line.outcome == "v2 refused: tie"
+
+
+def test_story_tells_of_trainings_when_no_partition_asked_for_them(told):
+    gate_saw(told, rows=1)
+    story = story_of(told)
+    assert [one.model_version for one in story.unasked] == ["3"]
+    assert [one.model_version for one in story.promotions()] == ["3"]
+    console = Console(width=250, record=True, file=StringIO())
+    console.print(terminal_table(story))
+    assert "v3 promoted: better" in console.export_text()
+
+
+def test_windows_are_named_when_the_first_model_would_have_been_better(told):
+    gate_saw(told, rows=1)
+    story = story_of(told)
+    assert story.worse_than_first() == ["2013-02"]
+    page = write_page(story, told / "report", FEBRUARY, {"Airflow": "http://localhost:1"})
+    text = page.read_text()
+    assert "would have been better in 2013-02" in text
+    assert "v3 promoted: better" in text
+    assert text.count("<svg") == 2
+
+
+@pytest.mark.parametrize(("seen", "is_whole"), [(1, True), (2, False)])
+def test_batch_is_named_when_its_rows_do_not_add_up(told, seen, is_whole):
+    gate_saw(told, rows=seen)
+    story = story_of(told)
+    assert [one.batch for one in story.unbalanced] == ([] if is_whole else ["2013-02"])
+    text = write_page(story, told / "report", FEBRUARY, {}).read_text()
+    assert ("All batches add up" in text) is is_whole
