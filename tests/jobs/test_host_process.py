@@ -5,29 +5,17 @@ import os
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
-from time import monotonic
 
 import pytest
 from deltalake import DeltaTable
 
 from headrace_schemas.job import JobReport, SpecHead
 from tests.jobs.batches import HEADER, Batch, contract
+from tests.jobs.hosts import job_host, until
 
 pytestmark = pytest.mark.spark
-
-MAIN = Path(__file__).parents[2] / "jobs" / "main.py"
-
-
-def until(is_true: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    pause, deadline = Event(), monotonic() + 180
-    while not is_true():
-        assert monotonic() < deadline
-        assert process.poll() is None
-        pause.wait(0.05)
 
 
 class Host:
@@ -54,20 +42,8 @@ class Host:
 
 @pytest.fixture
 def host(connect_url: str, tmp_path: Path) -> Iterator[Host]:
-    path = tmp_path / "host.sock"
-    environment = {**os.environ, "SPARK_REMOTE": connect_url, "HOME": str(tmp_path)}
-    environment.pop("SPARK_CONNECT_MODE_ENABLED", None)
-    with (tmp_path / "host.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, MAIN, "host", "--socket", path], env=environment, stderr=log,
-            stdout=log, cwd=tmp_path, start_new_session=True,
-        )  # fmt: skip
-    try:
-        until(path.exists, process)
+    with job_host(connect_url, tmp_path) as (process, path):
         yield Host(process, path, tmp_path / "jobs")
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_batch_is_published_when_the_host_runs_its_jobs(host: Host, tmp_path: Path) -> None:
