@@ -86,7 +86,11 @@ class Embedded:
         return not self.api.tasks(waiting) and not busy
 
     def clear(self, run: DagRun, task_id: str) -> None:
-        """Have one task of a run done again, as the UI's button does, and wait for it."""
+        """Have one task of a run done again, as the UI's button does, and wait for the run's end.
+
+        Airflow closes a run some moments after its last task; a task that is cleared in between
+        stays without a state in a run that has succeeded.
+        """
         body = {
             "dry_run": False, "dag_run_id": run.run_id, "task_ids": [task_id],
             "only_failed": False, "include_downstream": False, "include_upstream": False,
@@ -98,7 +102,12 @@ class Embedded:
             task = self.task(run, task_id)
             return task["try_number"] > tries and task["state"] in ("success", "skipped", "failed")
 
+        def is_closed() -> bool:
+            path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}"
+            return self.api.request("GET", path)["state"] in ("success", "failed")
+
         wait_until(is_done_again, f"{run.dag_id}.{task_id} done again")
+        wait_until(is_closed, f"{run.dag_id} {run.run_id} closed")
         assert self.task(run, task_id)["state"] != "failed"
 
     def task(self, run: DagRun, task_id: str) -> dict[str, Any]:
