@@ -20,11 +20,12 @@ CONFLICTS = re.compile(
 """Another writer was first."""
 
 LOST = re.compile(
-    r"StatusCode\.UNAVAILABLE|INVALID_HANDLE\.(SESSION|OPERATION)_|SESSION_CLOSED"
+    r"StatusCode\.UNAVAILABLE|INVALID_HANDLE\.(SESSION|OPERATION)_|SESSION_CLOSED|NO_ACTIVE_SESSION"
     r"|SparkContext (was|has been) shut ?down|stopped SparkContext|Could not recover from a failed"
     r"|failed to connect to all addresses|[Ss]ocket closed|[Kk]eepalive"
 )
-"""The engine went away under the job."""
+"""The engine went away under the job. A job's own session is open until its end, so one that is not
+active is one that a restarted server no longer knows."""
 
 CONNECTION_ERRORS = frozenset({"Py4JNetworkError", "Py4JError"})
 """By name: py4j exists only beside a classic session."""

@@ -111,11 +111,15 @@ def test_tables_stay_the_same_when_any_task_is_done_again(clinic, flights):
             newest.setdefault(run.dag_id, run)
     done = set()
     for run in newest.values():
-        for task in clinic.tasks(run):
+        # The last one first: a training's `plan` would find its question answered and skip the rest.
+        for task in sorted(
+            clinic.tasks(run), key=lambda one: one["start_date"] or "", reverse=True
+        ):
             if task["state"] == "success":
                 clinic.clear(run, task["task_id"])
                 done.add((run.dag_id.split(".")[0], task["task_id"]))
-    jobs = {"load", "gate", "publish", "score", "monitor", "decide", "train", "evaluate", "promote"}
+    jobs = {"load", "gate", "publish", "score", "monitor", "decide"}
+    jobs |= {"plan", "train", "evaluate", "promote"}
     assert jobs <= {task for _, task in done}
     wait_until(clinic.is_idle, "all runs ended")
     assert contents(clinic.lake) == before

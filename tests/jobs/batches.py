@@ -9,7 +9,14 @@ from pyspark.sql import SparkSession
 
 from headrace_jobs import gate, load, publish
 from headrace_schemas.contract import Contract, load_contract
-from headrace_schemas.job import GateSpec, JobReport, LoadSpec, PinnedInput, PublishSpec
+from headrace_schemas.job import (
+    GateSpec,
+    JobReport,
+    LoadSpec,
+    PinnedInput,
+    PublishSpec,
+    RuleFailure,
+)
 from headrace_schemas.partition import Partition, PartitionUnit
 from headrace_schemas.pipeline import Source, TableBuild
 
@@ -127,3 +134,23 @@ class Batch:
     def staged_rows(self) -> list[dict[str, object]]:
         rows = self.spark.read.parquet(self.staged).orderBy("_source_file", "_source_row").collect()
         return [row.asDict(recursive=True) for row in rows]
+
+
+def properties(extra: str) -> str:
+    """The readings' columns, with something added to kilowatts."""
+    kilowatts = "- {name: kilowatts, logicalType: number, physicalType: DOUBLE}"
+    return READINGS.replace(kilowatts, kilowatts.replace("}", f", {extra}}}"))
+
+
+def custom(kind: str, kwargs: str) -> str:
+    rule = f"implementation: {{type: {kind}, kwargs: {kwargs}}}"
+    return f"quality: [{{name: kilowatts.rule, type: custom, engine: greatExpectations, {rule}}}]"
+
+
+def failure(failures: tuple[RuleFailure, ...], rule: str) -> RuleFailure:
+    (found,) = [one for one in failures if one.rule == rule]
+    return found
+
+
+def table_rule(text: str) -> str:
+    return f"[{{name: readings.rule, {text}}}]"

@@ -144,6 +144,7 @@ def in_parallel(work: Callable[[], None], count: int) -> None:
         ("<_MultiThreadedRendezvous: status = StatusCode.UNAVAILABLE", False, True),
         ("[INVALID_HANDLE.SESSION_CHANGED] The handle is invalid", False, True),
         ("[INVALID_HANDLE.SESSION_NOT_FOUND] The handle is invalid", False, True),
+        ("[NO_ACTIVE_SESSION] No active Spark session found.", False, True),
         ("Job aborted: SparkContext was shut down", False, True),
         ("[DIVIDE_BY_ZERO] Division by zero", False, False),
     ],
