@@ -1,5 +1,6 @@
 """One classic Spark session and one Spark Connect server for all tests of the jobs' side."""
 
+import logging
 import os
 import signal
 import socket
@@ -46,6 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def python_of_workers() -> None:
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    # At the very end, when standard output is closed, it would still tell of its own end.
+    logging.getLogger("py4j").setLevel(logging.WARNING)
 
 
 @pytest.fixture(scope="session")
