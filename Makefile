@@ -31,8 +31,11 @@ validate: setup ## Check all declarations
 	@$(BIN)/headrace validate
 
 .PHONY: test
-test: setup ## Run all tests; the last ones send months through a real scheduler
+test: setup ## Run all tests but those that need the whole stack
 	@$(BIN)/pytest -m "not e2e"
+
+.PHONY: test-e2e
+test-e2e: setup ## Send months through a real scheduler, and kill -9 in the middle of one
 	@$(BIN)/pytest -m e2e tests/e2e
 
 .PHONY: lint

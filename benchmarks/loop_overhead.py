@@ -18,8 +18,6 @@ from pathlib import Path
 
 import psutil
 
-PROJECT = Path(__file__).parents[1]
-
 
 def busy_seconds() -> float:
     """CPU seconds that the machine has used since it started."""
@@ -41,6 +39,8 @@ class Stopwatch:
 def side(name: str, home: Path, until: date) -> dict[str, float]:
     """Run one side in a process of its own, so that no warmth is shared."""
     environment = {**os.environ, "HEADRACE_HOME": str(home)}
+    set_up = [sys.executable, "-m", "headrace_launcher", "setup"]
+    subprocess.run(set_up, env=environment, check=True, stdout=sys.stderr)
     command = [sys.executable, __file__, "--side", name, "--until", until.isoformat()]
     answer = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     measured: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
@@ -49,21 +49,21 @@ def side(name: str, home: Path, until: date) -> dict[str, float]:
 
 def measure_bare(until: date) -> dict[str, float]:
     """The bare script; MLflow is the only service it needs."""
-    from headrace_launcher.settings import Settings
-
-    sys.path.insert(0, str(PROJECT / "benchmarks"))
     from bare_loop import BareLoop
 
     from headrace_launcher.demo import MODEL, PIPELINE
     from headrace_launcher.replay import Delivery
     from headrace_launcher.replay_source import land, land_snapshots
+    from headrace_launcher.settings import Settings
     from headrace_schemas.catalog import Catalog
     from headrace_schemas.lake import Lake
 
     settings = Settings.from_environment(os.environ)
     os.environ.setdefault("HEADRACE_JARS", str(settings.jars))
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else workers take the PATH's python3
     os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{settings.mlflow / 'mlflow.db'}")
     settings.create_directories()
+    os.chdir(settings.home)  # where mlflow puts what it keeps
     catalog = Catalog.load(settings.schemas)
     loop = BareLoop(
         catalog=catalog, pipeline=catalog.pipelines[PIPELINE].model_copy(update={"end": until}),
@@ -79,6 +79,8 @@ def measure_airflow(until: date) -> dict[str, float]:
     """The same through Airflow, from the first delivery to the last decision."""
     from dataclasses import replace
 
+    from peak_memory import PeakMemory
+
     from headrace_launcher.demo import flagship, running_api
     from headrace_launcher.settings import Settings
 
@@ -89,16 +91,22 @@ def measure_airflow(until: date) -> dict[str, float]:
         replay = flagship(settings, running_api(settings))
         replay = replace(replay, pipeline=replay.pipeline.model_copy(update={"end": until}))
         replay.wait_for_dags()
-        with Stopwatch() as watch:
+        with PeakMemory(settings.home) as memory, Stopwatch() as watch:
             last = ""
             for step in replay.run():
                 if step.partition != last:
                     print(step.partition, file=sys.stderr)
                     last = step.partition
-        tasks = len(replay.api.tasks(["success"], limit=1000))
+        asked = {"state": ["success"], "limit": 1}
+        done = replay.api.request("GET", "/dags/~/dagRuns/~/taskInstances", params=asked)
     finally:
         subprocess.run([*headrace, "down"], check=True, stdout=sys.stderr)
-    return {"wall": watch.wall, "cpu": watch.cpu, "jobs": tasks}
+    return {
+        "wall": watch.wall,
+        "cpu": watch.cpu,
+        "jobs": done["total_entries"],
+        "memory": memory.bytes / 2**30,
+    }
 
 
 def main() -> None:
@@ -120,6 +128,7 @@ def main() -> None:
     for name, measured in (("bare script", bare), ("Airflow", airflow)):
         row = f"{measured['wall']:>10.1f}{measured['cpu']:>10.1f}{measured['jobs']:>8.0f}"
         print(f"{name:<14}{row}")
+    print(f"most memory of Airflow, Spark and all others together: {airflow['memory']:.1f} GiB")
     print(
         f"{'ratio':<14}{airflow['wall'] / bare['wall']:>10.2f}{airflow['cpu'] / bare['cpu']:>10.2f}"
     )

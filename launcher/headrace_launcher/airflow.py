@@ -31,6 +31,11 @@ def health_url(ports: Ports) -> str:
     return f"http://{LOOPBACK}:{ports.airflow}/api/v2/monitor/health"
 
 
+def execution_url(ports: Ports) -> str:
+    """Where tasks report to Airflow."""
+    return f"http://{LOOPBACK}:{ports.execution}/execution/"
+
+
 def airflow_environment(settings: Settings, ports: Ports, secrets: Secrets) -> dict[str, str]:
     """The variables that all Airflow services share."""
     options = {
@@ -66,7 +71,7 @@ def _network(ports: Ports) -> dict[str, str]:
         "API__HOST": LOOPBACK,
         "API__PORT": str(ports.airflow),
         "API__BASE_URL": base_url(ports),
-        "CORE__EXECUTION_API_SERVER_URL": f"http://{LOOPBACK}:{ports.airflow}/execution/",
+        "CORE__EXECUTION_API_SERVER_URL": execution_url(ports),
         "API__WORKERS": "1",
         "API__EXPOSE_CONFIG": "False",
         # One line per heartbeat of every task is no use to anyone.

@@ -10,6 +10,8 @@ import httpx
 from headrace_schemas.errors import EngineUnavailable, HeadraceError
 
 ENDED = frozenset({"success", "failed"})
+READ_ATTEMPTS = 3
+"""A replay runs for a quarter of an hour and asks every second: one lost answer must not end it."""
 
 
 class RunFailed(HeadraceError):
@@ -71,18 +73,31 @@ class AirflowApi:
             EngineUnavailable: Airflow does not answer.
             RequestRefused: It answers with an error.
         """
-        try:
-            if "Authorization" not in self.client.headers:
-                self.renew_token()
-            answer = self.client.request(method, f"/api/v2{path}", **arguments)
-            if answer.status_code == httpx.codes.UNAUTHORIZED:
-                self.renew_token()
-                answer = self.client.request(method, f"/api/v2{path}", **arguments)
-        except httpx.TransportError as error:
-            raise EngineUnavailable("Airflow", self.url, type(error).__name__) from error
+        answer = self.answer(method, path, **arguments)
         if answer.is_error:
             raise RequestRefused(f"{method} {path}", answer.status_code, answer.text[:500])
         return answer.json() if answer.content else None
+
+    def answer(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """Ask as somebody who is logged in; a question that changes nothing is asked again."""
+        attempts = READ_ATTEMPTS if method == "GET" else 1
+        while True:
+            attempts -= 1
+            try:
+                return self.ask_logged_in(method, f"/api/v2{path}", **arguments)
+            except httpx.TransportError as error:
+                if not attempts:
+                    raise EngineUnavailable("Airflow", self.url, type(error).__name__) from error
+
+    def ask_logged_in(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """Ask once, with a token that is valid."""
+        if "Authorization" not in self.client.headers:
+            self.renew_token()
+        answer = self.client.request(method, path, **arguments)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            self.renew_token()
+            answer = self.client.request(method, path, **arguments)
+        return answer
 
     def renew_token(self) -> None:
         """Log in and keep the token."""

@@ -12,11 +12,12 @@ class Ports:
     """The ports of one stack."""
 
     airflow: int
+    execution: int
     mlflow: int
     connect: int
 
 
-PREFERRED = Ports(airflow=8080, mlflow=5000, connect=15002)
+PREFERRED = Ports(airflow=8080, execution=8081, mlflow=5000, connect=15002)
 """What people expect; another free port is taken where one of these is in use."""
 
 

@@ -11,6 +11,7 @@ from headrace_launcher.airflow import (
     airflow_database,
     airflow_environment,
     base_url,
+    execution_url,
     health_url,
 )
 from headrace_launcher.java import Java
@@ -125,7 +126,14 @@ def _airflow(stack: Stack) -> tuple[Service, ...]:
             after=("database",),
         )
 
-    api_server = component("api-server", HttpProbe(health_url(ports)))
+    api_server = component("api-server", HttpProbe(health_url(ports)), "--apps", "core")
+    # A process of its own. Airflow writes its audit log on the event loop: in one process, a click
+    # that meets a task's report would wait for the lock on SQLite that only the loop can release.
+    execution = replace(
+        component("api-server", HttpProbe(f"{execution_url(ports)}health"), "--apps", "execution",
+                  "--port", str(ports.execution)),
+        name="execution-api", port=ports.execution,
+    )  # fmt: skip
     return (
         Service(
             name="database",
@@ -136,6 +144,7 @@ def _airflow(stack: Stack) -> tuple[Service, ...]:
             database=Database(airflow_database(settings), version("apache-airflow-core")),
         ),
         replace(api_server, port=ports.airflow, url=base_url(ports)),
+        execution,
         component("dag-processor", AirflowProbe(health, "dag_processor")),
         # Logs are read from the shared disk: without a log server, which would listen everywhere.
         # It takes its time to end, for nothing: what it watches is watched again.

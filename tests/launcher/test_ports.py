@@ -40,4 +40,4 @@ def test_ports_differ_when_the_previous_ones_were_equal():
     with listening() as server:
         port = server.getsockname()[1]
     chosen = choose({"airflow": port, "mlflow": port, "connect": port})
-    assert len(set(asdict(chosen).values())) == 3
+    assert len(set(asdict(chosen).values())) == 4

@@ -75,6 +75,8 @@ def test_every_address_is_loopback(settings: Settings):
     assert services["mlflow"].command[2:4] == ("--host", LOOPBACK)
     assert "--skip-serve-logs" in services["scheduler"].command
     assert "--skip-serve-logs" in services["triggerer"].command
+    reported = services["scheduler"].environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"]
+    assert reported.startswith(f"http://{LOOPBACK}:{services['execution-api'].port}/")
 
 
 def test_spark_finds_jars_and_sizes_in_its_configuration(tmp_path: Path):
