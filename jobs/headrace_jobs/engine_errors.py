@@ -21,7 +21,7 @@ CONFLICTS = re.compile(
 
 LOST = re.compile(
     r"StatusCode\.UNAVAILABLE|INVALID_HANDLE\.(SESSION|OPERATION)_|SESSION_CLOSED|NO_ACTIVE_SESSION"
-    r"|SparkContext (was|has been) shut ?down|stopped SparkContext|Could not recover from a failed"
+    r"|engine lost:|SparkContext (was|has been) shut ?down|stopped SparkContext|Could not recover from a failed"
     r"|failed to connect to all addresses|[Ss]ocket closed|[Kk]eepalive"
 )
 """The engine went away under the job. A job's own session is open until its end, so one that is not
@@ -31,6 +31,13 @@ CONNECTION_ERRORS = frozenset({"Py4JNetworkError", "Py4JError"})
 """By name: py4j exists only beside a classic session."""
 
 SHOWN_TEXT = 300
+
+
+class EngineLost(RuntimeError):
+    """The engine went away while a library worked that keeps errors for itself."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"engine lost: {without_values(text)}")
 
 
 def condition(error: BaseException) -> str:
@@ -55,6 +62,16 @@ def is_conflict(error: BaseException) -> bool:
 def is_lost(error: BaseException) -> bool:
     """Whether the engine went away, so that trying again can help."""
     return type(error).__name__ in CONNECTION_ERRORS or matches(error, LOST)
+
+
+def raise_if_lost(text: str) -> None:
+    """Raise what a library has caught.
+
+    Raises:
+        EngineLost: `text` is that of an error which tells that the engine went away.
+    """
+    if LOST.search(text):
+        raise EngineLost(text)
 
 
 def told(error: BaseException) -> str:

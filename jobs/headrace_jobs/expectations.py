@@ -23,6 +23,7 @@ from great_expectations.expectations.registry import get_expectation_impl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from headrace_jobs.engine_errors import raise_if_lost
 from headrace_jobs.measures import QUERY, Measured, measure, repeated_rows
 from headrace_schemas.rules import RowRule, TableRule
 
@@ -185,7 +186,11 @@ class Checked:
 
 
 def check(batch: DataFrame, name: str, rules: Sequence[RowRule | TableRule]) -> list[Checked]:
-    """Run rules on a batch; one result for each rule, in their order."""
+    """Run rules on a batch; one result for each rule, in their order.
+
+    Raises:
+        EngineLost: Spark went away meanwhile, so nothing is said about the batch.
+    """
     if not rules:
         return []
     context = gx.get_context(mode="ephemeral")
@@ -196,7 +201,10 @@ def check(batch: DataFrame, name: str, rules: Sequence[RowRule | TableRule]) -> 
     QUERIES.set(tuple(query for rule in rules if (query := query_of(rule))))
     found = definition.get_batch({"dataframe": batch}).validate(suite, result_format="BOOLEAN_ONLY")
     by_id = {result.expectation_config.meta["rule"]: result for result in found.results}
-    return [checked(rule, by_id[rule.id]) for rule in rules]
+    judged = [checked(rule, by_id[rule.id]) for rule in rules]
+    for one in judged:  # Great Expectations keeps every error as the result of a rule
+        raise_if_lost(one.problem)
+    return judged
 
 
 def checked(rule: RowRule | TableRule, result: ExpectationValidationResult) -> Checked:

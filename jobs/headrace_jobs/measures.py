@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
-from headrace_jobs.engine_errors import told
+from headrace_jobs.engine_errors import EngineLost, is_lost, told
 from headrace_schemas.rules import query_rule, quoted
 
 VIEW = "headrace_batch"
@@ -31,7 +31,11 @@ class Measured:
 
 
 def measure(batch: DataFrame, queries: Sequence[str]) -> dict[str, Measured]:
-    """Each query's value over `batch`, by the query."""
+    """Each query's value over `batch`, by the query.
+
+    Raises:
+        EngineLost: Spark went away; a query that is wrong only has a problem.
+    """
     if not queries:
         return {}
     batch.createOrReplaceTempView(VIEW)
@@ -39,6 +43,8 @@ def measure(batch: DataFrame, queries: Sequence[str]) -> dict[str, Measured]:
     try:
         row = batch.sparkSession.sql(f"SELECT {columns}").collect()[0]
     except PySparkException as error:
+        if is_lost(error):
+            raise EngineLost(told(error)) from error
         if len(queries) == 1:
             return {queries[0]: Measured(None, is_refused=True, problem=told(error))}
         found: dict[str, Measured] = {}

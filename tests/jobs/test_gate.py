@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pyspark.errors.exceptions.connect import SparkConnectException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs import row_rules
+from headrace_jobs import expectations, row_rules
+from headrace_jobs.engine_errors import EngineLost, job_error
 from tests.jobs.batches import (
     MAY,
     READINGS,
@@ -334,3 +336,27 @@ def test_instants_compare_when_bounds_are_texts(spark: SparkSession, tmp_path: P
     assert datetime(2024, 5, 1) in {
         row["read_at"] for row in row_rules.gated(spark, batch.gated, "passed").collect()
     }
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "[NO_ACTIVE_SESSION] No active Spark session found.",
+        "<_InactiveRpcError of RPC that terminated with: status = StatusCode.UNAVAILABLE>",
+    ],
+)
+def test_batch_is_not_blamed_when_spark_goes_away_under_a_rule(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    quality = table_rule('type: sql, query: "SELECT count(*) FROM {table}", mustBeGreaterThan: 1')
+    batch = Batch(spark, tmp_path, contract(tmp_path, quality=quality))
+    batch.load_rows(GOOD, *MORE)
+
+    def gone(*_: object) -> None:
+        raise SparkConnectException(lost)
+
+    monkeypatch.setattr(expectations, "measure", gone)
+    with pytest.raises(EngineLost) as raised:
+        batch.gate()
+    report = job_error(raised.value, "sc://localhost")
+    assert (report.type, report.retryable) == ("EngineUnavailable", True)
