@@ -204,8 +204,9 @@ def test_job_ends_when_the_task_is_killed(
     assert seen[0].status() == "LOST"
 
 
-def test_nothing_happens_when_a_task_is_killed_before_its_job_runs(gate: Gate) -> None:
+def test_nothing_happens_when_a_task_is_killed_before_its_job_runs(gate: Gate, home: Path) -> None:
     gate.on_kill()
+    assert not list(home.rglob("spec.json"))
 
 
 def test_operator_is_a_plain_operator_when_a_dag_is_read(gate: Gate) -> None:
