@@ -32,6 +32,8 @@ READINGS = """
 
 HEADER = "meter,read_at,kilowatts,phase"
 
+ROW = "a,2024-05-01T00:00:00Z,1.5,1"
+
 
 def contract(
     folder: Path, properties: str = READINGS, quality: str = "[]", name: str = "bronze.readings",

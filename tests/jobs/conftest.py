@@ -16,6 +16,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from headrace_jobs import session
+from tests.jobs.batches import Batch, contract
 from tests.jobs.learning import learned, mlflow_uri
 
 __all__ = ["learned", "mlflow_uri"]
@@ -82,6 +83,12 @@ def engine(request: pytest.FixtureRequest) -> SparkSession:
     name = "spark" if request.param == "classic" else "connect"
     found: SparkSession = request.getfixturevalue(name)
     return found
+
+
+@pytest.fixture
+def batch(spark: SparkSession, tmp_path: Path) -> Batch:
+    """A batch of meter readings, nothing loaded yet."""
+    return Batch(spark, tmp_path, contract(tmp_path))
 
 
 @contextmanager

@@ -1,10 +1,9 @@
 """A derived table is its transform of the pinned inputs, or its batch is refused."""
 
 from datetime import datetime
-from pathlib import Path
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from headrace_jobs import tables
@@ -16,16 +15,9 @@ from headrace_schemas.errors import (
 )
 from headrace_schemas.job import PinnedInput, PinnedTable
 from headrace_schemas.pipeline import Input, WriteMode
-from tests.jobs.batches import JUNE, MAY, READINGS, Batch, contract
+from tests.jobs.batches import JUNE, MAY, READINGS, ROW, Batch, contract
 
 pytestmark = pytest.mark.spark
-
-ROW = "a,2024-05-01T00:00:00Z,1.5,1"
-
-
-@pytest.fixture
-def batch(spark: SparkSession, tmp_path: Path) -> Batch:
-    return Batch(spark, tmp_path, contract(tmp_path))
 
 
 def doubled(readings: DataFrame) -> DataFrame:

@@ -17,16 +17,9 @@ from headrace_schemas.errors import (
     SourceMissing,
 )
 from headrace_schemas.pipeline import Evolution, Source
-from tests.jobs.batches import HEADER, Batch, contract
+from tests.jobs.batches import HEADER, ROW, Batch, contract
 
 pytestmark = pytest.mark.spark
-
-ROW = "a,2024-05-01T00:00:00Z,1.5,1"
-
-
-@pytest.fixture
-def batch(spark: SparkSession, tmp_path: Path) -> Batch:
-    return Batch(spark, tmp_path, contract(tmp_path))
 
 
 def text(*rows: str, header: str = HEADER, end: str = "\n") -> str:

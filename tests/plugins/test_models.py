@@ -89,7 +89,9 @@ def test_evidence_goes_on_to_the_decision_when_a_partition_was_monitored(
 def test_labels_are_not_waited_for_when_they_have_matured(
     asked: dict[str, Any], run_context: RunContext
 ) -> None:
-    AwaitLabelsSensor(task_id="await_labels", **asked).execute(run_context("2013-02"))
+    sensor = AwaitLabelsSensor(task_id="await_labels", **asked)
+    sensor.execute(run_context("2013-02"))
+    assert not sensor.target_time
 
 
 def test_labels_are_waited_for_in_the_triggerer_when_they_are_late(
