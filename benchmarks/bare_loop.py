@@ -5,6 +5,8 @@ It is the yardstick for what orchestration costs.
 """
 
 import importlib
+import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +46,7 @@ class BareLoop:
     landing: Path
     delivery: Delivery
     jobs: int = 0
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     planner: Planner = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,7 +123,9 @@ class BareLoop:
         return f"{self.jobs:04d}-{job}"
 
     def job(self, spec: JobSpec) -> JobReport:
-        """Call the job's function."""
+        """Call the job's function and count its seconds."""
         module = importlib.import_module(f"headrace_jobs.{spec.job}")
+        start = time.monotonic()
         report: JobReport = module.run(self.spark, spec)
+        self.seconds[spec.job] += time.monotonic() - start
         return report

@@ -3,7 +3,8 @@
     python benchmarks/loop_overhead.py [--until 2013-07-01]
 
 Both sides start with an empty lake and running services (for the script: a warm Spark session); set-up and
-start-up are not counted. CPU is what the whole machine used, so run nothing else meanwhile.
+start-up are not counted. CPU is what the whole machine used, so run nothing else meanwhile. The second table
+has the seconds of all jobs of a kind: of the function in the script, of the task in Airflow, where tasks overlap.
 """
 
 import argparse
@@ -13,10 +14,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import psutil
+
+if TYPE_CHECKING:
+    from headrace_launcher.airflow_api import AirflowApi
+
+PAGE = 100
+"""Airflow gives no more task instances at once."""
 
 
 def busy_seconds() -> float:
@@ -36,18 +45,18 @@ class Stopwatch:
         self.wall, self.cpu = time.monotonic() - self.wall, busy_seconds() - self.cpu
 
 
-def side(name: str, home: Path, until: date) -> dict[str, float]:
+def side(name: str, home: Path, until: date) -> dict[str, Any]:
     """Run one side in a process of its own, so that no warmth is shared."""
     environment = {**os.environ, "HEADRACE_HOME": str(home)}
     set_up = [sys.executable, "-m", "headrace_launcher", "setup"]
     subprocess.run(set_up, env=environment, check=True, stdout=sys.stderr)
     command = [sys.executable, __file__, "--side", name, "--until", until.isoformat()]
     answer = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    measured: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
+    measured: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
     return measured
 
 
-def measure_bare(until: date) -> dict[str, float]:
+def measure_bare(until: date) -> dict[str, Any]:
     """The bare script; MLflow is the only service it needs."""
     from bare_loop import BareLoop
 
@@ -55,6 +64,7 @@ def measure_bare(until: date) -> dict[str, float]:
     from headrace_launcher.replay import Delivery
     from headrace_launcher.replay_source import land, land_snapshots
     from headrace_launcher.settings import Settings
+    from headrace_launcher.spark import configuration_folder, write_configuration
     from headrace_schemas.catalog import Catalog
     from headrace_schemas.lake import Lake
 
@@ -63,6 +73,8 @@ def measure_bare(until: date) -> dict[str, float]:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else workers take the PATH's python3
     os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{settings.mlflow / 'mlflow.db'}")
     settings.create_directories()
+    write_configuration(settings)  # the one that Airflow's jobs have
+    os.environ["SPARK_CONF_DIR"] = str(configuration_folder(settings))
     os.chdir(settings.home)  # where mlflow puts what it keeps
     catalog = Catalog.load(settings.schemas)
     loop = BareLoop(
@@ -72,10 +84,10 @@ def measure_bare(until: date) -> dict[str, float]:
     )  # fmt: skip
     with Stopwatch() as watch:
         loop.run(lambda key: print(key, file=sys.stderr))
-    return {"wall": watch.wall, "cpu": watch.cpu, "jobs": loop.jobs}
+    return {"wall": watch.wall, "cpu": watch.cpu, "jobs": loop.jobs, "seconds": loop.seconds}
 
 
-def measure_airflow(until: date) -> dict[str, float]:
+def measure_airflow(until: date) -> dict[str, Any]:
     """The same through Airflow, from the first delivery to the last decision."""
     from dataclasses import replace
 
@@ -97,16 +109,35 @@ def measure_airflow(until: date) -> dict[str, float]:
                 if step.partition != last:
                     print(step.partition, file=sys.stderr)
                     last = step.partition
-        asked = {"state": ["success"], "limit": 1}
-        done = replay.api.request("GET", "/dags/~/dagRuns/~/taskInstances", params=asked)
+        tasks = finished_tasks(replay.api)
     finally:
         subprocess.run([*headrace, "down"], check=True, stdout=sys.stderr)
     return {
         "wall": watch.wall,
         "cpu": watch.cpu,
-        "jobs": done["total_entries"],
+        "jobs": len(tasks),
+        "seconds": task_seconds(tasks),
         "memory": memory.bytes / 2**30,
     }
+
+
+def finished_tasks(api: "AirflowApi") -> list[dict[str, Any]]:
+    """Every task instance that succeeded."""
+    found: list[dict[str, Any]] = []
+    while True:
+        asked = {"state": ["success"], "limit": PAGE, "offset": len(found), "order_by": "id"}
+        answer = api.request("GET", "/dags/~/dagRuns/~/taskInstances", params=asked)
+        found += answer["task_instances"]
+        if len(found) >= answer["total_entries"]:
+            return found
+
+
+def task_seconds(tasks: list[dict[str, Any]]) -> dict[str, float]:
+    """Seconds of all tasks of one name."""
+    found: Counter[str] = Counter()
+    for task in tasks:
+        found[task["task_id"]] += task["duration"] or 0.0
+    return dict(found)
 
 
 def main() -> None:
@@ -122,16 +153,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="headrace-bench-") as folder:
         bare = side("bare", Path(folder) / "bare", arguments.until)
         airflow = side("airflow", Path(folder) / "airflow", arguments.until)
-    print(f"measured {datetime.now(UTC):%Y-%m-%d}, data up to {arguments.until}, "
+    show(bare, airflow, arguments.until)
+
+
+def show(bare: dict[str, Any], airflow: dict[str, Any], until: date) -> None:
+    """Print both sides and the ratio."""
+    print(f"measured {datetime.now(UTC):%Y-%m-%d}, data up to {until}, "
           f"{psutil.cpu_count()} cores")  # fmt: skip
     print(f"{'':<14}{'wall s':>10}{'CPU s':>10}{'jobs':>8}")
     for name, measured in (("bare script", bare), ("Airflow", airflow)):
         row = f"{measured['wall']:>10.1f}{measured['cpu']:>10.1f}{measured['jobs']:>8.0f}"
         print(f"{name:<14}{row}")
-    print(f"most memory of Airflow, Spark and all others together: {airflow['memory']:.1f} GiB")
     print(
         f"{'ratio':<14}{airflow['wall'] / bare['wall']:>10.2f}{airflow['cpu'] / bare['cpu']:>10.2f}"
     )
+    print(f"\n{'jobs':<14}{'script s':>10}{'Airflow s':>10}")
+    for kind, seconds in Counter(airflow["seconds"]).most_common():
+        print(f"{kind:<14}{bare['seconds'].get(kind, 0.0):>10.1f}{seconds:>10.1f}")
+    print(f"\nmost memory of Airflow, Spark and all others together: {airflow['memory']:.1f} GiB")
 
 
 if __name__ == "__main__":
