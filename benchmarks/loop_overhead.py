@@ -14,8 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from datetime import UTC, date, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,7 @@ def measure_airflow(until: date) -> dict[str, Any]:
     from peak_memory import PeakMemory
 
     from headrace_launcher.demo import flagship, running_api
+    from headrace_launcher.replay import RUNNING, pause
     from headrace_launcher.settings import Settings
 
     settings = Settings.from_environment(os.environ)
@@ -109,6 +111,8 @@ def measure_airflow(until: date) -> dict[str, Any]:
                 if step.partition != last:
                     print(step.partition, file=sys.stderr)
                     last = step.partition
+        while replay.api.tasks(RUNNING):  # the last decision is read before its task has ended
+            pause()
         tasks = finished_tasks(replay.api)
     finally:
         subprocess.run([*headrace, "down"], check=True, stdout=sys.stderr)
@@ -134,10 +138,10 @@ def finished_tasks(api: "AirflowApi") -> list[dict[str, Any]]:
 
 def task_seconds(tasks: list[dict[str, Any]]) -> dict[str, float]:
     """Seconds of all tasks of one name."""
-    found: Counter[str] = Counter()
+    found: defaultdict[str, float] = defaultdict(float)
     for task in tasks:
         found[task["task_id"]] += task["duration"] or 0.0
-    return dict(found)
+    return found
 
 
 def main() -> None:
@@ -168,7 +172,7 @@ def show(bare: dict[str, Any], airflow: dict[str, Any], until: date) -> None:
         f"{'ratio':<14}{airflow['wall'] / bare['wall']:>10.2f}{airflow['cpu'] / bare['cpu']:>10.2f}"
     )
     print(f"\n{'jobs':<14}{'script s':>10}{'Airflow s':>10}")
-    for kind, seconds in Counter(airflow["seconds"]).most_common():
+    for kind, seconds in sorted(airflow["seconds"].items(), key=itemgetter(1), reverse=True):
         print(f"{kind:<14}{bare['seconds'].get(kind, 0.0):>10.1f}{seconds:>10.1f}")
     print(f"\nmost memory of Airflow, Spark and all others together: {airflow['memory']:.1f} GiB")
 
