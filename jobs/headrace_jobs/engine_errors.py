@@ -22,10 +22,11 @@ CONFLICTS = re.compile(
 LOST = re.compile(
     r"StatusCode\.UNAVAILABLE|INVALID_HANDLE\.(SESSION|OPERATION)_|SESSION_CLOSED|NO_ACTIVE_SESSION"
     r"|engine lost:|SparkContext (was|has been) shut ?down|stopped SparkContext|Could not recover from a failed"
-    r"|failed to connect to all addresses|[Ss]ocket closed|[Kk]eepalive"
+    r"|failed to connect to all addresses|[Ss]ocket closed|[Kk]eepalive|ExecutorLostFailure"
 )
 """The engine went away under the job. A job's own session is open until its end, so one that is not
-active is one that a restarted server no longer knows."""
+active is one that a restarted server no longer knows. An executor that is lost took its work along,
+even the only one of a machine that slept: its heartbeats stop."""
 
 CONNECTION_ERRORS = frozenset({"Py4JNetworkError", "Py4JError"})
 """By name: py4j exists only beside a classic session."""
@@ -50,8 +51,8 @@ def condition(error: BaseException) -> str:
 def matches(error: BaseException, pattern: re.Pattern[str]) -> bool:
     """Whether the condition, the class or the first line of the text says so."""
     code = getattr(error, "getGrpcStatusCode", lambda: "")()
-    head = str(error).split("\n", 1)[0]
-    return bool(pattern.search(f"{condition(error)} {type(error).__name__} {code} {head}"))
+    known = f"{condition(error)} {type(error).__name__} {code}"
+    return bool(pattern.search(f"{known} {first_line(text_of(error))}"))
 
 
 def is_conflict(error: BaseException) -> bool:
@@ -76,13 +77,23 @@ def raise_if_lost(text: str) -> None:
 
 def told(error: BaseException) -> str:
     """The first line of an error's text, without values of rows."""
-    return without_values(str(error))
+    return without_values(text_of(error))
+
+
+def text_of(error: BaseException) -> str:
+    """An error's text; without Py4J's own first line, which only names a variable of its."""
+    text = str(error)
+    return text.partition("\n: ")[2] if type(error).__name__ == "Py4JJavaError" else text
 
 
 def without_values(text: str) -> str:
     """The first line of an engine's text, without what stands in single quotes."""
-    head = text.strip().split("\n", 1)[0]
-    return re.sub(r"'[^']*'", "'…'", head)[:SHOWN_TEXT]
+    return re.sub(r"'[^']*'", "'…'", first_line(text))[:SHOWN_TEXT]
+
+
+def first_line(text: str) -> str:
+    """What comes before the server's stack."""
+    return text.strip().split("\n", 1)[0]
 
 
 def job_error(error: Exception, engine: str) -> JobError:

@@ -22,8 +22,14 @@ from headrace_schemas.job import SPEC, JobReport
 
 LOG = logging.getLogger(__name__)
 
-TALKATIVE = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
-"""Loggers of PySpark that repeat an error with its values and the server's stack, on one line."""
+TALKATIVE = (
+    "DataFrameQueryContextLogger", "SQLQueryContextLogger", "pyspark.sql.connect.logging",
+)  # fmt: skip
+"""Loggers of PySpark that repeat an error with its values and the server's stack, on one line.
+
+The last is disabled from the start, but any library's `logging.config.dictConfig` enables every
+logger there is; a level stays.
+"""
 
 OpenSession = Callable[[str], AbstractContextManager[SparkSession]]
 """Given a name, opens Spark and lets go of it afterwards."""

@@ -1,6 +1,7 @@
 """A job ends in a report, whatever happens; without one it crashed."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -94,6 +95,8 @@ def test_report_and_log_hold_no_value_when_spark_fails(
         spark.sql("SELECT CAST(concat('sec', 'ret') AS INT)").collect()
         raise AssertionError
 
+    # as a library's dictConfig leaves it
+    monkeypatch.setattr(logging.getLogger("pyspark.sql.connect.logging"), "disabled", False)
     code, report = run(monkeypatch, engine, job_dir(tmp_path, spec), work)
     assert code == 1
     assert report.error is not None

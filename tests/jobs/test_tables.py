@@ -146,6 +146,7 @@ def in_parallel(work: Callable[[], None], count: int) -> None:
         ("[INVALID_HANDLE.SESSION_NOT_FOUND] The handle is invalid", False, True),
         ("[NO_ACTIVE_SESSION] No active Spark session found.", False, True),
         ("Job aborted: SparkContext was shut down", False, True),
+        ("Job aborted: ExecutorLostFailure (executor driver exited)", False, True),
         ("[DIVIDE_BY_ZERO] Division by zero", False, False),
     ],
 )
@@ -156,3 +157,11 @@ def test_errors_are_told_apart_when_they_have_no_condition(
     assert is_conflict(error) is conflict
     assert is_lost(error) is lost
     assert "\n" not in told(error)
+
+
+def test_an_error_that_only_java_knows_is_told_by_its_own_text(spark: SparkSession) -> None:
+    with pytest.raises(Exception, match="An error occurred") as raised:
+        spark.sparkContext.textFile("file:/nothing/here").count()
+    name = "org.apache.hadoop.mapred.InvalidInputException"
+    assert told(raised.value) == f"{name}: Input path does not exist: file:/nothing/here"
+    assert not is_lost(raised.value)
