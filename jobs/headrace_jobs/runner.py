@@ -6,6 +6,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from importlib.metadata import version
@@ -78,12 +79,14 @@ def execute(given: dict[str, Any], open_session: OpenSession) -> JobReport:
     if given["headrace_version"] != own:
         raise VersionSkew(given["headrace_version"], own)
     spec = SPEC.validate_python(given)
-    module = import_module(f"headrace_jobs.{spec.job}")
-    with open_session(f"{spec.job} {spec.job_id}") as spark:
-        note = {"job": spec.job, "job_id": spec.job_id, "run_id": spec.run_id}
-        spark.conf.set(COMMIT_NOTE, json.dumps(note))
-        report: JobReport = module.run(spark, spec)
-        return report
+    with ThreadPoolExecutor(1) as beside:
+        # Java takes seconds to start, and so does importing what training needs.
+        module = beside.submit(import_module, f"headrace_jobs.{spec.job}")
+        with open_session(f"{spec.job} {spec.job_id}") as spark:
+            note = {"job": spec.job, "job_id": spec.job_id, "run_id": spec.run_id}
+            spark.conf.set(COMMIT_NOTE, json.dumps(note))
+            report: JobReport = module.result().run(spark, spec)
+            return report
 
 
 @contextmanager

@@ -141,6 +141,10 @@ def _connections(settings: Settings, ports: Ports) -> dict[str, str]:
             {"conn_type": "spark_connect", "host": "localhost", "port": ports.connect}
         ),
         SPARK_CONNECTION: json.dumps(
-            {"conn_type": "spark", "host": f"local[{settings.spark_cores}]"}
+            {
+                "conn_type": "spark",
+                "host": f"local[{settings.spark_cores}]",
+                "extra": {"has-jars": True},  # by spark-defaults.conf
+            }
         ),
     }

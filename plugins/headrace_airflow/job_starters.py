@@ -90,7 +90,11 @@ def submit(directory: JobDirectory, command: list[str]) -> None:
 def submit_command(
     directory: JobDirectory, settings: Settings, conf: Mapping[str, str]
 ) -> list[str]:
-    """The spark-submit command of one job: the driver always lives beside this process."""
+    """The spark-submit command of one job: the driver always lives beside this process.
+
+    The connection's extra `has-jars` says that Spark has the locked jars on its class path: handing
+    them over again takes seconds.
+    """
     master, extra = spark_connection()
     asked = {**DELTA, **dict(extra.get("conf") or {}), **conf}
     refuse_secrets(asked)
@@ -98,7 +102,7 @@ def submit_command(
     command += ["--name", directory.path.name]
     if queue := extra.get("queue"):
         command += ["--queue", str(queue)]
-    if jars := locked_jars(settings.jars):
+    if not extra.get("has-jars") and (jars := locked_jars(settings.jars)):
         command += ["--jars", ",".join(jars)]
     for key, value in asked.items():
         command += ["--conf", f"{key}={value}"]

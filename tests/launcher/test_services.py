@@ -93,6 +93,7 @@ def test_spark_finds_jars_and_sizes_in_its_configuration(tmp_path: Path):
     assert lines["spark.master"] == "local[3]"
     assert lines["spark.driver.memory"] == "5g"
     assert lines["spark.driver.extraClassPath"] == f"{tmp_path}/jars/*"
+    assert int(lines["spark.sql.codegen.cache.maxEntries"]) > 100  # Spark's own default
 
 
 @pytest.mark.parametrize("depth", [1, 12])

@@ -176,6 +176,16 @@ def test_connection_is_asked_for_when_it_is_missing(
         submit_command(directory, Settings.current(), {})
 
 
+def test_jars_are_not_handed_over_when_spark_has_them(
+    directory: JobDirectory, spark: Callable[..., None], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    spark(extra_dejson={"has-jars": True})
+    (tmp_path / "a.jar").touch()
+    monkeypatch.setenv("HEADRACE_JARS", str(tmp_path))
+    assert "--jars" not in submit_command(directory, Settings.current(), {})
+
+
 def test_jars_are_missed_when_their_directory_is_empty(
     directory: JobDirectory, spark: Callable[..., None], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
