@@ -31,11 +31,8 @@ validate: setup ## Check all declarations
 	@$(BIN)/headrace validate
 
 .PHONY: test
-test: setup ## Run all tests but those that need the whole stack
+test: setup ## Run all tests: the parts, then months through a real scheduler with kill -9 in one
 	@$(BIN)/pytest -m "not e2e"
-
-.PHONY: test-e2e
-test-e2e: setup ## Send months through a real scheduler, and kill -9 in the middle of one
 	@$(BIN)/pytest -m e2e tests/e2e
 
 .PHONY: lint
