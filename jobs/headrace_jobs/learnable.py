@@ -142,7 +142,7 @@ def varied(model: Model, overall: Row | None) -> Row:
         TrainingDataInvalid: As said.
     """
     rows = overall["rows"] if overall else 0
-    fewest = max(FEWEST_ROWS, FEWEST_ROWS_A_WORKER * model.training.num_workers)
+    fewest = max(FEWEST_ROWS, FEWEST_ROWS_A_WORKER * (model.training.num_workers or 1))
     if overall is None or rows < fewest:
         raise TrainingDataInvalid(
             model.name, model.target,

@@ -71,6 +71,7 @@ class Manifest(Frozen):
         features: In the booster's order.
         table: The feature table, read at `table_version`.
         as_of: Labels known later were not looked at.
+        workers: How many trained together; with as many, the same rows give the same bytes.
         sha256: Of the booster's bytes.
         xgboost: Version that fitted it.
     """
@@ -84,6 +85,7 @@ class Manifest(Frozen):
     contract_hash: str
     as_of: datetime
     window: Window
+    workers: int
     sha256: str
     xgboost: str
 

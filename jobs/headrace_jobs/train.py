@@ -52,21 +52,28 @@ def run(spark: SparkSession, spec: TrainSpec) -> JobReport:
         train_rows=learnt.rows, holdout_rows=found.rows - learnt.rows,
     )  # fmt: skip
     log.info("model %s: %d rows, %d held out", model.name, learnt.rows, window.holdout_rows)
-    check_slots(spark, model)
-    booster = fit(spark, rows, spec, learnt.features)
+    slots = slots_for(spark, model)
+    workers = model.training.num_workers or most_workers(slots, learnt.rows)
+    told = f"trained by {workers} workers; Spark has {slots} task slots"
+    log.info("model %s: %s", model.name, told)
+    booster = fit(spark, rows, spec, learnt.features, workers)
     content = bytes(booster.save_raw("ubj"))
     manifest = Manifest(
         model=model.name, task=model.task, declaration_hash=declaration_hash(model),
         features=tuple(described(rows, spec, learnt, booster)), table=spec.features.name,
         table_version=spec.features.version, contract_hash=contract.hash, as_of=spec.as_of,
-        window=window, sha256=sha256(content), xgboost=xgboost.__version__,
+        window=window, workers=workers, sha256=sha256(content), xgboost=xgboost.__version__,
     )  # fmt: skip
     version = registry.register(model.name, content, manifest, {"answers": spec.answers})
     log.info("model %s: version %s, sha256 %s", model.name, version, manifest.sha256)
     return JobReport(
         job="train", job_id=spec.job_id, status="succeeded", model_version=version,
         counts=Counts(rows_in=found.rows, rows_out=learnt.rows),
-        metrics={"holdout_rows": float(window.holdout_rows), "model_bytes": float(len(content))},
+        metrics={
+            "holdout_rows": float(window.holdout_rows), "model_bytes": float(len(content)),
+            "workers": float(workers), "slots": float(slots),
+        },
+        notes=(told,),
     )  # fmt: skip
 
 
@@ -75,15 +82,15 @@ def declaration_hash(model: Model) -> str:
     return hashlib.sha256(model.model_dump_json().encode()).hexdigest()
 
 
-def check_slots(spark: SparkSession, model: Model) -> None:
-    """Refuse a training that would wait for ever: its workers must all run at once.
+def slots_for(spark: SparkSession, model: Model) -> int:
+    """Task slots that Spark has. A training's workers must all run at once or it waits for ever.
 
     Raises:
         SlotsShort: The cluster has fewer task slots.
     """
     context = spark.sparkContext._jsc.sc()  # only the JVM knows
     profile = context.resourceProfileManager().resourceProfileFromId(0)
-    wanted = model.training.num_workers
+    wanted = model.training.num_workers or 1
     deadline = time.monotonic() + SLOT_WAIT_SECONDS
     slots = int(context.maxNumConcurrentTasks(profile))
     while slots < wanted and not context.isLocal() and time.monotonic() < deadline:
@@ -91,10 +98,16 @@ def check_slots(spark: SparkSession, model: Model) -> None:
         slots = int(context.maxNumConcurrentTasks(profile))
     if slots < wanted:
         raise SlotsShort(model.name, wanted, slots)
+    return slots
+
+
+def most_workers(slots: int, rows: int) -> int:
+    """All slots, unless a worker might then be left without a row."""
+    return max(1, min(slots, rows // learnable.FEWEST_ROWS_A_WORKER))
 
 
 def fit(
-    spark: SparkSession, rows: DataFrame, spec: TrainSpec, inputs: Sequence[Feature]
+    spark: SparkSession, rows: DataFrame, spec: TrainSpec, inputs: Sequence[Feature], workers: int
 ) -> xgboost.Booster:
     """Train on the cluster.
 
@@ -106,13 +119,13 @@ def fit(
     numbers = features.feature_numbers(inputs, spec.contract, "x")
     columns = [f"x{index}" for index in range(len(inputs))]
     frame = (
-        rows.repartition(training.num_workers, *key)
+        rows.repartition(workers, *key)
         .sortWithinPartitions(*key)
         .select(features.target_number(spec.model, spec.contract), *numbers)
     )
     estimator = SparkXGBRegressor(
         features_col=columns, label_col=features.TARGET, missing=math.nan,
-        num_workers=training.num_workers, n_estimators=training.num_boost_round,
+        num_workers=workers, n_estimators=training.num_boost_round,
         random_state=training.seed, objective=spec.model.task.objective, verbose=False,
         disable_default_eval_metric=True, **training.params,
     )  # fmt: skip

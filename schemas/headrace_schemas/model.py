@@ -44,13 +44,14 @@ class Training(Frozen):
     """How the booster is fitted.
 
     Attributes:
-        num_workers: Spark tasks that train together; each needs a slot.
+        num_workers: Spark tasks that train together; each needs a slot. None: as many as Spark
+            has slots.
         num_boost_round: Trees.
         seed: Of sampling; with the same rows and workers the bytes repeat.
         params: XGBoost's own parameters, by XGBoost's names.
     """
 
-    num_workers: int = Field(default=1, ge=1, le=1024)
+    num_workers: int | None = Field(default=None, ge=1, le=1024)
     num_boost_round: int = Field(default=100, ge=1, le=10_000)
     seed: int = Field(default=7, ge=0)
     params: dict[str, float | int | str] = Field(default_factory=dict)

@@ -38,7 +38,8 @@ def manifest(content: bytes, name: str = "m") -> Manifest:
     return Manifest(
         model=name, task=Task.REGRESSION, declaration_hash="d", table="gold.trips",
         features=tuple(Feature(name=one, type="DOUBLE", kind=FeatureKind.NUMBER) for one in "ab"),
-        table_version=3, contract_hash="c", as_of=NOON, window=window, sha256=sha256(content),
+        table_version=3, contract_hash="c", as_of=NOON, window=window, workers=1,
+        sha256=sha256(content),
         xgboost=xgboost.__version__,
     )  # fmt: skip
 

@@ -287,12 +287,29 @@ def test_training_is_refused_when_a_text_is_a_name_rather_than_a_category(
         learnable.learn_codes(frame, declared, CONTRACT, inputs)
 
 
+def test_all_slots_are_used_and_said_when_no_number_of_workers_is_declared(
+    spark: SparkSession, mlflow_uri: str, learned: Learned
+) -> None:
+    declared = model("all_slots", training={"num_boost_round": 2})
+
+    report = train.run(spark, train_spec(declared, learned.features))
+
+    assert report.notes == ("trained by 2 workers; Spark has 2 task slots",)
+    assert Registry().load("all_slots", str(report.model_version)).manifest.workers == 2
+
+
+def test_no_worker_is_without_rows_when_slots_are_many() -> None:
+    assert train.most_workers(64, 499) == 9
+    assert train.most_workers(64, 10) == 1
+    assert train.most_workers(2, 10_000) == 2
+
+
 def test_training_is_refused_when_slots_are_short(
     spark: SparkSession, mlflow_uri: str, learned: Learned
 ) -> None:
     training = {"num_workers": 3, "num_boost_round": 2}
 
-    with pytest.raises(SlotsShort, match=r"num_workers is 3, the cluster has 2 task slots"):
+    with pytest.raises(SlotsShort, match="needs 3 task slots, Spark has 2"):
         train.run(spark, train_spec(model("wide", training=training), learned.features))
 
 
