@@ -17,6 +17,7 @@ from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from headrace_jobs import session
+from headrace_jobs.commit_safety import require_safe_commits
 from headrace_jobs.engine_errors import job_error
 from headrace_schemas.errors import HeadraceError, VersionSkew
 from headrace_schemas.job import SPEC, JobReport
@@ -74,6 +75,7 @@ def execute(given: dict[str, Any], open_session: OpenSession) -> JobReport:
 
     Raises:
         VersionSkew: Another version of Headrace asked for it.
+        CommitsUnsafe: The lake is on S3, and this Spark's commits could overwrite another's.
     """
     own = version("headrace")
     if given["headrace_version"] != own:
@@ -83,6 +85,7 @@ def execute(given: dict[str, Any], open_session: OpenSession) -> JobReport:
         # Java takes seconds to start, and so does importing what training needs.
         module = beside.submit(import_module, f"headrace_jobs.{spec.job}")
         with open_session(f"{spec.job} {spec.job_id}") as spark:
+            require_safe_commits(spark, spec)
             note = {"job": spec.job, "job_id": spec.job_id, "run_id": spec.run_id}
             spark.conf.set(COMMIT_NOTE, json.dumps(note))
             report: JobReport = module.result().run(spark, spec)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession, is_remote
 
+from headrace_schemas import spark_settings
 from headrace_schemas.errors import EngineUnavailable
 
 SESSION = {
@@ -18,10 +19,7 @@ SESSION = {
 }
 """What every job relies on, whoever configured the engine."""
 
-DELTA = {
-    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-}
+DELTA = spark_settings.DELTA
 
 RETRIES = 16
 """About 60 s in all: a server that is started again is ridden out, a lost one ends the job."""
@@ -48,6 +46,9 @@ def connect(url: str) -> SparkSession:
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # pyspark.sql.functions build Connect's columns
     address = urlsplit(url).netloc or url
     channel = DefaultChannelBuilder(url, channelOptions=CHANNEL)
+    if token := os.environ.get("HEADRACE_CONNECT_TOKEN"):
+        # Spark's own variable for it makes the client insist on TLS with any server but localhost.
+        channel.set("authorization", f"Bearer {token}")
     session = ConnectSession(connection=channel)
     session.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES, max_backoff=5000)])
     try:
@@ -88,10 +89,11 @@ def classic(
     builder = SparkSession.builder.appName(name)
     if master is not None:
         builder = builder.master(master)
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # outside spark-submit nobody added the jars
+    given = {**SESSION, **DELTA}
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # outside spark-submit nobody added these
         jars = sorted(str(jar) for jar in jars_folder().glob("*.jar"))
-        builder = builder.config("spark.jars", ",".join(jars))
-    for key, value in {**SESSION, **DELTA, **(settings or {})}.items():
+        given |= {**spark_settings.S3, "spark.jars": ",".join(jars)}
+    for key, value in {**given, **(settings or {})}.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
 

@@ -120,7 +120,7 @@ def _airflow(stack: Stack) -> tuple[Service, ...]:
         return Service(
             name=name,
             command=(_script("airflow"), name, *arguments),
-            environment={**environment, **_connect_token(stack)} if token else environment,
+            environment={**environment, **_client_token(stack)} if token else environment,
             directory=settings.airflow,
             probe=probe,
             after=("database",),
@@ -170,7 +170,11 @@ def _engines(stack: Stack) -> tuple[Service, ...]:
                 "--conf", f"spark.connect.grpc.binding.address={LOOPBACK}",
                 "--conf", f"spark.connect.grpc.binding.port={ports.connect}",
             ),
-            environment={**environment, **_connect_token(stack)},
+            # Spark takes its token from the environment only.
+            environment={
+                **environment,
+                "SPARK_CONNECT_AUTHENTICATE_TOKEN": stack.secrets.connect_token.read_text(),
+            },
             directory=settings.spark,
             probe=Http2Probe(ports.connect),
             port=ports.connect,
@@ -200,9 +204,8 @@ def _engines(stack: Stack) -> tuple[Service, ...]:
             ),
             environment={
                 **environment,
-                **_connect_token(stack),
-                # `localhost`, not the address: only so the client sends a token without TLS.
-                "SPARK_REMOTE": f"sc://localhost:{ports.connect}",
+                **_client_token(stack),
+                "SPARK_REMOTE": f"sc://{LOOPBACK}:{ports.connect}",
             },
             directory=settings.jobs,
             probe=JobHostProbe(settings.job_host_socket),
@@ -244,9 +247,9 @@ def _environment(stack: Stack) -> dict[str, str]:
     }
 
 
-def _connect_token(stack: Stack) -> dict[str, str]:
-    """Spark takes its token from the environment only."""
-    return {"SPARK_CONNECT_AUTHENTICATE_TOKEN": stack.secrets.connect_token.read_text()}
+def _client_token(stack: Stack) -> dict[str, str]:
+    """What the Connect server asks its clients for."""
+    return {"HEADRACE_CONNECT_TOKEN": stack.secrets.connect_token.read_text()}
 
 
 def _own_connections(environ: Mapping[str, str]) -> dict[str, str]:

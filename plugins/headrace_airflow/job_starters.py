@@ -3,10 +3,8 @@
 Either way the job is in a process group of its own and outlives the Airflow worker that asked.
 """
 
-import json
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,14 +15,14 @@ from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from headrace_airflow.job_directory import JobDirectory
+from headrace_airflow.job_host import ask_host
 from headrace_airflow.settings import Settings, job_environment
+from headrace_schemas import spark_settings
 from headrace_schemas.errors import ConnectionInvalid, EngineUnavailable
 
 Engine = Literal["warm", "submit"]
 
 SPARK_CONNECTION = "headrace_spark"
-HOST_SECONDS = 30.0
-"""How long the job host may take to answer; a fork takes milliseconds."""
 
 DETACHED = """
 dir=$1; shift
@@ -35,8 +33,8 @@ mv "$dir/rc.new" "$dir/rc"
 """Runs its arguments as a command and keeps log and exit code; nothing is pasted into it."""
 
 DELTA = {
-    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    **spark_settings.DELTA,
+    **spark_settings.S3,
     "spark.ui.showConsoleProgress": "false",
 }
 
@@ -53,27 +51,9 @@ def start_job(
         ConnectionInvalid: The Airflow connection to Spark does not say how.
     """
     if engine == "warm" and settings.job_host is not None:
-        ask_host(directory, settings.job_host)
+        ask_host(directory, settings)
     else:
         submit(directory, submit_command(directory, settings, conf))
-
-
-def ask_host(directory: JobDirectory, host: Path) -> None:
-    """Have the warm job host fork the job."""
-    question = json.dumps({"job_dir": str(directory.path)}).encode() + b"\n"
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(HOST_SECONDS)
-            connection.connect(str(host))
-            connection.sendall(question)
-            with connection.makefile("rb") as stream:
-                answer = json.loads(stream.readline() or b"{}")
-    except (OSError, ValueError) as error:
-        raise EngineUnavailable("job host", str(host), str(error)) from error
-    if "pid" not in answer:
-        problem = str(answer.get("error", "it closed the connection without an answer"))
-        raise EngineUnavailable("job host", str(host), problem)
-    directory.note_pid(int(answer["pid"]))
 
 
 def submit(directory: JobDirectory, command: list[str]) -> None:

@@ -1,7 +1,9 @@
 """The landing area: where source files are delivered, a local folder or an object store."""
 
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+from headrace_airflow import object_store
 from headrace_schemas.errors import SourceMissing
 from headrace_schemas.partition import Partition
 from headrace_schemas.pipeline import TableBuild
@@ -19,10 +21,11 @@ def delivered_files(landing: str, build: TableBuild, partition: Partition | None
     if build.source is None:
         return []
     pattern = build.source.files.replace("{partition}", partition.key if partition else "*")
-    if "://" in landing:
-        from airflow.sdk import ObjectStoragePath  # loads fsspec
-
-        found = sorted(path.as_uri() for path in ObjectStoragePath(landing).glob(pattern))
+    if object_store.is_remote(landing):
+        found = object_store.matching(landing, pattern)
+    elif landing.startswith("file://"):
+        root = Path(unquote(urlsplit(landing).path))
+        found = sorted(path.as_uri() for path in root.glob(pattern))
     else:
         found = sorted(str(path) for path in Path(landing).glob(pattern))
     files = [file for file in found if not file.endswith(SIDECAR)]

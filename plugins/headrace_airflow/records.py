@@ -2,11 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, FastAPI, HTTPException, Response
 
+from headrace_airflow import object_store
 from headrace_airflow.settings import Settings
 from headrace_schemas.pipeline import TABLE_NAME
 
@@ -38,10 +39,8 @@ def gate_record(table: str, batch: str, file: str) -> Response:
 
 def read(folder: str, file: str) -> bytes | None:
     """A file of the lake; None if there is none."""
-    if "://" in folder:
-        from airflow.sdk import ObjectStoragePath  # loads fsspec
-
-        path: Any = ObjectStoragePath(folder) / file
-    else:
-        path = Path(folder) / file
+    if object_store.is_remote(folder):
+        return object_store.read(f"{folder}/{file}")
+    root = unquote(urlsplit(folder).path) if folder.startswith("file://") else folder
+    path = Path(root) / file
     return path.read_bytes() if path.is_file() else None

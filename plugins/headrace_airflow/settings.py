@@ -21,6 +21,7 @@ class Settings:
         lake: Layout of the lake.
         landing: Root under which source files are delivered, a path or a URI.
         job_host: Unix socket of the warm job host; None when there is none.
+        starts_job_host: Whether the first task that wants the host starts it; else a service does.
         job_main: The program that runs a job.
         jars: Directory of the locked jars; None when Spark already has them.
     """
@@ -29,6 +30,7 @@ class Settings:
     lake: Lake
     landing: str
     job_host: Path | None
+    starts_job_host: bool
     job_main: Path
     jars: Path | None
 
@@ -44,6 +46,7 @@ class Settings:
             lake=Lake(root=environ.get("HEADRACE_LAKE") or str(home / "lake")),
             landing=environ.get("HEADRACE_LANDING") or str(home / "landing"),
             job_host=Path(host) if host else None,
+            starts_job_host=environ.get("HEADRACE_JOB_HOST_START") == "on-demand",
             job_main=Path(main),
             jars=Path(jars) if jars else None,
         )

@@ -139,9 +139,10 @@ class SlotsShort(HeadraceError):
     """Fewer task slots than the training asks workers for: waiting would never end."""
 
     def __init__(self, model: str, num_workers: int, slots: int) -> None:
+        remedy = f", or lower training.num_workers to {slots}" if slots else ""
         super().__init__(
-            f"model {model}: training.num_workers is {num_workers}, the cluster has {slots} task "
-            f"slots. Lower num_workers to {slots} or give Spark more cores.",
+            f"model {model}: training needs {num_workers} task slots, Spark has {slots}. Give Spark "
+            f"more cores{remedy}.",
             model=model, num_workers=num_workers, slots=slots,
         )  # fmt: skip
 
@@ -202,6 +203,17 @@ class WriteConflict(HeadraceError):
             f"{table}: another writer committed during {operation}; nothing was written. "
             "The task tries again.",
             table=table, operation=operation,
+        )  # fmt: skip
+
+
+class CommitsUnsafe(HeadraceError):
+    """A lake on S3 with a Spark whose commits could overwrite those of another; nothing was written."""
+
+    def __init__(self, uri: str, problem: str, advice: str) -> None:
+        super().__init__(
+            f"{uri}: {problem}, so another writer's commit could be lost. Nothing was written. "
+            f"{advice}",
+            uri=uri, problem=problem, advice=advice,
         )  # fmt: skip
 
 
