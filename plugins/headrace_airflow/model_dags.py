@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
 
+from headrace_airflow.access_roles import DagKind, access_control
 from headrace_airflow.assets import (
     candidate_asset,
     predictions_asset,
@@ -27,6 +28,11 @@ from headrace_airflow.sensors.drift import DriftSensor
 from headrace_airflow.table_dags import ONE_WRITER, RUNS_AT_ONCE, TRIES, partitioned_by
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.model import Model
+
+ACCESS = {
+    "score": DagKind.PIPELINE, "monitor": DagKind.PIPELINE, "drift": DagKind.PIPELINE,
+    "train": DagKind.TRAINING, "promote": DagKind.APPROVAL,
+}  # fmt: skip
 
 DRIFT_CHECK = "0 6 * * *"
 """The watcher hears a request within seconds; this is for the day on which it does not run."""
@@ -54,6 +60,7 @@ def model_dag(catalog: Catalog, model: Model, kind: str, schedule: Any, **kwargs
         default_args={
             "owner": model.owner, "pool": catalog.pipeline_of(model.table).pool, **TRIES,
         },
+        access_control=access_control(ACCESS[kind]),
         **given,
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from airflow.sdk import (
     PartitionedAssetTimetable,
 )
 
+from headrace_airflow.access_roles import DagKind, access_control
 from headrace_airflow.assets import table_asset
 from headrace_airflow.operators.tables import GateOperator, LoadOperator, PublishOperator
 from headrace_schemas.catalog import Catalog
@@ -52,6 +53,7 @@ def table_dag(catalog: Catalog, build: TableBuild) -> DAG:
         max_active_runs=RUNS_AT_ONCE,
         tags=["table", build.name.split(".")[0], pipeline.name],
         default_args={"owner": pipeline.owner, "pool": pipeline.pool, **TRIES},
+        access_control=access_control(DagKind.PIPELINE),
     ) as dag:
         asked: dict[str, Any] = {"table": build.name, "catalog": catalog}
         looks_back = any(one.lookback for one in build.inputs.values())

@@ -13,7 +13,7 @@ import tests.own_airflow  # noqa: F401 - before Airflow
 
 FORBIDDEN = {
     "pyspark", "delta", "deltalake", "great_expectations", "xgboost", "pandas", "numpy", "pyarrow",
-    "mlflow", "sklearn", "headrace_jobs",
+    "mlflow", "sklearn", "headrace_jobs", "flask", "flask_appbuilder",
 }  # fmt: skip
 
 
@@ -49,6 +49,7 @@ def described(dag: Any) -> dict[str, Any]:
         "form": sorted(dag.params),
         "doc": dag.doc_md,
         "tags": sorted(dag.tags),
+        "access": None if dag.access_control is None else sorted(dag.access_control),
     }  # fmt: skip
 
 

@@ -124,6 +124,24 @@ def test_person_is_asked_in_a_dag_of_its_own_when_approval_is_required(
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("dag", "roles"),
+    [
+        ("bronze.trips", ["engineer", "operator"]),
+        ("score.duration", ["engineer", "operator"]),
+        ("monitor.duration", ["engineer", "operator"]),
+        ("drift.duration", ["engineer", "operator"]),
+        ("train.duration", ["engineer"]),
+        ("promote.duration", ["engineer"]),
+    ],
+)
+def test_dag_grants_changes_to_the_roles_of_its_kind(
+    dags: dict[str, Any], dag: str, roles: list[str]
+) -> None:
+    assert dags[dag]["access"] == roles
+    assert [name for name, one in dags.items() if one["access"] is None] == []
+
+
 def test_only_the_asked_dag_is_made_when_a_task_s_process_reads_the_file() -> None:
     assert set(read_dags(DECLARATIONS, "gold.trip_features")["dags"]) == {"gold.trip_features"}
 
