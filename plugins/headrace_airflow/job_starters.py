@@ -39,6 +39,8 @@ DELTA = {
 }
 
 SECRET = re.compile(r"secret|password|token|access\.?key|credential", re.IGNORECASE)
+NAMES_A_SECRET = re.compile(r"spark\.kubernetes\.(driver|executor)\.secret(s|KeyRef)\.")
+"""Settings by which Kubernetes hands a Secret over; their values are its name."""
 
 
 def start_job(
@@ -117,7 +119,7 @@ def spark_connection() -> tuple[str, dict[str, Any]]:
 
 def refuse_secrets(conf: Mapping[str, str]) -> None:
     """A command line can be read by every user of the machine."""
-    if named := [key for key in conf if SECRET.search(key)]:
+    if named := [key for key in conf if SECRET.search(key) and not NAMES_A_SECRET.match(key)]:
         raise ConnectionInvalid(
             SPARK_CONNECTION, f"conf would put {', '.join(named)} on the command line",
             "Put it into spark-defaults.conf in SPARK_CONF_DIR, or into the environment.",
