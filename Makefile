@@ -1,6 +1,7 @@
 # One word per thing to do; `make` alone lists them.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+MINIO_VERSION := v0.0.0-20260212201848-7aac2a2c5b7c
 
 .PHONY: help
 help: ## List what can be done
@@ -15,12 +16,18 @@ demo: setup ## A year of real flights through the whole loop, then the report
 	@$(BIN)/headrace demo
 
 .PHONY: up
-up: setup ## Start all services in the background
+up: setup ## Start all services in the background; on=compose: as containers, from docker-compose.yml
+ifeq ($(on),compose)
+	@$(BIN)/headrace env
+	@docker compose up --detach --wait
+else
 	@$(BIN)/headrace up
+endif
 
 .PHONY: down
-down: ## Stop all services and every job
+down: ## Stop all services and every job, containers too
 	@if [ -x $(BIN)/headrace ]; then $(BIN)/headrace down; fi
+	@if [ -f .env ] && docker compose version >/dev/null 2>&1; then docker compose --profile '*' down; fi
 
 .PHONY: status
 status: ## Show the services; fails when one is not well
@@ -32,8 +39,25 @@ validate: setup ## Check all declarations
 
 .PHONY: test
 test: setup ## Run all tests: the parts, then months through a real scheduler with kill -9 in one
-	@$(BIN)/pytest -m "not e2e"
+	@$(BIN)/pytest -m "not e2e and not cluster and not compose"
 	@$(BIN)/pytest -m e2e tests/e2e
+
+.PHONY: minio
+minio: ## Build the S3 server that tests use, unless one is there; needs Go
+	@command -v minio >/dev/null || [ -x .tools/bin/minio ] || \
+		GOBIN=$(CURDIR)/.tools/bin go install github.com/minio/minio@$(MINIO_VERSION)
+
+.PHONY: test-cluster
+test-cluster: setup minio ## The compose file's services as processes here: two months, the same bytes as embedded
+	@$(BIN)/pytest -m "cluster and not faults" tests/cluster
+
+.PHONY: test-faults
+test-faults: setup minio ## Kill each part of that cluster in the middle of work
+	@$(BIN)/pytest -m "cluster and faults" tests/faults
+
+.PHONY: test-compose
+test-compose: setup ## The compose file itself on a Docker engine: two months, the same bytes as embedded
+	@$(BIN)/pytest -m compose tests/compose
 
 .PHONY: lint
 lint: setup ## Style, formatting and import rules

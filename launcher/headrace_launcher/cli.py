@@ -1,5 +1,6 @@
 """The command `headrace`."""
 
+import json
 import logging
 import os
 import shutil
@@ -13,13 +14,14 @@ import typer
 from rich.console import Console
 
 from headrace_launcher import stack
+from headrace_launcher.compose import ensure_env
 from headrace_launcher.display import Progress, addresses, problems, table
 from headrace_launcher.jars import LOCK, write_lock
 from headrace_launcher.java import ensure_java
 from headrace_launcher.secrets import USER, Secrets
 from headrace_launcher.services import Stack, declare
 from headrace_launcher.settings import Settings
-from headrace_launcher.setup import ivy_client, set_up
+from headrace_launcher.setup import ivy_client, place_jars, set_up
 from headrace_launcher.spark import write_configuration
 from headrace_launcher.state import read_state
 from headrace_schemas.errors import HeadraceError
@@ -130,6 +132,52 @@ def login() -> None:
 
 
 @app.command()
+def env() -> None:
+    """Write the secrets that docker-compose.yml needs into `.env`; what is there stays."""
+    file = settings_here().project / ".env"
+    added = ensure_env(file)
+    console.print(f"{file}: {', '.join(added)} made" if added else f"{file}: complete")
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="The findings, for programs.")] = False,
+) -> None:
+    """Check where the lake is: object store or disk. The exit code is 1 when it must not be used."""
+    from headrace_launcher.object_store.doctor import examine, lines  # heavy: SDKs of the store
+
+    report = examine(settings_here(), os.environ)
+    if as_json:
+        sys.stdout.write(f"{json.dumps(report.as_json(), indent=2)}\n")
+    else:
+        for line in lines(report):
+            console.print(line)
+    if report.is_bad:
+        raise typer.Exit(1)
+
+
+@app.command()
+def provision(
+    print_policy: Annotated[
+        bool, typer.Option("--print-policy", help="Only print what jobs may do, as IAM's JSON.")
+    ] = False,
+    wait: Annotated[float, typer.Option(help="Seconds that the store may take to start.")] = 60,
+) -> None:
+    """Make the lake's object store ready: buckets, encryption, the jobs' policy and account."""
+    from headrace_launcher.object_store import provision as store_of  # heavy: SDKs of the store
+
+    store, login = store_of.asked_for(settings_here(), os.environ)
+    if print_policy and store.locations:
+        sys.stdout.write(f"{store_of.policy_text(store, login)}\n")
+        return
+    store_of.provision(
+        store, login, lambda state, what: console.print(f"{state:<8} {what}", markup=False), wait
+    )
+    if store.locations and login.root is None:
+        sys.stdout.write(f"{store_of.policy_text(store, login)}\n")
+
+
+@app.command()
 def demo(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget lake, models and history first.")
@@ -208,6 +256,18 @@ def lock_jars() -> None:
         ivy_client(settings_here(), java, progress.doing).resolve(Path(folder))
         jars = write_lock(Path(folder))
     console.print(f"{len(jars)} jars in {LOCK}")
+
+
+@jars_app.command("place")
+def place_all_jars(
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+) -> None:
+    """Put all jars that Spark needs besides its own into a folder, as an image's build does."""
+    progress = Progress(console)
+    with progress.shown():
+        java = ensure_java(os.environ)
+        count = place_jars(settings_here(), java, folder.absolute(), progress.doing)
+    console.print(f"{count} jars in {folder}")
 
 
 def forget(settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from headrace_schemas.errors import HeadraceError, listed
+from headrace_schemas.errors import SHOWN, HeadraceError, listed
 
 
 class LockInvalid(HeadraceError, ValueError):
@@ -39,6 +39,30 @@ class JarsUnavailable(HeadraceError, ConnectionError):
             "and try again, or name your own mirror: HEADRACE_IVY_SETTINGS=<ivysettings.xml>. "
             f"Ivy said: {report}",
             missing=list(missing), report=report,
+        )  # fmt: skip
+
+    __str__ = Exception.__str__  # OSError would show errno and filename
+
+
+class JarNotBuilt(HeadraceError):
+    """A source of Headrace's own from which no jar could be made."""
+
+    def __init__(self, source: str, problem: str) -> None:
+        super().__init__(
+            f"{source}: no jar could be built from it: {problem}. Restore the file as it is in "
+            "version control and run `headrace setup` again.",
+            source=source, problem=problem,
+        )  # fmt: skip
+
+
+class FolderNotEmpty(HeadraceError, FileExistsError):
+    """A folder that would have to be replaced, with what somebody else has put there."""
+
+    def __init__(self, folder: str, found: Sequence[str]) -> None:
+        super().__init__(
+            f"{folder} holds {listed(found)}. Its whole content would be replaced: name a new "
+            "folder, or empty this one first.",
+            folder=folder, found=list(found[:SHOWN]),
         )  # fmt: skip
 
     __str__ = Exception.__str__  # OSError would show errno and filename
@@ -106,3 +130,47 @@ class NotRunning(HeadraceError):
 
     def __init__(self, home: str) -> None:
         super().__init__(f"Nothing runs for {home}. Start it: headrace up", home=home)
+
+
+class SettingInvalid(HeadraceError, ValueError):
+    """An environment variable whose value cannot be used."""
+
+    def __init__(self, name: str, value: str, advice: str) -> None:
+        super().__init__(
+            f"{name}: `{value}` cannot be used. {advice}.", name=name, value=value, advice=advice
+        )
+
+
+class SettingMissing(HeadraceError):
+    """Environment variables without which a command cannot do its work."""
+
+    def __init__(self, names: Sequence[str], purpose: str) -> None:
+        super().__init__(
+            f"{' and '.join(names)}: not set, but needed {purpose}.",
+            names=list(names), purpose=purpose,
+        )  # fmt: skip
+
+
+class ObjectStoreUnavailable(HeadraceError, ConnectionError):
+    """The object store did not answer in time."""
+
+    retryable = True
+
+    def __init__(self, endpoint: str, seconds: float, problem: str) -> None:
+        super().__init__(
+            f"{endpoint}: not ready after {seconds:.0f} s: {problem}. Start the object store, or "
+            "correct AWS_ENDPOINT_URL.",
+            endpoint=endpoint, seconds=seconds, problem=problem,
+        )  # fmt: skip
+
+    __str__ = Exception.__str__  # OSError would show errno and filename
+
+
+class ObjectStoreRefused(HeadraceError):
+    """The object store did not do what provisioning needs."""
+
+    def __init__(self, endpoint: str, what: str, reason: str, advice: str) -> None:
+        super().__init__(
+            f"{endpoint}: {what}: {reason}. {advice}.",
+            endpoint=endpoint, what=what, reason=reason, advice=advice,
+        )  # fmt: skip
