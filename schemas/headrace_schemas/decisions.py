@@ -4,6 +4,7 @@ They know nothing of Airflow or Spark, so each can be replayed over history. Eve
 row of the ledger, which is the truth: assets, events and registry aliases follow from it.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -167,7 +168,7 @@ def decide_retraining(
         id=f"{model.name}/retraining/{evidence.window}/{as_of_label(as_of)}",
         model=model.name, kind=Kind.RETRAINING, window=evidence.window, as_of=as_of,
         verdict=verdict, reason=reason, model_version=evidence.champion,
-        evidence=evidence.model_dump_json(),
+        evidence=canonical(evidence),
         policy=model.model_dump_json(include={"monitors", "retraining", "split"}),
     )  # fmt: skip
 
@@ -194,6 +195,12 @@ def weigh(
         version = promoted[-1].model_version
         return Verdict.KEEP, f"version {version} serves now, though it did not serve this window"
     return Verdict.TRAIN, f"no model yet, and {needed} partitions of history are there"
+
+
+def canonical(evidence: MonitorEvidence | PromotionEvidence) -> str:
+    """Evidence as JSON with sorted keys: on its way through PostgreSQL their order is lost."""
+    content = evidence.model_dump(mode="json")
+    return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
 
 def weigh_drift(model: Model, evidence: MonitorEvidence, age: timedelta) -> tuple[Verdict, str]:
@@ -250,7 +257,7 @@ def decide_promotion(
         model=model.name, kind=Kind.PROMOTION, window=evidence.challenger, as_of=as_of,
         verdict=verdict, reason=reason, answers=answers, model_version=evidence.challenger,
         effective_from=as_of if verdict is Verdict.PROMOTE else None,
-        evidence=evidence.model_dump_json(),
+        evidence=canonical(evidence),
         policy=model.model_dump_json(include={"gates", "approval"}),
     )  # fmt: skip
 

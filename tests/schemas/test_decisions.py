@@ -14,6 +14,7 @@ from headrace_schemas.decisions import (
     Performance,
     PromotionEvidence,
     Verdict,
+    canonical,
     champion_at,
     decide_promotion,
     decide_retraining,
@@ -331,3 +332,12 @@ def test_evidence_and_thresholds_are_kept_when_a_decision_is_made(model: Model) 
     assert MonitorEvidence.model_validate_json(found.evidence) == evidence
     assert '"max_drop":0.03' in found.policy
     assert found.model_version == "1"
+
+
+def test_evidence_is_the_same_text_whatever_order_its_metrics_came_in():
+    one, other = (
+        PromotionEvidence(challenger="1", champion=None, holdout_rows=9, metrics=metrics)
+        for metrics in ({"auc": 0.7, "brier": 0.2}, {"brier": 0.2, "auc": 0.7})
+    )
+    assert canonical(one) == canonical(other)
+    assert PromotionEvidence.model_validate_json(canonical(one)) == one
