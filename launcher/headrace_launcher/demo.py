@@ -1,5 +1,6 @@
 """The flagship from the first file to the last decision, with progress all the time."""
 
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ from headrace_launcher import stack
 from headrace_launcher.airflow_api import AirflowApi
 from headrace_launcher.errors import NotRunning
 from headrace_launcher.lake_view import LakeView
+from headrace_launcher.object_store.delivery import Upload
+from headrace_launcher.object_store.endpoint import Location
 from headrace_launcher.replay import Delivery, Replay
 from headrace_launcher.replay_source import land, land_snapshots
 from headrace_launcher.report import Story, tell, terminal_table, write_page
@@ -53,10 +56,14 @@ def links(settings: Settings) -> dict[str, str]:
 def flagship(settings: Settings, api: AirflowApi) -> Replay:
     """The replay of the flights pipeline and the delay model."""
     catalog = Catalog.load(settings.schemas)
+    landing, delivery = Path(settings.landing), Delivery(land_snapshots, land)
+    if (remote := Location.of("HEADRACE_LANDING", settings.landing)) is not None:
+        landing = settings.home / "landing"
+        delivery = Upload.to(remote, landing, os.environ).instead_of(delivery)
     return Replay(
         api=api, lake=LakeView(Lake(root=settings.lake)), catalog=catalog,
         pipeline=catalog.pipelines[PIPELINE], model=catalog.models[MODEL],
-        landing=Path(settings.landing), delivery=Delivery(land_snapshots, land),
+        landing=landing, delivery=delivery,
     )  # fmt: skip
 
 

@@ -1,13 +1,14 @@
 """Reads the lake for people: without Spark, through Delta's own reader."""
 
 import json
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 
+from headrace_launcher.object_store.endpoint import Endpoint, Location, local_path
 from headrace_schemas.decisions import Decision
 from headrace_schemas.lake import Lake
 
@@ -87,8 +88,20 @@ class LakeView:
         }
 
     def rows_in(self, name: str, batch: str) -> int | None:
-        """Rows that the gate saw of a batch, by its record; None where that is no local file."""
-        file = Path(self.lake.gate_record(name, batch).removeprefix("file://")) / "result.json"
-        if not file.exists():
-            return None
-        return int(json.loads(file.read_text())["meta"]["counts"]["rows_in"])
+        """Rows that the gate saw of a batch, by its record; None if there is none."""
+        content = read_file(f"{self.lake.gate_record(name, batch)}/result.json")
+        return None if content is None else int(json.loads(content)["meta"]["counts"]["rows_in"])
+
+
+def read_file(uri: str) -> bytes | None:
+    """A plain file of the lake, on disk or in the object store; None if there is none."""
+    place = Location.of("HEADRACE_LAKE", uri)
+    if place is None:
+        path = local_path(uri)
+        return path.read_bytes() if path.exists() else None
+    client = Endpoint.from_environment(os.environ).client()
+    try:
+        content: bytes = client.get_object(Bucket=place.bucket, Key=place.prefix)["Body"].read()
+    except client.exceptions.NoSuchKey:
+        return None
+    return content

@@ -9,6 +9,7 @@ from pathlib import Path
 READER = """
 import duckdb, json, sys
 connection = duckdb.connect()
+connection.execute("SET enable_progress_bar = false")
 connection.execute(f"LOAD '{sys.argv[1]}'")
 answers = {}
 for line in sys.stdin:

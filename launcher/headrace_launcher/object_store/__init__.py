@@ -1,0 +1,1 @@
+"""The lake's object store: making it ready (`provision`), and judging it (`doctor`)."""

@@ -1,0 +1,149 @@
+"""Checks of the way to the store: transport, clock, keys, buckets."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import httpx
+from botocore.exceptions import ClientError, NoCredentialsError
+
+from headrace_launcher.object_store.endpoint import (
+    Endpoint,
+    Keys,
+    Location,
+    addresses,
+    code,
+    described,
+)
+from headrace_launcher.object_store.finding import Judgement, Verdict
+from headrace_launcher.object_store.probe import Probe
+
+SKEW_WARNED = timedelta(seconds=30)
+SKEW_FAILED = timedelta(minutes=5)
+SKEW_REFUSED = timedelta(minutes=15)
+"""S3 refuses what was signed longer ago, or will be."""
+
+VENDORS_LOGINS = (Keys("minioadmin", "minioadmin"), Keys("rustfsadmin", "rustfsadmin"))
+"""Root logins that servers have until somebody sets another: MinIO and its forks, RustFS."""
+
+WRONG_KEYS = {
+    "ExpiredToken": "the session has expired",
+    "InvalidAccessKeyId": "the store does not know AWS_ACCESS_KEY_ID",
+    "InvalidToken": "the session's token is not valid",
+    "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY does not belong to AWS_ACCESS_KEY_ID",
+}
+
+WRONG_REGION = (
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+    "PermanentRedirect",
+)
+
+
+def transport(endpoint: Endpoint) -> Judgement:
+    """Whether bytes travel encrypted, or where nobody else listens."""
+    parts = urlsplit(endpoint.url or "https://")
+    if parts.scheme == "https":
+        return Verdict.OK, "https"
+    host = str(parts.hostname)
+    try:
+        found = addresses(host)
+    except OSError as error:
+        return Verdict.FAILED, f"the host {host} is not known ({error}). Correct AWS_ENDPOINT_URL."
+    if all(one.is_loopback for one in found):
+        return Verdict.OK, "http, on this machine only"
+    if all(one.is_private for one in found):
+        return Verdict.OK, "http, within a private network"
+    return Verdict.UNSAFE, (
+        f"http to the public address {next(str(one) for one in found if not one.is_private)}: "
+        "whoever is on the way reads the lake and can change what is written. Use https."
+    )
+
+
+def answers(probe: Probe) -> Judgement:
+    """Whether somebody is there who speaks HTTP."""
+    endpoint = probe.store.endpoint
+    try:
+        answer = probe.http.get(endpoint.address(probe.client))
+    except httpx.HTTPError as error:
+        advice = "Start the store, or correct AWS_ENDPOINT_URL."
+        return Verdict.FAILED, f"{endpoint} does not answer: {described(error)}. {advice}"
+    if answer.is_server_error:
+        return (
+            Verdict.FAILED,
+            f"{endpoint} answers {answer.status_code}. Look at the store's own log.",
+        )
+    return Verdict.OK, f"{endpoint} answers"
+
+
+def clock(probe: Probe) -> Judgement:
+    """Whether the store's clock and this machine's agree."""
+    before = datetime.now(UTC)
+    answer = probe.http.get(probe.store.endpoint.address(probe.client))
+    here = before + (datetime.now(UTC) - before) / 2
+    try:
+        there = parsedate_to_datetime(answer.headers["date"])
+    except (KeyError, ValueError):
+        return Verdict.WARNING, "the store does not say what time it has"
+    skew = abs(there.astimezone(UTC) - here)
+    seconds = f"{skew.total_seconds():.0f} s"
+    if skew < SKEW_WARNED:
+        return Verdict.OK, f"{seconds} apart"
+    effect = f"Beyond {SKEW_REFUSED.seconds // 60} minutes S3 refuses every request (RequestTimeTooSkewed)"
+    if skew > SKEW_REFUSED:
+        effect = "S3 refuses every request that is so late or early (RequestTimeTooSkewed)"
+    verdict = Verdict.FAILED if skew > SKEW_FAILED else Verdict.WARNING
+    return verdict, (
+        f"the store's clock and this machine's are {seconds} apart. {effect}. Run NTP on both."
+    )
+
+
+def keys(probe: Probe) -> Judgement:
+    """Whether the store takes the keys, whatever they are allowed."""
+    try:
+        _list(probe, probe.location)
+    except NoCredentialsError:
+        return Verdict.FAILED, "no keys. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+    except ClientError as error:
+        reason = code(error)
+        if reason in WRONG_KEYS:
+            return Verdict.FAILED, (
+                f"{WRONG_KEYS[reason]} ({reason}). Give the account's keys, or run `headrace provision`."
+            )
+        if reason in WRONG_REGION:
+            return Verdict.FAILED, f"wrong region ({described(error)}). Correct AWS_REGION."
+        if reason not in ("NoSuchBucket", "AccessDenied"):
+            return Verdict.FAILED, f"a signed request is refused: {described(error)}."
+    return Verdict.OK, "accepted"
+
+
+def buckets(probe: Probe) -> Judgement:
+    """Whether the buckets of lake and landing area are there and can be listed."""
+    for location in probe.store.locations:
+        try:
+            _list(probe, location)
+        except ClientError as error:
+            why = {
+                "NoSuchBucket": f"the bucket {location.bucket} is not there",
+                "AccessDenied": f"the bucket {location.bucket} is not there, or may not be listed",
+            }.get(code(error), f"the bucket {location.bucket}: {described(error)}")
+            return Verdict.FAILED, f"{why}. Correct the setting, or run `headrace provision`."
+    return Verdict.OK, ", ".join(str(location) for location in probe.store.locations)
+
+
+def default_login(probe: Probe) -> Judgement:
+    """Whether the vendor's root login works."""
+    for login in VENDORS_LOGINS:
+        try:
+            probe.store.endpoint.client(login).list_buckets()
+        except ClientError:
+            continue
+        return Verdict.UNSAFE, (
+            f"the vendor's login {login.access_key} works: anybody is root. Set "
+            "MINIO_ROOT_USER and MINIO_ROOT_PASSWORD of the server, or what it has instead."
+        )
+    return Verdict.OK, "refused"
+
+
+def _list(probe: Probe, location: Location) -> None:
+    probe.client.list_objects_v2(Bucket=location.bucket, Prefix=location.key(""), MaxKeys=1)

@@ -1,0 +1,151 @@
+"""Judges the place of the lake: does it keep what it is given, and does it keep others out?
+
+Every probe object lies below `<lake>/doctor/<run>/` and is removed, also when a check fails. What
+was begun outside of it, to see whether that is refused, is given up at once.
+"""
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.text import Text
+
+from headrace_launcher.object_store import access, connection, disk, objects
+from headrace_launcher.object_store.endpoint import Store, described, local_path
+from headrace_launcher.object_store.finding import Finding, Judgement, Verdict
+from headrace_launcher.object_store.probe import Probe
+from headrace_launcher.settings import Settings
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question to the store, which makes sense once others were answered well."""
+
+    name: str
+    ask: Callable[[Probe], Judgement]
+    after: str | None = None
+
+
+CHECKS = (
+    Check("endpoint", connection.answers),
+    Check("transport", lambda probe: connection.transport(probe.store.endpoint)),
+    Check("clock", connection.clock, after="endpoint"),
+    Check("default-login", connection.default_login, after="endpoint"),
+    Check("keys", connection.keys, after="endpoint"),
+    Check("bucket", connection.buckets, after="keys"),
+    Check("read-write", objects.read_write, after="bucket"),
+    Check("path-style", objects.path_style, after="read-write"),
+    Check("delta-reader", objects.delta_reader, after="read-write"),
+    Check("conditional-put", objects.conditional_put, after="read-write"),
+    Check("conditional-multipart", objects.conditional_multipart, after="read-write"),
+    Check("unsigned-put", access.unsigned_put, after="read-write"),
+    Check("anonymous", access.anonymous, after="read-write"),
+    Check("least-privilege", access.least_privilege, after="read-write"),
+    Check("encryption", objects.encryption, after="read-write"),
+    Check("versioning", objects.versioning, after="read-write"),
+)
+
+
+STYLES = {
+    Verdict.OK: "green",
+    Verdict.WARNING: "yellow",
+    Verdict.UNSAFE: "bold red",
+    Verdict.FAILED: "red",
+    Verdict.SKIPPED: "dim",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found, and where."""
+
+    lake: str
+    endpoint: str | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether something is unsafe or failed."""
+        return any(finding.is_bad for finding in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        """The report for programs."""
+        checks = [
+            {"check": one.check, "verdict": one.verdict.value, "text": one.text}
+            for one in self.findings
+        ]
+        is_well = not self.is_bad
+        return {"lake": self.lake, "endpoint": self.endpoint, "is_well": is_well, "checks": checks}
+
+
+def examine(settings: Settings, environ: Mapping[str, str]) -> Report:
+    """Ask all questions.
+
+    Raises:
+        SettingInvalid: A setting that names no place.
+    """
+    store = Store.from_environment(settings, environ)
+    findings: list[Finding] = []
+    if store.lake is None:
+        folder = local_path(settings.lake)
+        text = "the lake is on local disk: there is none to check"
+        findings.append(Finding("object-store", Verdict.OK, text))
+        findings.append(Finding("lake-folder", *disk.writable(folder)))
+        findings.append(Finding("disk-space", *disk.space(folder)))
+    if store.locations:
+        findings += examine_store(store)
+    endpoint = str(store.endpoint) if store.locations else None
+    return Report(lake=settings.lake, endpoint=endpoint, findings=tuple(findings))
+
+
+def lines(report: Report) -> Iterator[Text]:
+    """The report for people: a line a check, and how many are bad."""
+    for one in report.findings:
+        yield Text.assemble(
+            (f"{one.verdict:<8}", STYLES[one.verdict]), f"{one.check:<22}{one.text}"
+        )
+    found = Counter(one.verdict for one in report.findings)
+    counts = [f"{found[verdict]} {verdict}" for verdict in Verdict if found[verdict]]
+    yield Text(f"{len(report.findings)} checks: {', '.join(counts)}")
+
+
+def examine_store(store: Store) -> list[Finding]:
+    """Ask all questions of an object store; it holds the lake, or at least the landing area."""
+    findings: dict[str, Finding] = {}
+    leftovers: list[Finding] = []
+    with store.endpoint.http() as http:
+        probe = Probe(
+            store=store, location=store.locations[0], client=store.endpoint.client(), http=http,
+            run=uuid.uuid4().hex,
+        )  # fmt: skip
+        try:
+            for check in CHECKS:
+                findings[check.name] = _found(check, probe, findings)
+        finally:
+            if "bucket" in findings and findings["bucket"].verdict is Verdict.OK:
+                leftovers = _cleaned(probe)
+    return [*findings.values(), *leftovers]
+
+
+def _found(check: Check, probe: Probe, before: Mapping[str, Finding]) -> Finding:
+    needed = before[check.after] if check.after else None
+    if needed and (needed.is_bad or needed.verdict is Verdict.SKIPPED):
+        return Finding(check.name, Verdict.SKIPPED, f"not asked: see {needed.check}")
+    try:
+        return Finding(check.name, *check.ask(probe))
+    except (ClientError, BotoCoreError, httpx.HTTPError) as error:
+        return Finding(check.name, Verdict.FAILED, f"could not be asked: {described(error)}.")
+
+
+def _cleaned(probe: Probe) -> list[Finding]:
+    try:
+        probe.clean()
+    except (ClientError, BotoCoreError) as error:
+        left = f"s3a://{probe.bucket}/{probe.key('')}"
+        text = f"probe objects could not be removed: {described(error)}. Delete {left} yourself."
+        return [Finding("cleanup", Verdict.FAILED, text)]
+    return []

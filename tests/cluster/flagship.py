@@ -1,0 +1,175 @@
+"""Two months of the flagship on any deployment, and what came of them, to compare deployments by."""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+from botocore.config import Config
+
+from headrace_launcher.airflow_api import AirflowApi
+from headrace_launcher.lake_view import LakeView
+from headrace_launcher.object_store.delivery import Upload
+from headrace_launcher.object_store.endpoint import Location
+from headrace_launcher.replay import RUNNING, Delivery, Replay
+from headrace_launcher.replay_source import land, land_snapshots
+from headrace_schemas.catalog import Catalog
+from headrace_schemas.lake import Lake
+from tests.cluster.compose_file import PROJECT
+from tests.e2e.conftest import wait_until
+from tests.e2e.contents import contents
+
+MONTHS = (date(2013, 2, 1), date(2013, 3, 1))
+TRAINED = "manual__two-months"
+LEARNT_BY = "2013-02-05T00:00:00Z"
+"""January's labels are known by then, and hardly any of February's."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What two deployments must have in common.
+
+    Attributes:
+        tables: Rows and a hash of all rows of each Delta table, the ledger of decisions among them.
+        boosters: sha256 of each registered version of the model.
+    """
+
+    tables: dict[str, tuple[int, str]]
+    boosters: dict[str, str]
+    decisions: list[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A running Headrace, wherever it runs.
+
+    Attributes:
+        environment: What readers of its lake need.
+        folder: Of this machine, for deliveries and copies of the lake.
+    """
+
+    airflow: str
+    mlflow: str
+    user: str
+    password: str
+    lake: str
+    landing: str
+    environment: Mapping[str, str]
+    folder: Path
+
+    @property
+    def api(self) -> AirflowApi:
+        return AirflowApi(self.airflow, self.user, self.password)
+
+    def replay(self, end: date) -> Replay:
+        catalog = Catalog.load(PROJECT / "schemas")
+        landing, delivery = Path(self.landing), Delivery(land_snapshots, land)
+        if (remote := Location.of("HEADRACE_LANDING", self.landing)) is not None:
+            landing = self.folder / "landing"
+            delivery = Upload.to(remote, landing, os.environ).instead_of(delivery)
+        return Replay(
+            api=self.api, lake=LakeView(Lake(root=self.lake)), catalog=catalog,
+            pipeline=catalog.pipelines["flights"].model_copy(update={"end": end}),
+            model=catalog.models["delay"], landing=landing, delivery=delivery, stall_seconds=300,
+        )  # fmt: skip
+
+    @contextmanager
+    def readable(self) -> Iterator[None]:
+        """This process reads the lake as the deployment does."""
+        before = dict(os.environ)
+        os.environ.update(self.environment)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+    def month(self, end: date) -> None:
+        """Deliver the months before `end` that are not done yet, and wait for their decisions."""
+        with self.readable():
+            for _ in self.replay(end).run():
+                pass
+        self.wait_idle()
+
+    def train(self, run_id: str = TRAINED) -> None:
+        """Train by hand on what January taught, and wait for the answer."""
+        start_training(self.api, run_id)
+        self.wait_success("train.delay", run_id)
+        self.wait_idle()
+
+    def wait_success(self, dag_id: str, run_id: str, seconds: float = 600) -> None:
+        def ended() -> str | None:
+            state = str(self.api.request("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
+            return state if state in ("success", "failed") else None
+
+        assert wait_until(ended, f"{dag_id} {run_id} ends", seconds) == "success"
+
+    def wait_idle(self) -> None:
+        """Nothing runs and nothing is about to."""
+        api = self.api
+
+        def is_idle() -> bool:
+            states = (run.state for run in api.runs("~"))
+            return not api.tasks(RUNNING) and not [one for one in states if one in ("running", "queued")]  # fmt: skip
+
+        wait_until(is_idle, "all runs have ended", 600)
+
+    def local_lake(self) -> Path:
+        """The lake on this machine's disk; a copy of it where it is elsewhere."""
+        place = Location.of("HEADRACE_LAKE", self.lake)
+        if place is None:
+            return Path(self.lake)
+        target = self.folder / "lake"
+        shutil.rmtree(target, ignore_errors=True)
+        with self.readable():
+            client = boto3.client("s3", config=Config(s3={"addressing_style": "path"}))
+            pages = client.get_paginator("list_objects_v2").paginate(
+                Bucket=place.bucket, Prefix=f"{place.prefix}/"
+            )
+            for entry in (one for page in pages for one in page.get("Contents", ())):
+                name = entry["Key"].removeprefix(f"{place.prefix}/")
+                if not name.endswith("/") and not name.startswith(("staging/", "logs/")):
+                    (target / name).parent.mkdir(parents=True, exist_ok=True)
+                    client.download_file(place.bucket, entry["Key"], str(target / name))
+        return target
+
+    def boosters(self) -> dict[str, str]:
+        """sha256 of each version's booster, from the registry's own interface."""
+        asked = {"filter": "name='delay'", "max_results": 100}
+        url = f"{self.mlflow}/api/2.0/mlflow/model-versions/search"
+        versions = httpx.get(url, params=asked, timeout=30).raise_for_status().json()
+        return {
+            one["version"]: {tag["key"]: tag["value"] for tag in one["tags"]}["sha256"]
+            for one in versions.get("model_versions", ())
+        }
+
+    def outcome(self) -> Outcome:
+        """What came of it all."""
+        with self.readable():
+            ledger = LakeView(Lake(root=self.lake)).ledger("delay")
+        decisions = [
+            (one.kind.value, one.window or "", one.verdict.value, one.reason) for one in ledger
+        ]
+        return Outcome(contents(self.local_lake()), self.boosters(), decisions)
+
+
+def start_training(api: AirflowApi, run_id: str) -> Any:
+    """Start a training by hand under a name of the caller's choice, so that runs compare."""
+    form = {"reason": "January is complete", "as_of": LEARNT_BY}
+    body = {"logical_date": None, "dag_run_id": run_id, "conf": form}
+    return api.request("POST", "/dags/train.delay/dagRuns", json=body)
+
+
+def two_months(deployment: Deployment) -> Outcome:
+    """January, a training by hand, February."""
+    january, february = MONTHS
+    deployment.month(january)
+    deployment.train()
+    deployment.month(february)
+    return deployment.outcome()

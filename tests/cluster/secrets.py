@@ -1,0 +1,50 @@
+"""Looking for secrets where none may be."""
+
+import io
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pyarrow
+
+from tests.cluster.native import Native, postgres_programs
+
+NO_SECRETS = {"COMPOSE_PROFILES", "HEADRACE_AIRFLOW_URL"}
+SHORTEST = 12
+
+
+def planted(values: Mapping[str, str]) -> dict[str, bytes]:
+    """Every secret of the deployment, by its name."""
+    found = {name: value for name, value in values.items() if name not in NO_SECRETS}
+    assert all(len(value) >= SHORTEST for value in found.values())
+    # The part after the name is the key itself.
+    return {name: value.rpartition(":")[2].encode() for name, value in found.items()}
+
+
+def found_in(secrets: Mapping[str, bytes], content: bytes) -> list[str]:
+    """Names of the secrets that a text holds."""
+    return [name for name, value in secrets.items() if value in content]
+
+
+def files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Every file below a folder, unpacked where Spark packs it."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            content = path.read_bytes()
+            if path.suffix == ".zstd":
+                with pyarrow.CompressedInputStream(io.BytesIO(content), "zstd") as stream:
+                    content = stream.read()
+            yield str(path.relative_to(folder)), content
+
+
+def database(native: Native) -> bytes:
+    """All that Airflow keeps: runs, rendered fields, XComs, connections, audit log."""
+    environment = {**os.environ, "PGPASSWORD": native.values["AIRFLOW_DB_PASSWORD"]}
+    done = subprocess.run(
+        [postgres_programs() / "pg_dump", "--host", native.address("postgres"), "--username",
+         "airflow", "--dbname", "airflow", "--inserts"],
+        env=environment, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout

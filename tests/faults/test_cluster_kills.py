@@ -1,0 +1,108 @@
+"""kill -9 of each part of the cluster in the middle of work: it completes, nothing is lost, nothing is doubled.
+
+Every test does work again whose result is known: the tables must be what they were, whenever the kill came.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.cluster.flagship import Deployment, start_training
+from tests.cluster.native import Native, wait_until
+from tests.conftest import Cluster
+
+pytestmark = [pytest.mark.cluster, pytest.mark.faults, pytest.mark.timeout(1800)]
+
+FEBRUARY = "2013-02"
+SOURCE = "bronze.weather"
+
+
+def running(deployment: Deployment, task_id: str) -> list[dict[str, Any]]:
+    """Instances of a task that run now."""
+    return [one for one in deployment.api.tasks(["running"]) if one["task_id"] == task_id]
+
+
+def in_the_middle(
+    deployment: Deployment, native: Native, task_id: str, said: str
+) -> Callable[[], bool]:
+    """Whether a task runs whose job has said in its log that it has begun."""
+
+    def is_so() -> bool:
+        for task in running(deployment, task_id):
+            jobs = (native.root / "scheduler-0" / "jobs").glob(f"{task['dag_id']}-{task_id}-*")
+            started = [one for one in jobs if not (one / "rc").exists() and said in log(one)]
+            if started:
+                return True
+        return False
+
+    def log(directory: Any) -> str:
+        file = directory / "job.log"
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    return is_so
+
+
+def delivered_again(deployment: Deployment) -> str:
+    """Have February's weather built again, with all that follows from it; the run's name."""
+    run_id = f"manual__{uuid4()}"
+    body = {"logical_date": None, "dag_run_id": run_id, "partition_key": FEBRUARY}
+    deployment.api.request("POST", f"/dags/{SOURCE}/dagRuns", json=body)
+    return run_id
+
+
+def built_again_through(cluster: Cluster, kill: Callable[[], None], task_id: str) -> None:
+    """February again, with a kill while `task_id` works."""
+    native, deployment = cluster.native, cluster.deployment
+    before = deployment.outcome()
+    run_id = delivered_again(deployment)
+    wait_until(in_the_middle(deployment, native, task_id, "started"), f"{task_id} works")
+    kill()
+    deployment.wait_success(SOURCE, run_id)
+    deployment.wait_idle()
+    now = deployment.outcome()
+    assert now.tables == before.tables
+    assert now.decisions == before.decisions
+
+
+@pytest.mark.parametrize("task_id", ["load", "publish"])
+def test_a_month_is_built_when_a_spark_worker_is_killed(
+    native_cluster: Cluster, task_id: str
+) -> None:
+    built_again_through(native_cluster, lambda: native_cluster.native.kill("spark-worker"), task_id)
+
+
+def test_a_month_is_built_when_the_connect_server_is_killed(native_cluster: Cluster) -> None:
+    built_again_through(native_cluster, lambda: native_cluster.native.kill("spark-connect"), "gate")
+
+
+def test_a_month_is_built_when_the_object_store_is_killed(native_cluster: Cluster) -> None:
+    built_again_through(native_cluster, lambda: native_cluster.native.kill("minio"), "publish")
+
+
+def test_a_month_is_built_when_postgresql_is_killed(native_cluster: Cluster) -> None:
+    built_again_through(native_cluster, lambda: native_cluster.native.kill("postgres"), "load")
+
+
+def test_a_month_is_built_when_the_scheduler_is_killed(native_cluster: Cluster) -> None:
+    native = native_cluster.native
+    built_again_through(native_cluster, lambda: native.kill("scheduler"), "load")
+
+
+def test_a_training_gives_the_same_booster_when_a_worker_is_killed_in_it(
+    native_cluster: Cluster,
+) -> None:
+    native, deployment = native_cluster.native, native_cluster.deployment
+    known = deployment.boosters()
+    run_id = f"manual__{uuid4()}"
+    start_training(deployment.api, run_id)
+    trains = in_the_middle(deployment, native, "train", "trained by 2 workers")
+    wait_until(trains, "the workers train")
+
+    native.kill("spark-worker", 1)
+
+    deployment.wait_success("train.delay", run_id)
+    boosters = deployment.boosters()
+    assert len(boosters) == len(known) + 1
+    assert set(boosters.values()) == set(known.values())

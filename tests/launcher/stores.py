@@ -1,0 +1,149 @@
+"""Object stores for the tests of `headrace doctor` and `headrace provision`."""
+
+import base64
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+from headrace_launcher.object_store.endpoint import Keys, Store
+from headrace_launcher.object_store.provision import Login, provision
+from headrace_launcher.settings import Settings
+from tests.fault_proxy import Exchange, Fault
+from tests.object_store import REGION, ObjectStore, binary
+
+UNSIGNED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+DENIED = b"<Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Error>"
+JOBS = Keys("JOBSJOBSJOBSJOBSJOBS", "secret-of-the-jobs-account-1234567890")
+
+
+class EncryptingStore(ObjectStore):
+    """A server with a key to encrypt by, as the compose file gives it one."""
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        given = {
+            "PATH": os.environ["PATH"], "HOME": str(self.folder),
+            "MINIO_ROOT_USER": self.access_key, "MINIO_ROOT_PASSWORD": self.secret_key,
+            "MINIO_KMS_SECRET_KEY": f"headrace:{base64.b64encode(bytes(32)).decode()}",
+            "MINIO_BROWSER": "off", "MINIO_UPDATE": "off",
+        }  # fmt: skip
+        address = f"127.0.0.1:{self.port}"
+        with (self.folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [binary(), "server", "--address", address, str(self.folder / "data")],
+                env=given, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        try:
+            self._wait_until_ready(self._process)
+        except BaseException:
+            self.kill()
+            raise
+
+
+@dataclass(frozen=True)
+class Place:
+    """A deployment's settings, as its environment has them."""
+
+    server: ObjectStore
+    bucket: str
+    keys: Keys = JOBS
+    lake: str = "lake"
+
+    @property
+    def root(self) -> Keys:
+        return Keys(self.server.access_key, self.server.secret_key)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "HEADRACE_LAKE": f"s3a://{self.bucket}/{self.lake}",
+            "HEADRACE_LANDING": f"s3a://{self.bucket}/landing",
+            "AWS_ENDPOINT_URL": self.server.endpoint,
+            "AWS_REGION": REGION,
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_ACCESS_KEY_ID": self.keys.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.keys.secret_key,
+        }
+
+    @property
+    def root_environment(self) -> dict[str, str]:
+        return {
+            "HEADRACE_S3_ROOT_USER": self.root.access_key,
+            "HEADRACE_S3_ROOT_PASSWORD": self.root.secret_key,
+        }
+
+    @property
+    def store(self) -> Store:
+        environment = self.environment
+        return Store.from_environment(Settings.from_environment(environment), environment)
+
+    def provision(self) -> list[tuple[str, str]]:
+        """What was told."""
+        told: list[tuple[str, str]] = []
+        login = Login(root=self.root, jobs=self.keys)
+        provision(self.store, login, lambda state, what: told.append((state, what)))
+        return told
+
+    def objects(self) -> list[str]:
+        found = self.server.client.list_objects(self.bucket, recursive=True)
+        return [str(one.object_name) for one in found]
+
+
+def headrace(
+    home: Path, environment: Mapping[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """The command, with nothing of this process's own environment that points to a store."""
+    plain = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "HEADRACE_"))
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "headrace_launcher", *arguments],
+        env={**plain, "HEADRACE_HOME": str(home), **environment},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def refuse_unsigned(exchange: Exchange) -> None:
+    """What a server does in which the unsigned writes are mended."""
+    if exchange.headers.get("X-Amz-Content-Sha256") == UNSIGNED:
+        exchange.answer(403, DENIED)
+    else:
+        exchange.pass_on()
+
+
+def ignore_condition(place: Place) -> Fault:
+    """What a server does that knows no conditional writes: the object is replaced."""
+
+    def replace(exchange: Exchange) -> None:
+        if exchange.headers.get("If-None-Match") == "*":
+            # The header is signed and cannot be taken away: it is made true.
+            bucket, _, key = exchange.path.partition("?")[0].lstrip("/").partition("/")
+            place.server.client.remove_object(bucket, key)
+        exchange.pass_on()
+
+    return replace
+
+
+def refuse(exchange: Exchange) -> None:
+    """Answer that it is not allowed."""
+    exchange.answer(403, DENIED)
+
+
+def skewed(by: timedelta) -> Fault:
+    """What a server does whose clock is late or early."""
+
+    def answer(exchange: Exchange) -> None:
+        exchange.forward()
+        assert exchange._answer is not None
+        headers = exchange._answer[0].headers
+        headers.replace_header("Date", format_datetime(datetime.now(UTC) + by, usegmt=True))
+        exchange.pass_on()
+
+    return answer

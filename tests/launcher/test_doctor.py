@@ -1,0 +1,356 @@
+"""`headrace doctor` against a real MinIO, and against what other stores do wrong."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from minio.commonconfig import ENABLED
+from minio.versioningconfig import VersioningConfig
+
+from headrace_launcher.object_store import disk
+from headrace_launcher.object_store.connection import transport
+from headrace_launcher.object_store.doctor import CHECKS, Report, examine
+from headrace_launcher.object_store.endpoint import Endpoint, Keys
+from headrace_launcher.object_store.finding import Verdict
+from headrace_launcher.settings import Settings
+from tests.fault_proxy import FaultProxy, Request, slow_down
+from tests.launcher.stores import (
+    EncryptingStore,
+    Place,
+    headrace,
+    ignore_condition,
+    refuse,
+    refuse_unsigned,
+    skewed,
+)
+from tests.object_store import ObjectStore, free_port
+
+ALL = {check.name for check in CHECKS}
+NEEDS_BUCKET = {
+    "read-write", "path-style", "delta-reader", "conditional-put", "conditional-multipart", "unsigned-put",
+    "anonymous", "least-privilege", "encryption", "versioning",
+}  # fmt: skip
+PROBES = r".*/doctor/[0-9a-f]{32}/"
+
+Examine = Callable[..., Report]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with EncryptingStore(tmp_path_factory.mktemp("store")) as server:
+        place = Place(server, "headrace")
+        place.provision()
+        yield place
+
+
+@pytest.fixture
+def proxy(place: Place) -> Iterator[FaultProxy]:
+    with FaultProxy(place.server.endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def examined(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Examine:
+    """Examines a place as its own environment has it."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "HEADRACE_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+
+    def examine_place(place: Place, endpoint: str | None = None, **settings: str) -> Report:
+        environment = {**place.environment, **settings}
+        if endpoint:
+            environment["AWS_ENDPOINT_URL"] = endpoint
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return examine(Settings.from_environment(os.environ), os.environ)
+
+    return examine_place
+
+
+def verdicts(report: Report, *but: Verdict) -> dict[str, Verdict]:
+    """Checks that did not end with one of the verdicts."""
+    return {one.check: one.verdict for one in report.findings if one.verdict not in but}
+
+
+def text(report: Report, check: str) -> str:
+    return next(one.text for one in report.findings if one.check == check)
+
+
+def path(request: Request) -> str:
+    return request.text.split()[1].partition("?")[0]
+
+
+def test_only_the_unsigned_put_is_unsafe_when_the_store_is_community_minio(
+    place: Place, examined: Examine
+):
+    before = place.objects()
+    report = examined(place)
+    assert verdicts(report, Verdict.OK) == {"unsigned-put": Verdict.UNSAFE}
+    assert report.is_bad
+    assert "CVE-2026-41145" in text(report, "unsigned-put")
+    assert "CVE-2026-40344" in text(report, "unsigned-put")
+    assert place.objects() == before
+
+
+def test_all_is_well_when_the_store_refuses_unsigned_writes(
+    place: Place, proxy: FaultProxy, examined: Examine
+):
+    proxy.on(r"^PUT ", refuse_unsigned)
+    report = examined(place, proxy.endpoint)
+    assert verdicts(report, Verdict.OK) == {}
+    assert {one.check for one in report.findings} == ALL
+    assert not report.is_bad
+
+
+@pytest.mark.parametrize(
+    ("requests", "check"),
+    [(r"^PUT [^?]*/commit$", "conditional-put"), (r"^POST .*uploadId=", "conditional-multipart")],
+)
+def test_an_ignored_condition_is_unsafe(
+    place: Place, proxy: FaultProxy, examined: Examine, requests: str, check: str
+):
+    before = place.objects()
+    proxy.on(requests, ignore_condition(place))
+    proxy.on(r"^PUT ", refuse_unsigned)
+    report = examined(place, proxy.endpoint)
+    assert verdicts(report, Verdict.OK) == {check: Verdict.UNSAFE}
+    assert "one of them is lost" in text(report, check)
+    assert place.objects() == before
+
+
+@pytest.mark.parametrize(
+    ("keys", "word"),
+    [
+        (Keys("JOBSJOBSJOBSJOBSJOBS", "not-the-secret-of-the-jobs"), "AWS_SECRET_ACCESS_KEY"),
+        (Keys("NOBODYNOBODY", "not-the-secret-of-the-jobs"), "does not know AWS_ACCESS_KEY_ID"),
+    ],
+)
+def test_wrong_keys_are_named_and_nothing_is_asked_with_them(
+    place: Place, examined: Examine, keys: Keys, word: str
+):
+    report = examined(replace(place, keys=keys))
+    skipped = dict.fromkeys({"bucket", *NEEDS_BUCKET}, Verdict.SKIPPED)
+    assert verdicts(report, Verdict.OK) == {"keys": Verdict.FAILED, **skipped}
+    assert word in text(report, "keys")
+    assert keys.secret_key not in json.dumps(report.as_json())
+
+
+def test_missing_keys_are_said_to_be_missing(
+    place: Place, examined: Examine, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    report = examined(replace(place, keys=Keys("", "")))
+    assert "no keys" in text(report, "keys")
+
+
+def test_a_missing_bucket_is_named(place: Place, examined: Examine):
+    report = examined(replace(place, bucket="nowhere", keys=place.root))
+    skipped = dict.fromkeys(NEEDS_BUCKET, Verdict.SKIPPED)
+    assert verdicts(report, Verdict.OK) == {"bucket": Verdict.FAILED, **skipped}
+    assert "nowhere is not there" in text(report, "bucket")
+    assert "headrace provision" in text(report, "bucket")
+
+
+def test_a_bucket_that_may_not_be_seen_is_named(place: Place, examined: Examine):
+    report = examined(replace(place, bucket="nowhere"))
+    assert "nowhere is not there, or may not be listed" in text(report, "bucket")
+
+
+def test_an_endpoint_that_does_not_answer_fails_alone(place: Place, examined: Examine):
+    nobody = f"http://127.0.0.1:{free_port()}"
+    report = examined(place, nobody)
+    skipped = dict.fromkeys(ALL - {"endpoint", "transport"}, Verdict.SKIPPED)
+    assert verdicts(report, Verdict.OK) == {"endpoint": Verdict.FAILED, **skipped}
+    assert nobody in text(report, "endpoint")
+
+
+@pytest.mark.parametrize(
+    ("skew", "verdict", "word"),
+    [
+        (timedelta(seconds=-20), Verdict.OK, "s apart"),
+        (timedelta(seconds=100), Verdict.WARNING, "Beyond 15 minutes"),
+        (timedelta(minutes=-10), Verdict.FAILED, "Beyond 15 minutes"),
+        (timedelta(minutes=20), Verdict.FAILED, "so late or early"),
+    ],
+)
+def test_clocks_are_compared(
+    place: Place, proxy: FaultProxy, examined: Examine, skew: timedelta, verdict: Verdict, word: str
+):
+    proxy.on(r"^GET /$", skewed(skew))
+    report = examined(place, proxy.endpoint)
+    assert {one.check: one.verdict for one in report.findings}["clock"] is verdict
+    assert word in text(report, "clock")
+
+
+def test_a_public_bucket_is_unsafe(place: Place, proxy: FaultProxy, examined: Examine):
+    statement = {
+        "Effect": "Allow", "Principal": {"AWS": ["*"]},
+        "Action": ["s3:GetObject", "s3:PutObject"], "Resource": ["arn:aws:s3:::headrace/*"],
+    }  # fmt: skip
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    proxy.on(r"^PUT ", refuse_unsigned)
+    before = place.objects()
+    place.server.client.set_bucket_policy("headrace", json.dumps(policy))
+    try:
+        report = examined(place, proxy.endpoint)
+    finally:
+        place.server.client.delete_bucket_policy("headrace")
+    assert verdicts(report, Verdict.OK) == {"anonymous": Verdict.UNSAFE}
+    assert "anybody can read, write without keys" in text(report, "anonymous")
+    assert place.objects() == before
+
+
+def test_keys_that_open_more_than_the_lake_are_a_warning(
+    place: Place, proxy: FaultProxy, examined: Examine
+):
+    proxy.on(r"^PUT ", refuse_unsigned)
+    report = examined(replace(place, keys=place.root), proxy.endpoint)
+    assert verdicts(report, Verdict.OK) == {"least-privilege": Verdict.WARNING}
+    assert not report.is_bad
+    begun = proxy.seen(r"^POST /headrace/headrace-doctor-\w+\?uploads")
+    given_up = proxy.seen(r"^DELETE /headrace/headrace-doctor-\w+\?uploadId")
+    assert [path(one) for one in begun] == [path(one) for one in given_up]
+    assert len(begun) == 1
+
+
+def test_a_lake_that_is_a_whole_bucket_is_probed_too(
+    place: Place, proxy: FaultProxy, examined: Examine
+):
+    proxy.on(r"^PUT ", refuse_unsigned)
+    before = place.objects()
+    report = examined(replace(place, keys=place.root, lake=""), proxy.endpoint)
+    assert verdicts(report, Verdict.OK) == {}
+    assert place.objects() == before
+
+
+def test_a_server_as_its_vendor_ships_it_is_unsafe(tmp_path: Path, examined: Examine):
+    server = ObjectStore(tmp_path)
+    server.access_key = server.secret_key = "minioadmin"
+    with server:
+        place = Place(server, "headrace")
+        place.provision()
+        server.client.set_bucket_versioning("headrace", VersioningConfig(ENABLED))
+        report = examined(place)
+    assert verdicts(report, Verdict.OK) == {
+        "default-login": Verdict.UNSAFE,
+        "unsigned-put": Verdict.UNSAFE,
+        "encryption": Verdict.WARNING,
+        "versioning": Verdict.WARNING,
+    }
+    assert "minioadmin works" in text(report, "default-login")
+
+
+def test_a_store_that_delta_s_reader_cannot_reach_fails(
+    place: Place, proxy: FaultProxy, examined: Examine
+):
+    proxy.on(r"^PUT ", refuse_unsigned)
+    report = examined(place, proxy.endpoint, AWS_ALLOW_HTTP="false")
+    assert verdicts(report, Verdict.OK) == {"delta-reader": Verdict.FAILED}
+    assert "URL scheme is not allowed" in text(report, "delta-reader")
+
+
+def test_encryption_that_is_only_offered_is_a_warning(
+    place: Place, proxy: FaultProxy, examined: Examine
+):
+    proxy.on(r"^PUT ", refuse_unsigned)
+    place.server.make_bucket("plain")
+    report = examined(replace(place, bucket="plain", keys=place.root), proxy.endpoint)
+    assert verdicts(report, Verdict.OK)["encryption"] is Verdict.WARNING
+    assert "headrace provision" in text(report, "encryption")
+
+
+def test_probe_objects_are_removed_when_a_check_fails(
+    place: Place, proxy: FaultProxy, examined: Examine
+):
+    before = place.objects()
+    proxy.on(rf"^GET {PROBES}object", slow_down)
+    report = examined(place, proxy.endpoint)
+    assert verdicts(report, Verdict.OK, Verdict.SKIPPED) == {"read-write": Verdict.FAILED}
+    assert proxy.seen(rf"^PUT {PROBES}object")
+    assert place.objects() == before
+
+
+def test_what_could_not_be_removed_is_named(place: Place, proxy: FaultProxy, examined: Examine):
+    proxy.on(rf"^DELETE {PROBES}", refuse)
+    report = examined(place, proxy.endpoint)
+    assert verdicts(report, Verdict.OK, Verdict.SKIPPED) == {
+        "read-write": Verdict.FAILED,
+        "cleanup": Verdict.FAILED,
+    }
+    assert "may not delete" in text(report, "read-write")
+    left = [name for name in place.objects() if "/doctor/" in name]
+    assert len(left) == 1
+    assert left[0].rpartition("/")[0] in text(report, "cleanup")
+    place.server.client.remove_object("headrace", left[0])
+
+
+@pytest.mark.parametrize(
+    ("url", "verdict"),
+    [
+        (None, Verdict.OK),
+        ("https://store.example", Verdict.OK),
+        ("http://127.0.0.1:9000", Verdict.OK),
+        ("http://[::1]:9000", Verdict.OK),
+        ("http://10.20.30.40:9000", Verdict.OK),
+        ("http://8.8.8.8:9000", Verdict.UNSAFE),
+        ("http://store.invalid:9000", Verdict.FAILED),
+    ],
+)
+def test_http_is_for_private_networks(url: str | None, verdict: Verdict):
+    assert transport(Endpoint(url))[0] is verdict
+
+
+def test_a_lake_on_disk_has_no_store_to_check(tmp_path: Path):
+    environment = {"HEADRACE_HOME": str(tmp_path), "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    report = examine(Settings.from_environment(environment), environment)
+    assert [one.check for one in report.findings] == ["object-store", "lake-folder", "disk-space"]
+    assert report.endpoint is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="a folder that even root cannot write")
+def test_a_lake_folder_that_cannot_be_written_fails():
+    verdict, said = disk.writable(Path("/proc/headrace/lake"))
+    assert verdict is Verdict.FAILED
+    assert "/proc cannot be written" in said
+
+
+@pytest.mark.parametrize(
+    ("free_gib", "verdict"), [(0.5, Verdict.FAILED), (3, Verdict.WARNING), (50, Verdict.OK)]
+)
+def test_little_space_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_gib: float, verdict: Verdict
+):
+    usage = disk.shutil.disk_usage(tmp_path)._replace(free=int(free_gib * disk.GIB))
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: usage)
+    assert disk.space(tmp_path / "not" / "there")[0] is verdict
+
+
+def test_command_fails_and_prints_no_secret_when_something_is_unsafe(place: Place, tmp_path: Path):
+    shown = headrace(tmp_path, place.environment, "doctor")
+    assert shown.returncode == 1
+    lines = shown.stdout.splitlines()
+    assert [line.split()[:2] for line in lines if line.startswith("unsafe")] == [
+        ["unsafe", "unsigned-put"]
+    ]
+    assert lines[-1] == f"{len(ALL)} checks: {len(ALL) - 1} ok, 1 unsafe"
+    told = json.loads(headrace(tmp_path, place.environment, "doctor", "--json").stdout)
+    assert told["is_well"] is False
+    assert {one["check"] for one in told["checks"] if one["verdict"] == "unsafe"} == {
+        "unsigned-put"
+    }
+    for secret in (place.keys.secret_key, place.keys.access_key):
+        assert secret not in shown.stdout + shown.stderr + json.dumps(told)
+
+
+def test_command_names_the_setting_when_the_lake_is_no_place(tmp_path: Path):
+    answer = headrace(tmp_path, {"HEADRACE_LAKE": "s3://bucket/lake"}, "doctor")
+    assert answer.returncode == 1
+    assert "HEADRACE_LAKE: `s3://bucket/lake`" in answer.stderr
+    assert "Traceback" not in answer.stderr
