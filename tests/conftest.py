@@ -1,5 +1,8 @@
 """The deployments that several folders of tests share."""
 
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from headrace_launcher.demo import service_url
+from headrace_launcher.secrets import USER, Secrets
+from headrace_launcher.settings import Settings
+from headrace_launcher.state import read_state
 from tests.cluster.flagship import Deployment, Outcome, two_months
 from tests.cluster.native import Native, cluster
 
@@ -26,6 +33,33 @@ def native_cluster() -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="hr-") as folder, cluster(Path(folder) / "c") as native:
         deployment = on(native)
         yield Cluster(native, deployment, two_months(deployment))
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
+    """Two months on the embedded default."""
+    home = tmp_path_factory.mktemp("embedded")
+    environment = {**environment_of_tests(), "HEADRACE_HOME": str(home)}
+    command = [sys.executable, "-m", "headrace_launcher"]
+    settings = Settings.from_environment(environment)
+    try:
+        subprocess.run([*command, "up"], env=environment, check=True)
+        state = read_state(settings.state_file)
+        assert state is not None
+        yield two_months(
+            Deployment(
+                airflow=str(service_url(state, "api-server")),
+                mlflow=str(service_url(state, "mlflow")), user=USER,
+                password=Secrets(settings.secrets).password(), lake=settings.lake,
+                landing=settings.landing, environment={}, folder=home / "mine",
+            )
+        )  # fmt: skip
+    finally:
+        subprocess.run([*command, "down"], env=environment, check=True)
+
+
+def environment_of_tests() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
 
 
 def on(native: Native) -> Deployment:

@@ -4,50 +4,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from urllib.request import urlopen
 
 import boto3
 import psutil
 import pytest
 
-from headrace_launcher.demo import service_url
-from headrace_launcher.secrets import USER, Secrets
-from headrace_launcher.settings import Settings
-from headrace_launcher.state import read_state
 from tests.cluster import secrets
-from tests.cluster.flagship import Deployment, Outcome, two_months
+from tests.cluster.flagship import Outcome
 from tests.cluster.native import marked, wait_until
 from tests.conftest import Cluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(2400)]
-
-
-@pytest.fixture(scope="session")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
-    """Two months on the embedded default."""
-    home = tmp_path_factory.mktemp("embedded")
-    environment = {**environment_of_tests(), "HEADRACE_HOME": str(home)}
-    command = [sys.executable, "-m", "headrace_launcher"]
-    settings = Settings.from_environment(environment)
-    try:
-        subprocess.run([*command, "up"], env=environment, check=True)
-        state = read_state(settings.state_file)
-        assert state is not None
-        yield two_months(
-            Deployment(
-                airflow=str(service_url(state, "api-server")),
-                mlflow=str(service_url(state, "mlflow")), user=USER,
-                password=Secrets(settings.secrets).password(), lake=settings.lake,
-                landing=settings.landing, environment={}, folder=home / "mine",
-            )
-        )  # fmt: skip
-    finally:
-        subprocess.run([*command, "down"], env=environment, check=True)
-
-
-def environment_of_tests() -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
 
 
 def test_every_table_has_the_same_rows(embedded: Outcome, native_cluster: Cluster) -> None:

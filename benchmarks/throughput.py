@@ -1,0 +1,141 @@
+"""How fast one core is, and how much memory a row needs: what docs/scale.md reckons with.
+
+    python benchmarks/throughput.py [--copies 40] [--copies-trained 30]
+
+January of the flagship, each row many times over: delivered as one CSV file per 10 copies it goes through load, gate
+and publish of bronze.flights; its features train the delay model. Both run by the job functions in one Spark
+session on the cores that the launcher gives it. Run nothing else meanwhile.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import psutil
+from bare_loop import BareLoop
+from pyspark.sql import functions as F
+
+from headrace_jobs import features, learnable, tables, train
+from headrace_launcher.demo import MODEL, PIPELINE
+from headrace_launcher.replay import Delivery
+from headrace_launcher.replay_source import land, land_snapshots
+from headrace_launcher.settings import Settings
+from headrace_launcher.spark import configuration_folder, write_configuration
+from headrace_schemas.catalog import Catalog
+from headrace_schemas.lake import Lake
+from headrace_schemas.partition import Partition
+from headrace_schemas.planning import matured_at
+
+TABLE = "bronze.flights"
+COPIES_A_FILE = 10
+
+
+def prepared(folder: Path) -> BareLoop:
+    """The flagship's January, published, in a home of its own."""
+    settings = Settings.from_environment({**os.environ, "HEADRACE_HOME": str(folder)})
+    settings.create_directories()
+    os.environ.setdefault("HEADRACE_JARS", str(Settings.from_environment(os.environ).jars))
+    write_configuration(settings)
+    os.environ["SPARK_CONF_DIR"] = str(configuration_folder(settings))
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    catalog = Catalog.load(settings.schemas)
+    pipeline = catalog.pipelines[PIPELINE].model_copy(update={"end": date(2013, 2, 1)})
+    return BareLoop(
+        catalog=catalog, pipeline=pipeline, model=catalog.models[MODEL],
+        lake=Lake(root=settings.lake), landing=Path(settings.landing),
+        delivery=Delivery(land_snapshots, land),
+    )  # fmt: skip
+
+
+def etl(loop: BareLoop, copies: int) -> dict[str, float]:
+    """Seconds of load, gate and publish of January many times over."""
+    partition = Partition.parse(loop.pipeline.partition, "2013-01")
+    delivered = loop.landing / "flights" / "2013-01.csv"
+    header, _, rows = delivered.read_bytes().partition(b"\n")
+    folder = loop.landing / "copies"
+    folder.mkdir()
+    files = []
+    for number in range(0, copies, COPIES_A_FILE):
+        files.append(str(folder / f"{number}.csv"))
+        Path(files[-1]).write_bytes(header + b"\n" + rows * min(COPIES_A_FILE, copies - number))
+    size = sum(Path(one).stat().st_size for one in files)
+    seconds = {}
+    spec = loop.planner.load(TABLE, partition, files, "copies-load")
+    source = spec.build.source.model_copy(update={"files": "copies/*.csv"})
+    spec = spec.model_copy(update={"build": spec.build.model_copy(update={"source": source})})
+    for name in ("load", "gate", "publish"):
+        start = time.monotonic()
+        report = loop.job(spec)
+        seconds[name] = time.monotonic() - start
+        if name != "publish":
+            following = {"load": loop.planner.gate, "gate": loop.planner.publish}[name]
+            spec = following(TABLE, partition, str(report.output_uri), f"copies-{name}")
+    counted = report.counts
+    return {"bytes": size, "rows": counted.rows_out if counted else 0, **seconds}
+
+
+def training(loop: BareLoop, copies: int) -> dict[str, float]:
+    """Seconds and memory of fitting the delay model to January many times over."""
+    partition = Partition.parse(loop.pipeline.partition, "2013-01")
+    spec = loop.planner.train(loop.model, matured_at(loop.model, partition), "bench", "bench")
+    declared = [
+        features.declared_feature(spec.model, spec.contract, name) for name in spec.model.features
+    ]
+    known = features.known_rows(tables.read(loop.spark, spec.features), spec.model, spec.as_of)
+    rows = known.crossJoin(loop.spark.range(copies).select(F.col("id").alias("_copy")))
+    learnt = learnable.learn_codes(rows, spec.model, spec.contract, declared)
+    workers = train.slots_for(loop.spark, spec.model)
+    before = python_memory()
+    start = time.monotonic()
+    train.fit(loop.spark, rows, spec, learnt.features, workers)
+    seconds = time.monotonic() - start
+    return {
+        "rows": learnt.rows, "features": len(learnt.features), "workers": workers,
+        "rounds": spec.model.training.num_boost_round, "seconds": seconds,
+        "python_bytes": python_memory() - before,
+    }  # fmt: skip
+
+
+def python_memory() -> int:
+    """The most that Python processes of this user have had resident, by the kernel's own mark."""
+    total = 0
+    for process in psutil.Process().children(recursive=True):
+        try:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+        except OSError:
+            continue
+        if "python" in process.name():
+            line = next(one for one in status.splitlines() if one.startswith("VmHWM"))
+            total += int(line.split()[1]) * 1024
+    return total
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--copies", type=int, default=40)
+    parser.add_argument("--copies-trained", type=int, default=30)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="headrace-bench-") as folder:
+        loop = prepared(Path(folder))
+        os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        loop.run(lambda _: None)
+        cores = loop.spark.sparkContext.defaultParallelism
+        moved, fitted = etl(loop, arguments.copies), training(loop, arguments.copies_trained)
+    whole = sum(moved[name] for name in ("load", "gate", "publish"))
+    print(f"measured {datetime.now(UTC):%Y-%m-%d}, {cores} cores")
+    print(json.dumps({"etl": moved, "training": fitted}, indent=1))
+    print(f"ETL: {moved['bytes'] / whole / cores / 2**20:.1f} MiB of CSV a second and core")
+    visited = fitted["rows"] * fitted["features"] * fitted["rounds"]
+    speed = visited / fitted["seconds"] / fitted["workers"] / 1e6
+    print(f"training: {speed:.0f} million values x rounds a second and core, ", end="")
+    print(f"{fitted['python_bytes'] / fitted['rows']:.0f} bytes of Python a row")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The compose file on a Docker engine."""
