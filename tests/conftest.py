@@ -30,9 +30,11 @@ class Cluster:
 @pytest.fixture(scope="session")
 def native_cluster() -> Iterator[Cluster]:
     # A short path: a Unix socket below it may have a hundred characters.
-    with tempfile.TemporaryDirectory(prefix="hr-") as folder, cluster(Path(folder) / "c") as native:
-        deployment = on(native)
-        yield Cluster(native, deployment, two_months(deployment))
+    with tempfile.TemporaryDirectory(prefix="hr-") as folder:
+        Path(folder).chmod(0o711)  # the database's own user passes through
+        with cluster(Path(folder) / "c") as native:
+            deployment = on(native)
+            yield Cluster(native, deployment, two_months(deployment))
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,15 @@
 """The jars that Spark needs besides its own: locked by coordinates and checksum, fetched once.
 
-They are placed in the home's `jars` folder whole or not at all, and never resolved when a job
-starts. A cache in the user's own cache folder serves every other checkout on the machine.
+Beside them lie the few that set-up builds itself. All are placed in the home's `jars` folder whole
+or not at all, and never resolved when a job starts. A cache in the user's own cache folder serves
+every other checkout on the machine.
 """
 
 import hashlib
 import re
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,9 @@ LOCK = Path(__file__).with_name("jars.lock")
 
 Fetch = Callable[[Sequence["Module"], Path], None]
 """Puts the modules' jars into a folder as `<organisation>/<name>-<version>.jar`."""
+
+Build = Callable[[Path, Path], None]
+"""Given a folder that holds the locked jars, writes a jar to a path."""
 
 _LINE = re.compile(r"([\w.\-]+):([\w.\-]+):([\w.\-]+) ([0-9a-f]{64})")
 
@@ -50,6 +55,42 @@ class Jar:
 
     module: Module
     sha256: str
+
+    @property
+    def file_name(self) -> str:
+        """The jar's name in a folder."""
+        return self.module.file_name
+
+    def is_intact(self, path: Path) -> bool:
+        """Whether a file is this jar, byte for byte."""
+        return path.is_file() and sha256_of(path) == self.sha256
+
+
+@dataclass(frozen=True)
+class BuiltJar:
+    """A jar that is built here.
+
+    Attributes:
+        name: Of all jars that are built from this source, whatever it says.
+        version: Tells what the source says.
+    """
+
+    name: str
+    version: str
+    build: Build
+
+    @property
+    def file_name(self) -> str:
+        """The jar's name in a folder."""
+        return f"{self.name}-{self.version}.jar"
+
+    def is_intact(self, path: Path) -> bool:
+        """Whether a file is a jar whose entries are all undamaged."""
+        try:
+            with zipfile.ZipFile(path) as jar:
+                return jar.testzip() is None
+        except (OSError, zipfile.BadZipFile):
+            return False
 
 
 def read_lock(path: Path = LOCK) -> tuple[Jar, ...]:
@@ -86,32 +127,38 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def are_in_place(jars: Sequence[Jar], target: Path) -> bool:
-    """Whether a folder holds exactly these jars, byte for byte."""
-    names = {jar.module.file_name for jar in jars}
+def are_in_place(jars: Sequence[Jar | BuiltJar], target: Path) -> bool:
+    """Whether a folder holds exactly these jars, undamaged."""
+    names = {jar.file_name for jar in jars}
     if not target.is_dir() or {path.name for path in target.iterdir()} != names:
         return False
-    return all(_is_intact(target / jar.module.file_name, jar) for jar in jars)
+    return all(jar.is_intact(target / jar.file_name) for jar in jars)
 
 
-def place(jars: Sequence[Jar], target: Path, cache: Path, fetch: Fetch) -> int:
+def place(
+    jars: Sequence[Jar], target: Path, cache: Path, fetch: Fetch, built: Sequence[BuiltJar] = ()
+) -> int:
     """Make a folder hold exactly these jars; returns how many had to be fetched.
 
     The folder appears whole by one rename. A jar whose bytes are not the lock's is refused, and
-    nothing is placed.
+    nothing is placed. What is built is built from the cache, once it holds all locked jars.
     """
-    if are_in_place(jars, target):
+    wanted: tuple[Jar | BuiltJar, ...] = (*jars, *built)
+    if are_in_place(wanted, target):
         return 0
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    missing = [jar for jar in jars if not _is_intact(cache / jar.module.file_name, jar)]
+    missing = [jar for jar in jars if not jar.is_intact(cache / jar.file_name)]
     if missing:
         _fetch_into(cache, missing, fetch)
+    for jar in built:
+        if not jar.is_intact(cache / jar.file_name):
+            _build_into(cache, jar)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".jars-") as scratch:
         whole = Path(scratch) / "new"
-        whole.mkdir(mode=0o700)
-        for jar in jars:
-            shutil.copyfile(cache / jar.module.file_name, whole / jar.module.file_name)
+        whole.mkdir()
+        for one in wanted:
+            shutil.copyfile(cache / one.file_name, whole / one.file_name)
         if target.exists():
             target.rename(Path(scratch) / "old")
         whole.rename(target)
@@ -133,5 +180,11 @@ def _fetch_into(cache: Path, jars: Sequence[Jar], fetch: Fetch) -> None:
             fetched.replace(cache / jar.module.file_name)
 
 
-def _is_intact(path: Path, jar: Jar) -> bool:
-    return path.is_file() and sha256_of(path) == jar.sha256
+def _build_into(cache: Path, jar: BuiltJar) -> None:
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".build-") as scratch:
+        made = Path(scratch) / jar.file_name
+        jar.build(cache, made)
+        # Jobs that are told of no other folder take all jars of the cache.
+        for old in cache.glob(f"{jar.name}-*.jar"):
+            old.unlink()
+        made.replace(cache / jar.file_name)

@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
+from headrace_launcher.errors import FolderNotEmpty
 from headrace_launcher.ivy import Ivy
-from headrace_launcher.jars import place, read_lock
+from headrace_launcher.jars import BuiltJar, are_in_place, place, read_lock
 from headrace_launcher.java import Java, ensure_java
+from headrace_launcher.logstore import log_store
 from headrace_launcher.secrets import Secrets
 from headrace_launcher.settings import Settings
 from headrace_launcher.spark import spark_home
@@ -21,11 +24,33 @@ def set_up(settings: Settings, environ: Mapping[str, str], tell: Tell = lambda _
     tell("state directory")
     settings.create_directories()
     Secrets(settings.secrets).ensure()
-    jars = read_lock()
-    tell(f"{len(jars)} jars")
-    ivy = ivy_client(settings, java, tell)
-    place(jars, settings.jars, settings.cache / "jars", ivy.fetch)
+    _place(settings, java, settings.jars, tell)
     return java
+
+
+def place_jars(settings: Settings, java: Java, target: Path, tell: Tell = lambda _: None) -> int:
+    """Make a new or empty folder hold all jars that Spark needs besides its own; their number.
+
+    Raises:
+        FolderNotEmpty: The folder holds something else.
+    """
+    found = sorted(path.name for path in target.iterdir()) if target.exists() else []
+    if found and not are_in_place((*read_lock(), _log_store(java, settings)), target):
+        raise FolderNotEmpty(str(target), found)
+    return _place(settings, java, target, tell)
+
+
+def _place(settings: Settings, java: Java, target: Path, tell: Tell) -> int:
+    locked, built = read_lock(), [_log_store(java, settings)]
+    count = len(locked) + len(built)
+    tell(f"{count} jars")
+    ivy = ivy_client(settings, java, tell)
+    place(locked, target, settings.cache / "jars", ivy.fetch, built)
+    return count
+
+
+def _log_store(java: Java, settings: Settings) -> BuiltJar:
+    return log_store(settings.project, java.executable, spark_home() / "jars")
 
 
 def ivy_client(settings: Settings, java: Java, tell: Tell) -> Ivy:

@@ -10,6 +10,7 @@ from pathlib import Path
 from headrace_launcher.errors import NotSetUp
 from headrace_launcher.ports import LOOPBACK
 from headrace_launcher.settings import Settings
+from headrace_schemas import spark_settings
 
 _LOGGING = """rootLogger.level = warn
 rootLogger.appenderRef.stderr.ref = stderr
@@ -60,8 +61,6 @@ def _defaults(settings: Settings) -> dict[str, str]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.warehouse.dir": str(settings.spark / "warehouse"),
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": str(settings.spark_cores),
         # Spark keeps 100 compiled pieces of queries. A month of the flagship has more, so the next
@@ -71,6 +70,6 @@ def _defaults(settings: Settings) -> dict[str, str]:
         "spark.databricks.delta.snapshotPartitions": "2",
         # One flipped bit in a data page is an error, not another number.
         "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
-        # Hadoop 3.5's default, `analytics`, needs more libraries than are among the jars.
-        "spark.hadoop.fs.s3a.input.stream.type": "classic",
+        **spark_settings.DELTA,
+        **spark_settings.S3,
     }

@@ -1,0 +1,61 @@
+"""A Spark of its own that writes one row after the other, as it is told on standard input.
+
+    python -m tests.faults.writer URI [SETTING=VALUE ...]
+
+Each line is a row's id. The row is appended in a commit of its own, and the answer is a line of
+JSON: `null` if the commit was acknowledged, else what the error says.
+"""
+
+import json
+import sys
+
+from pyspark.errors import PySparkException
+
+from headrace_jobs import session, tables
+from headrace_jobs.engine_errors import told
+from headrace_schemas.errors import HeadraceError
+
+SMALL = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
+    "spark.driver.memory": "1g",
+    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    # A checkpoint costs as much as ten of the other commits.
+    "spark.databricks.delta.properties.defaults.checkpointInterval": "25",
+    "spark.hadoop.fs.s3a.path.style.access": "true",
+}
+
+
+def main(uri: str, *given: str) -> None:
+    """Write until standard input ends."""
+    settings = dict(one.split("=", 1) for one in given)
+    spark = session.classic("writer", "local[1]", SMALL | settings)
+    say("ready")
+    for line in sys.stdin:
+        row = int(line)
+        frame = spark.range(row, row + 1).withColumnRenamed("id", "row_id")
+        try:
+            with tables.committing(spark, "test.rows", "append"):
+                frame.write.format("delta").mode("append").save(uri)
+        except HeadraceError as error:
+            say(error.message)
+        except PySparkException as error:
+            say(told(error))
+        except Exception as error:  # as the runner, which reports any error
+            say(f"{type(error).__name__}: {told(error)}")
+        else:
+            say(None)
+    spark.stop()
+
+
+def say(answer: str | None) -> None:
+    """One line to whoever asked."""
+    sys.stdout.write(f"{json.dumps(answer)}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
