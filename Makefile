@@ -38,14 +38,15 @@ validate: setup ## Check all declarations
 	@$(BIN)/headrace validate
 
 .PHONY: test
-test: setup ## Run all tests: the parts, then months through a real scheduler with kill -9 in one
+test: setup minio ## Run all tests: the parts, then months through a real scheduler with kill -9 in one
 	@$(BIN)/pytest -m "not e2e and not cluster and not compose"
 	@$(BIN)/pytest -m e2e tests/e2e
 
 .PHONY: minio
 minio: ## Build the S3 server that tests use, unless one is there; needs Go
-	@command -v minio >/dev/null || [ -x .tools/bin/minio ] || \
-		GOBIN=$(CURDIR)/.tools/bin go install github.com/minio/minio@$(MINIO_VERSION)
+	@command -v minio >/dev/null || [ -x .tools/bin/minio ] || { command -v go >/dev/null || \
+		{ echo "The tests need an S3 server: put minio on PATH, or install Go, which builds it." >&2; exit 1; }; \
+		GOBIN=$(CURDIR)/.tools/bin go install github.com/minio/minio@$(MINIO_VERSION); }
 
 .PHONY: test-cluster
 test-cluster: setup minio ## The compose file's services as processes here: two months, the same bytes as embedded
