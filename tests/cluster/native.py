@@ -147,7 +147,8 @@ class Native:
         """A value of the compose file as it is on this machine."""
         own, folder = self.addresses[name][index], self.root / f"{name}-{index}"
         places = {
-            "/opt/headrace/.venv/bin": str(PYTHON.parent), "/opt/headrace": str(PROJECT),
+            "/opt/headrace/.venv/bin": str(PYTHON.parent), "/opt/headrace/jars": JARS,
+            "/opt/headrace": str(PROJECT),
             "/opt/spark": str(spark_home()), "/var/lib/headrace": str(folder),
             "/tmp": str(folder / "tmp"),  # noqa: S108 - a container's
             "/data": str(folder / "data"),
