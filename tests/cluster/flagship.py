@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -13,13 +13,14 @@ import boto3
 import httpx
 from botocore.config import Config
 
-from headrace_launcher.airflow_api import AirflowApi
+from headrace_launcher.airflow_api import AirflowApi, RequestRefused
 from headrace_launcher.lake_view import LakeView
 from headrace_launcher.object_store.delivery import Upload
 from headrace_launcher.object_store.endpoint import Location
 from headrace_launcher.replay import RUNNING, Delivery, Replay
 from headrace_launcher.replay_source import land, land_snapshots
 from headrace_schemas.catalog import Catalog
+from headrace_schemas.errors import EngineUnavailable
 from headrace_schemas.lake import Lake
 from tests.cluster.compose_file import PROJECT
 from tests.e2e.conftest import wait_until
@@ -108,7 +109,8 @@ class Deployment:
             state = str(self.api.request("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
             return state if state in ("success", "failed") else None
 
-        assert wait_until(ended, f"{dag_id} {run_id} ends", seconds) == "success"
+        reached = through_failures(ended)
+        assert wait_until(reached, f"{dag_id} {run_id} ends", seconds) == "success"
 
     def wait_idle(self) -> None:
         """Nothing runs and nothing is about to."""
@@ -118,7 +120,7 @@ class Deployment:
             states = (run.state for run in api.runs("~"))
             return not api.tasks(RUNNING) and not [one for one in states if one in ("running", "queued")]  # fmt: skip
 
-        wait_until(is_idle, "all runs have ended", 600)
+        wait_until(through_failures(is_idle), "all runs have ended", 600)
 
     def local_lake(self) -> Path:
         """The lake on this machine's disk; a copy of it where it is elsewhere."""
@@ -157,6 +159,22 @@ class Deployment:
             (one.kind.value, one.window or "", one.verdict.value, one.reason) for one in ledger
         ]
         return Outcome(contents(self.local_lake()), self.boosters(), decisions)
+
+
+def through_failures(ask: Callable[[], Any]) -> Callable[[], Any]:
+    """The same question, unanswered while Airflow or its database is being started again."""
+
+    def asked() -> Any:
+        try:
+            return ask()
+        except EngineUnavailable:
+            return None
+        except RequestRefused as error:
+            if error.fields["status"] < 500:
+                raise
+            return None
+
+    return asked
 
 
 def start_training(api: AirflowApi, run_id: str) -> Any:
