@@ -12,10 +12,11 @@ from minio.commonconfig import ENABLED
 from minio.versioningconfig import VersioningConfig
 
 from headrace_launcher.object_store import disk
-from headrace_launcher.object_store.connection import transport
+from headrace_launcher.object_store.connection import clock, transport
 from headrace_launcher.object_store.doctor import CHECKS, Report, examine
 from headrace_launcher.object_store.endpoint import Endpoint, Keys
 from headrace_launcher.object_store.finding import Verdict
+from headrace_launcher.object_store.probe import Probe
 from headrace_launcher.settings import Settings
 from tests.fault_proxy import FaultProxy, Request, slow_down
 from tests.launcher.stores import (
@@ -180,12 +181,21 @@ def test_an_endpoint_that_does_not_answer_fails_alone(place: Place, examined: Ex
     ],
 )
 def test_clocks_are_compared(
-    place: Place, proxy: FaultProxy, examined: Examine, skew: timedelta, verdict: Verdict, word: str
+    place: Place, proxy: FaultProxy, skew: timedelta, verdict: Verdict, word: str
 ):
     proxy.on(r"^GET /$", skewed(skew))
+    store = replace(place.store, endpoint=Endpoint(proxy.endpoint))
+    with store.endpoint.http() as http:
+        judged, said = clock(Probe(store, store.locations[0], client=None, http=http, run="clock"))
+    assert judged is verdict
+    assert word in said
+
+
+def test_a_skewed_clock_fails_alone(place: Place, proxy: FaultProxy, examined: Examine):
+    proxy.on(r"^GET /$", skewed(timedelta(minutes=10)))
+    proxy.on(r"^PUT ", refuse_unsigned)
     report = examined(place, proxy.endpoint)
-    assert {one.check: one.verdict for one in report.findings}["clock"] is verdict
-    assert word in text(report, "clock")
+    assert verdicts(report, Verdict.OK) == {"clock": Verdict.FAILED}
 
 
 def test_a_public_bucket_is_unsafe(place: Place, proxy: FaultProxy, examined: Examine):
@@ -347,10 +357,3 @@ def test_command_fails_and_prints_no_secret_when_something_is_unsafe(place: Plac
     }
     for secret in (place.keys.secret_key, place.keys.access_key):
         assert secret not in shown.stdout + shown.stderr + json.dumps(told)
-
-
-def test_command_names_the_setting_when_the_lake_is_no_place(tmp_path: Path):
-    answer = headrace(tmp_path, {"HEADRACE_LAKE": "s3://bucket/lake"}, "doctor")
-    assert answer.returncode == 1
-    assert "HEADRACE_LAKE: `s3://bucket/lake`" in answer.stderr
-    assert "Traceback" not in answer.stderr

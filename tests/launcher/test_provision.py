@@ -22,7 +22,12 @@ from headrace_launcher.errors import (
     SettingMissing,
 )
 from headrace_launcher.object_store.endpoint import Endpoint, Keys, Location, Store
-from headrace_launcher.object_store.provision import Login, asked_for, provision
+from headrace_launcher.object_store.provision import (
+    Login,
+    asked_for,
+    policy_text,
+    provision,
+)
 from headrace_launcher.settings import Settings
 from tests.fault_proxy import FaultProxy, slow_down
 from tests.launcher.stores import EncryptingStore, Place, headrace
@@ -264,33 +269,40 @@ def test_command_makes_the_account_and_prints_no_secret(place: Place, tmp_path: 
     assert client(place).list_objects_v2(Bucket=place.bucket)["KeyCount"] == 1
 
 
-@pytest.mark.parametrize("url", ["", "https://s3.cn-north-1.amazonaws.com.cn"])
-def test_the_policy_for_aws_is_printed_without_asking_anybody(tmp_path: Path, url: str):
-    environment = {
-        "HEADRACE_LAKE": "s3a://company-lake/headrace/lake", "HEADRACE_LANDING": "s3a://drop",
-        "AWS_REGION": "cn-north-1", "AWS_ENDPOINT_URL": url,
-        "HEADRACE_S3_ROOT_USER": "ignored", "HEADRACE_S3_ROOT_PASSWORD": "ignored",
-    }  # fmt: skip
-    answer = headrace(tmp_path, environment, "provision", "--print-policy")
+AWS = {
+    "HEADRACE_LAKE": "s3a://company-lake/headrace/lake", "HEADRACE_LANDING": "s3a://drop",
+    "HEADRACE_S3_ROOT_USER": "ignored", "HEADRACE_S3_ROOT_PASSWORD": "ignored",
+}  # fmt: skip
+
+
+def test_the_policy_for_aws_is_printed_without_asking_anybody(tmp_path: Path):
+    answer = headrace(tmp_path, {**AWS, "AWS_ENDPOINT_URL": ""}, "provision", "--print-policy")
     assert answer.returncode == 0, answer.stderr
     policy = json.loads(answer.stdout)
     assert resources(policy) == [
-        "arn:aws-cn:s3:::company-lake",
-        "arn:aws-cn:s3:::drop",
-        "arn:aws-cn:s3:::company-lake/headrace/lake",
-        "arn:aws-cn:s3:::company-lake/headrace/lake/*",
-        "arn:aws-cn:s3:::drop/*",
+        "arn:aws:s3:::company-lake",
+        "arn:aws:s3:::drop",
+        "arn:aws:s3:::company-lake/headrace/lake",
+        "arn:aws:s3:::company-lake/headrace/lake/*",
+        "arn:aws:s3:::drop/*",
     ]
     actions = [action for one in policy["Statement"] for action in one["Action"]]
     assert all(action.startswith("s3:") for action in actions)
     assert {one["Effect"] for one in policy["Statement"]} == {"Allow"}
 
 
+def test_aws_is_known_by_its_url():
+    url = "https://s3.cn-north-1.amazonaws.com.cn"
+    environment = {**AWS, "AWS_REGION": "cn-north-1", "AWS_ENDPOINT_URL": url}
+    store, login = asked_for(Settings.from_environment(environment), environment)
+    assert login.root is None
+    assert resources(json.loads(policy_text(store, login)))[0] == "arn:aws-cn:s3:::company-lake"
+
+
 def test_a_lake_on_disk_needs_no_store(tmp_path: Path):
-    for arguments in ([], ["--print-policy"]):
-        answer = headrace(tmp_path, {}, "provision", *arguments)
-        assert answer.returncode == 0
-        assert "there is no object store" in answer.stdout
+    answer = headrace(tmp_path, {}, "provision")
+    assert answer.returncode == 0, answer.stderr
+    assert "there is no object store" in answer.stdout
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import tarfile
 import zlib
 from datetime import UTC, datetime
 
-import boto3
 import httpx
 from botocore.exceptions import ClientError
 
@@ -26,7 +25,7 @@ def unsigned_put(probe: Probe) -> Judgement:
     invented signature.
     """
     now = datetime.now(UTC)
-    found = boto3.Session().get_credentials()
+    found = probe.session.get_credentials()
     who = f"{found.access_key}/{now:%Y%m%d}/{probe.store.endpoint.region}/s3/aws4_request"
     sent = {
         "CVE-2026-41145": _put_by_query(probe, who),

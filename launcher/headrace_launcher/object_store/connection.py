@@ -135,7 +135,7 @@ def default_login(probe: Probe) -> Judgement:
     """Whether the vendor's root login works."""
     for login in VENDORS_LOGINS:
         try:
-            probe.store.endpoint.client(login).list_buckets()
+            probe.store.endpoint.client(login, probe.session).list_buckets()
         except ClientError:
             continue
         return Verdict.UNSAFE, (

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import boto3
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
@@ -117,9 +118,11 @@ def examine_store(store: Store) -> list[Finding]:
     """Ask all questions of an object store; it holds the lake, or at least the landing area."""
     findings: dict[str, Finding] = {}
     leftovers: list[Finding] = []
+    session = boto3.Session()
     with store.endpoint.http() as http:
         probe = Probe(
-            store=store, location=store.locations[0], client=store.endpoint.client(), http=http,
+            store=store, location=store.locations[0], client=store.endpoint.client(session=session),
+            http=http, session=session,
             run=uuid.uuid4().hex,
         )  # fmt: skip
         try:

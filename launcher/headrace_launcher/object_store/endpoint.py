@@ -109,13 +109,14 @@ class Endpoint:
             return "aws"
         return str(boto3.Session().get_partition_for_region(self.region))
 
-    def client(self, keys: Keys | None = None) -> Any:
+    def client(self, keys: Keys | None = None, session: boto3.Session | None = None) -> Any:
         """An S3 client that names buckets in the path.
 
         Args:
             keys: Whose; without them what the environment, the profile or the host's role gives.
+            session: One for several clients is quicker: it reads once what S3 can do.
         """
-        return boto3.Session().client(
+        return (session or boto3.Session()).client(
             "s3",
             endpoint_url=self.url,
             region_name=self.region,
@@ -140,7 +141,7 @@ class Endpoint:
     def address(self, client: Any, bucket: str = "", key: str = "") -> str:
         """The URL of the endpoint, a bucket or an object, the bucket named in the path."""
         path = "/".join(part for part in (bucket, quote(key)) if part)
-        return f"{str(client.meta.endpoint_url).rstrip('/')}/{path}"
+        return f"{(self.url or client.meta.endpoint_url).rstrip('/')}/{path}"
 
 
 @dataclass(frozen=True)

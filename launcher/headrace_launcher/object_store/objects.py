@@ -11,7 +11,7 @@ from headrace_launcher.object_store.endpoint import code, described, status
 from headrace_launcher.object_store.finding import Judgement, Verdict
 from headrace_launcher.object_store.probe import Probe
 
-SHOWN_CHARACTERS = 200
+SHOWN_CHARACTERS = 300
 FIRST, SECOND = b"first", b"second"
 
 LOSES_COMMITS = (

@@ -1,8 +1,9 @@
 """One run of the doctor against a store: its clients, and the names of its own objects."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
 import httpx
 from botocore.exceptions import ClientError
 
@@ -17,6 +18,7 @@ class Probe:
         location: Where probe objects lie, below `doctor/<run>/`.
         client: Signs with the keys of the environment, as every job does.
         http: Signs nothing.
+        session: Knows the keys of the environment, and makes further clients.
     """
 
     store: Store
@@ -24,6 +26,7 @@ class Probe:
     client: Any
     http: httpx.Client
     run: str
+    session: boto3.Session = field(default_factory=boto3.Session)
 
     @property
     def bucket(self) -> str:
