@@ -16,9 +16,14 @@ def local_path(uri: str) -> Path | None:
 
 
 def store(uri: str) -> tuple[Any, str]:
-    """The file system of a URI and the path in it; credentials come from the environment."""
-    found: tuple[Any, str] = fs.FileSystem.from_uri(uri.replace("s3a://", "s3://", 1))
-    return found
+    """The file system of a URI and the path in it; credentials come from the environment.
+
+    Only the bucket goes through Arrow's parser of URIs: it would cut a key at `#`.
+    """
+    scheme, _, place = uri.partition("://")
+    bucket, _, key = place.partition("/")
+    system, root = fs.FileSystem.from_uri(f"{'s3' if scheme == 's3a' else scheme}://{bucket}")
+    return system, f"{root}/{key}"
 
 
 def size(uri: str) -> int | None:

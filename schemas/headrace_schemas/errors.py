@@ -136,7 +136,12 @@ class TrainingDataInvalid(HeadraceError, ValueError):
 
 
 class SlotsShort(HeadraceError):
-    """Fewer task slots than the training asks workers for: waiting would never end."""
+    """Fewer task slots than the training asks workers for: waiting would never end.
+
+    Tried again, as a worker that was lost is started again.
+    """
+
+    retryable = True
 
     def __init__(self, model: str, num_workers: int, slots: int) -> None:
         remedy = f", or lower training.num_workers to {slots}" if slots else ""

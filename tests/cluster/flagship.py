@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ class Deployment:
     environment: Mapping[str, str]
     folder: Path
 
-    @property
+    @cached_property
     def api(self) -> AirflowApi:
         return AirflowApi(self.airflow, self.user, self.password)
 
@@ -170,7 +171,8 @@ def through_failures(ask: Callable[[], Any]) -> Callable[[], Any]:
         except EngineUnavailable:
             return None
         except RequestRefused as error:
-            if error.fields["status"] < 500:
+            # Without its database Airflow takes nobody's password.
+            if error.fields["status"] < 500 and error.fields["request"] != "the login":
                 raise
             return None
 
