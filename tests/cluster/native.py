@@ -113,6 +113,7 @@ class Native:
         url = {"HEADRACE_AIRFLOW_URL": "http://api-server:8080"}
         given = {**read_env(root / ".env"), **url, **values}
         services = declared(given)
+        del services["minio-volume"]  # only a container's volume needs another owner
         addresses: dict[str, list[str]] = {}
         number = 10
         for name, one in services.items():
@@ -278,7 +279,8 @@ class Native:
             self.wait_healthy(name)
 
     def conditions(self, name: str) -> list[tuple[str, str]]:
-        return list(self.services[name].after.items())
+        after = self.services[name].after.items()
+        return [(other, condition) for other, condition in after if other in self.services]
 
     def start(self, name: str) -> None:
         count = range(self.services[name].replicas)

@@ -23,7 +23,7 @@ NAME = "headrace-test"
 PORTS = (
     "HEADRACE_AIRFLOW_PORT", "HEADRACE_MLFLOW_PORT", "HEADRACE_SPARK_PORT", "HEADRACE_HISTORY_PORT",
 )  # fmt: skip
-ONCE = {"provision", "airflow-init"}
+ONCE = {"minio-volume", "provision", "airflow-init"}
 
 
 @dataclass(frozen=True)
