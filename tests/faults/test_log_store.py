@@ -27,6 +27,10 @@ pytestmark = pytest.mark.faults
 BUCKET = "lake"
 HELPERS = Path(__file__).with_name("LogStoreCalls.java")
 WAIT_SECONDS = 60
+MEMORY_MB = 96
+
+LINE = "x" * 65_535
+"""With its end 64 KiB: 80 of them fill the first part of an upload, which takes 5 MB."""
 
 QUICK = {
     "fs.s3a.attempts.maximum": "0",
@@ -67,6 +71,10 @@ class Log:
         with self.store.client.get_object(BUCKET, key(version)) as answer:
             return answer.read().decode()
 
+    def size(self, version: int) -> int | None:
+        """Bytes that the store holds."""
+        return self.store.client.stat_object(BUCKET, key(version)).size
+
     def is_there(self, version: int) -> bool:
         """Whether the store holds it."""
         return any(self.store.client.list_objects(BUCKET, key(version)))
@@ -102,7 +110,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
 
 @pytest.fixture(scope="module")
 def java(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A Java process with 64 MB, the jars of a job, and the tests' helpers."""
+    """A Java process with little memory, the jars of a job, and the tests' helpers."""
     runtime, _ = find_java(os.environ)
     assert runtime is not None
     spark_jars = spark_home() / "jars"
@@ -114,7 +122,7 @@ def java(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     gateway = JavaGateway.launch_gateway(
         classpath=f"{classes}:{jars}/*:{spark_jars}/*", java_path=str(runtime.executable),
         jarpath=str(next(spark_jars.glob("py4j-*.jar"))), die_on_exit=True, enable_auth=True,
-        javaopts=["-Xmx64m", f"-Djava.io.tmpdir={classes}", "-Dlog4j2.level=error"],
+        javaopts=[f"-Xmx{MEMORY_MB}m", f"-Djava.io.tmpdir={classes}", "-Dlog4j2.level=error"],
     )  # fmt: skip
     yield gateway
     gateway.shutdown()
@@ -208,23 +216,22 @@ def test_outcome_is_unknown_when_nothing_can_be_read_back(log: Log, version: int
 
 
 def test_nothing_is_written_when_the_commit_ends_in_an_error(log: Log, version: int) -> None:
-    for size in (10, 4_000_000):  # within the first part of an upload, and in a later one
-        content = log.lines("x" * size, 3, 2)
-        with pytest.raises(Py4JJavaError, match="line 2 cannot be made"):
+    for broken in (2, 100):  # within the first part of an upload, and in a later one
+        content = log.lines(LINE, 200, broken)
+        with pytest.raises(Py4JJavaError, match=f"line {broken} cannot be made"):
             log.log_store.write(log.path(version), content, False, log.conf)
         assert not log.is_there(version)
         assert log.unfinished(version) == 0
 
 
 def test_commit_larger_than_memory_is_conditional_too(log: Log, version: int) -> None:
-    megabyte = "x" * (1 << 20)
-    log.write(version, megabyte, lines=100)
-    size = log.store.client.stat_object(BUCKET, key(version)).size
-    assert size == 100 * ((1 << 20) + 1)
+    lines = 3 * (MEMORY_MB << 20) // 2 // (len(LINE) + 1)
+    log.write(version, LINE, lines)
+    assert log.size(version) == lines * (len(LINE) + 1)
     with pytest.raises(Py4JJavaError) as raised:
-        log.write(version, "y" * (1 << 20), lines=11)
+        log.write(version, LINE, lines=200)
     assert java_class(raised.value) == "java.nio.file.FileAlreadyExistsException"
-    assert log.store.client.stat_object(BUCKET, key(version)).size == size
+    assert log.size(version) == lines * (len(LINE) + 1)
     ends = log.proxy.seen(commit(version, "POST") + r"\?uploadId=")
     assert ends
     assert all(one.is_conditional for one in ends)
@@ -232,8 +239,8 @@ def test_commit_larger_than_memory_is_conditional_too(log: Log, version: int) ->
 
 def test_large_commit_succeeds_when_its_last_answer_is_lost(log: Log, version: int) -> None:
     log.proxy.on(commit(version, "POST") + r"\?uploadId=", lose_answer)
-    log.write(version, "x" * (1 << 20), lines=11)
-    assert log.store.client.stat_object(BUCKET, key(version)).size == 11 * ((1 << 20) + 1)
+    log.write(version, LINE, lines=200)
+    assert log.size(version) == 200 * (len(LINE) + 1)
 
 
 @pytest.mark.parametrize("lands", [True, False])
