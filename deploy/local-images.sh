@@ -7,7 +7,7 @@
 #
 # HEADRACE_LOCAL_PYTHON   an interpreter in a folder of its own, as pyenv and uv make them (default: what .venv is made of)
 # HEADRACE_LOCAL_MINIO    the program (default: the one on PATH, or .tools/bin/minio)
-# HEADRACE_DEBIAN_MIRROR  (default: http://deb.debian.org/debian)
+# HEADRACE_DEBIAN_MIRROR  where Debian comes from (default: what debootstrap takes by itself)
 #
 # The images trust every authority that this host trusts, and know its package mirrors. They stay on this host: nothing
 # is published, and nothing of them should be. Quick when they are there already.
@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 RECIPES="$PWD/deploy/local-images"
 SUITE=bookworm
 BASE=headrace-local/debian:$SUITE
-MIRROR=${HEADRACE_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+MIRROR=${HEADRACE_DEBIAN_MIRROR:-}
 PYTHON=${HEADRACE_LOCAL_PYTHON:-.venv/bin/python}
 MINIO=${HEADRACE_LOCAL_MINIO:-$(command -v minio || echo .tools/bin/minio)}
 BUNDLES="/etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem"
@@ -106,9 +106,9 @@ make_base() {
     if [ "$made" = "$fingerprint" ]; then
         return
     fi
-    say "$BASE: Debian $SUITE from $MIRROR; takes one or two minutes"
+    say "$BASE: Debian $SUITE; takes one or two minutes"
     root=$work/debian
-    debootstrap --variant=minbase --include=ca-certificates "$SUITE" "$root" "$MIRROR" >&2
+    debootstrap --variant=minbase --include=ca-certificates "$SUITE" "$root" ${MIRROR:+"$MIRROR"} >&2
     install_authorities "$root"
     install_settings "$(pip_settings)" "$root/etc/pip.conf"
     install_settings "$(uv_settings)" "$root/etc/uv/uv.toml"

@@ -10,12 +10,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import Connection
-from airflow.sdk.exceptions import AirflowNotFoundException
-
+from headrace_airflow.connections import connection_of_type
 from headrace_airflow.job_directory import JobDirectory
 from headrace_airflow.settings import Settings, job_environment
-from headrace_schemas.errors import ConnectionInvalid, EngineUnavailable
+from headrace_schemas.errors import EngineUnavailable
 
 CONNECT_CONNECTION = "headrace_connect"
 
@@ -115,13 +113,7 @@ def host_environment() -> dict[str, str]:
         ConnectionInvalid: The connection to the server is missing or of another type.
     """
     advice = "Define it with type spark_connect, the server's host and port, the token as password."
-    try:
-        connection = Connection.get(CONNECT_CONNECTION)
-    except AirflowNotFoundException as error:
-        raise ConnectionInvalid(CONNECT_CONNECTION, "is not defined", advice) from error
-    if connection.conn_type != "spark_connect" or not connection.host:
-        problem = f"has type {connection.conn_type} and host {connection.host or 'none'}"
-        raise ConnectionInvalid(CONNECT_CONNECTION, problem, advice)
+    connection = connection_of_type(CONNECT_CONNECTION, "spark_connect", advice)
     options = ";".join(f"{key}={value}" for key, value in connection.extra_dejson.items())
     url = f"sc://{connection.host}:{connection.port or 15002}"
     environment = {**job_environment(os.environ), "SPARK_REMOTE": f"{url}/;{options}".rstrip(";/")}

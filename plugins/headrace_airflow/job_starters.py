@@ -11,9 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from airflow.sdk import Connection
-from airflow.sdk.exceptions import AirflowNotFoundException
-
+from headrace_airflow.connections import connection_of_type
 from headrace_airflow.job_directory import JobDirectory
 from headrace_airflow.job_host import ask_host
 from headrace_airflow.settings import Settings, job_environment
@@ -92,22 +90,13 @@ def submit_command(
 
 
 def spark_connection() -> tuple[str, dict[str, Any]]:
-    """Spark's master, and the extra settings of the connection.
-
-    Airflow's own hook takes a missing connection for `yarn` and says nothing.
-    """
+    """Spark's master, and the extra settings of the connection."""
     advice = (
         "Define it with type spark and the master as host: local[2], spark://host with port 7077, "
         "k8s://https://host or yarn."
     )
-    try:
-        connection = Connection.get(SPARK_CONNECTION)
-    except AirflowNotFoundException as error:
-        raise ConnectionInvalid(SPARK_CONNECTION, "is not defined", advice) from error
-    if connection.conn_type != "spark" or not connection.host:
-        problem = f"has type {connection.conn_type} and host {connection.host or 'none'}"
-        raise ConnectionInvalid(SPARK_CONNECTION, problem, advice)
-    host, port = connection.host, connection.port
+    connection = connection_of_type(SPARK_CONNECTION, "spark", advice)
+    host, port = str(connection.host), connection.port
     extra: dict[str, Any] = connection.extra_dejson
     if str(extra.get("deploy-mode", "client")) != "client":
         problem = "asks for deploy-mode cluster, where the job's report would lie elsewhere"

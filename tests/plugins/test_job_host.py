@@ -11,7 +11,6 @@ import psutil
 import pytest
 from airflow.sdk import Connection
 
-from headrace_airflow import job_host
 from headrace_airflow.job_directory import JobDirectory
 from headrace_airflow.job_host import ask, ask_host, host_environment
 from headrace_airflow.settings import Settings
@@ -45,7 +44,7 @@ def cmdline(process: psutil.Process) -> list[str]:
 
 @pytest.fixture
 def connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_host.Connection, "get", lambda name: CONNECT)
+    monkeypatch.setattr(Connection, "get", lambda name: CONNECT)
 
 
 def test_tasks_at_the_same_time_start_one_host_and_a_dead_one_is_started_again(
@@ -103,14 +102,14 @@ def test_options_of_the_connection_are_the_url_s(monkeypatch: pytest.MonkeyPatch
         conn_id="headrace_connect", conn_type="spark_connect", host="spark.example", port=443,
         extra='{"use_ssl": "true"}',
     )  # fmt: skip
-    monkeypatch.setattr(job_host.Connection, "get", lambda name: secured)
+    monkeypatch.setattr(Connection, "get", lambda name: secured)
 
     assert host_environment()["SPARK_REMOTE"] == "sc://spark.example:443/;use_ssl=true"
 
 
 def test_a_connection_of_another_type_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     other = Connection(conn_id="headrace_connect", conn_type="spark", host="local[2]")
-    monkeypatch.setattr(job_host.Connection, "get", lambda name: other)
+    monkeypatch.setattr(Connection, "get", lambda name: other)
 
     with pytest.raises(ConnectionInvalid, match="has type spark and host local"):
         host_environment()
