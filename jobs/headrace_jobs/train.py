@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import xgboost
+from pyspark import SparkConf
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from xgboost.spark import SparkXGBRegressor
@@ -29,8 +30,9 @@ log = logging.getLogger(__name__)
 REFERENCE_ROWS = 100_000
 """Training rows that reference histograms are made from: enough for a thousandth of a share."""
 
-SLOT_WAIT_SECONDS = 15.0
-"""How long executors of a cluster may take to report after the first job has run."""
+SLOT_WAIT_SECONDS = 90.0
+"""How long executors of a cluster may take to report; one on a worker that was lost is started
+again within a minute."""
 
 
 def run(spark: SparkSession, spec: TrainSpec) -> JobReport:
@@ -40,6 +42,7 @@ def run(spark: SparkSession, spec: TrainSpec) -> JobReport:
     long after the data ends.
     """
     model, contract = spec.model, spec.contract
+    slots = slots_for(spark, model)  # first: without any, not even a count would ever end
     registry = Registry()
     declared = [features.declared_feature(model, contract, name) for name in model.features]
     known = features.known_rows(tables.read(spark, spec.features), model, spec.as_of)
@@ -52,7 +55,6 @@ def run(spark: SparkSession, spec: TrainSpec) -> JobReport:
         train_rows=learnt.rows, holdout_rows=found.rows - learnt.rows,
     )  # fmt: skip
     log.info("model %s: %d rows, %d held out", model.name, learnt.rows, window.holdout_rows)
-    slots = slots_for(spark, model)
     workers = model.training.num_workers or most_workers(slots, learnt.rows)
     told = f"trained by {workers} workers; Spark has {slots} task slots"
     log.info("model %s: %s", model.name, told)
@@ -85,20 +87,33 @@ def declaration_hash(model: Model) -> str:
 def slots_for(spark: SparkSession, model: Model) -> int:
     """Task slots that Spark has. A training's workers must all run at once or it waits for ever.
 
+    Executors of a cluster come one by one: those that the session was promised are waited for, so
+    that the same cluster gives as many workers every time.
+
     Raises:
         SlotsShort: The cluster has fewer task slots.
     """
     context = spark.sparkContext._jsc.sc()  # only the JVM knows
     profile = context.resourceProfileManager().resourceProfileFromId(0)
     wanted = model.training.num_workers or 1
+    hoped = model.training.num_workers or promised_slots(spark.sparkContext.getConf())
     deadline = time.monotonic() + SLOT_WAIT_SECONDS
     slots = int(context.maxNumConcurrentTasks(profile))
-    while slots < wanted and not context.isLocal() and time.monotonic() < deadline:
+    while slots < hoped and not context.isLocal() and time.monotonic() < deadline:
         time.sleep(0.5)
         slots = int(context.maxNumConcurrentTasks(profile))
     if slots < wanted:
         raise SlotsShort(model.name, wanted, slots)
     return slots
+
+
+def promised_slots(conf: SparkConf) -> int:
+    """Slots that the session's settings ask the cluster for; 1 where they leave it open."""
+    cores = int(conf.get("spark.executor.cores", "1")) * int(
+        conf.get("spark.executor.instances", "0")
+    )
+    asked = int(conf.get("spark.cores.max", "0")) or cores
+    return max(1, asked // int(conf.get("spark.task.cpus", "1")))
 
 
 def most_workers(slots: int, rows: int) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pyspark import SparkConf
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -296,6 +297,21 @@ def test_all_slots_are_used_and_said_when_no_number_of_workers_is_declared(
 
     assert report.notes == ("trained by 2 workers; Spark has 2 task slots",)
     assert Registry().load("all_slots", str(report.model_version)).manifest.workers == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "slots"),
+    [
+        ({}, 1),
+        ({"spark.cores.max": "8"}, 8),
+        ({"spark.cores.max": "8", "spark.task.cpus": "2"}, 4),
+        ({"spark.executor.instances": "3", "spark.executor.cores": "4"}, 12),
+    ],
+)
+def test_as_many_slots_are_waited_for_as_the_settings_ask_for(
+    settings: dict[str, str], slots: int
+) -> None:
+    assert train.promised_slots(SparkConf(loadDefaults=False).setAll(settings.items())) == slots
 
 
 def test_no_worker_is_without_rows_when_slots_are_many() -> None:
