@@ -5,6 +5,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -28,9 +29,15 @@ class ObjectStore:
         store.make_bucket("lake")
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Nothing runs yet; data and log go below `folder`."""
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        """Nothing runs yet.
+
+        Args:
+            folder: Data and log go below it.
+            settings: Further variables of the server.
+        """
         self.folder = folder
+        self.settings = dict(settings or {})
         self.port = free_port()
         self.access_key = secrets.token_hex(8)
         self.secret_key = secrets.token_hex(20)
@@ -84,7 +91,7 @@ class ObjectStore:
         given = {
             "PATH": os.environ["PATH"], "HOME": str(self.folder),
             "MINIO_ROOT_USER": self.access_key, "MINIO_ROOT_PASSWORD": self.secret_key,
-            "MINIO_BROWSER": "off", "MINIO_UPDATE": "off",
+            "MINIO_BROWSER": "off", "MINIO_UPDATE": "off", **self.settings,
         }  # fmt: skip
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -8,17 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
-from time import monotonic
 from typing import Any
 
 import httpx
 
 from headrace_airflow.access_roles import ADMIN, ROLES
+from tests.waiting import wait_until
 
 PROJECT = Path(__file__).parents[2]
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
@@ -41,15 +40,6 @@ with DAG("questions", schedule=None, access_control=access_control(DagKind.APPRO
         ApprovalOperator(task_id=name, subject="May it serve?")
 '''
 RECORD = "gates/bronze.trips/2013-04/index.html"
-
-
-def wait_until(is_true: Callable[[], Any], what: str, seconds: float = 180.0) -> Any:
-    """Ask again and again until the answer is true; the answer."""
-    pause, deadline = Event(), monotonic() + seconds
-    while not (answer := is_true()):
-        assert monotonic() < deadline, f"after {seconds:.0f} s still not: {what}"
-        pause.wait(0.3)
-    return answer
 
 
 @dataclass

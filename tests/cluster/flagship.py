@@ -24,8 +24,8 @@ from headrace_schemas.catalog import Catalog
 from headrace_schemas.errors import EngineUnavailable
 from headrace_schemas.lake import Lake
 from tests.cluster.compose_file import PROJECT
-from tests.e2e.conftest import wait_until
 from tests.e2e.contents import contents
+from tests.waiting import wait_until
 
 MONTHS = (date(2013, 2, 1), date(2013, 3, 1))
 TRAINED = "manual__two-months"

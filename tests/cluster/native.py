@@ -14,12 +14,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic
-from typing import Any
 
 import psutil
 
@@ -27,67 +25,13 @@ from headrace_launcher.compose import ensure_env
 from headrace_launcher.spark import spark_home
 from tests import object_store
 from tests.cluster.compose_file import PROJECT, Declared, declared, read_env
+from tests.cluster.running import Running
+from tests.waiting import wait_until
 
 PYTHON = Path(sys.executable)
 JARS = os.environ.get("HEADRACE_JARS") or str(PROJECT / ".headrace" / "jars")
-START_SECONDS = 300.0
 MARK = "HEADRACE_TEST_CLUSTER"
 SMALL_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
-
-
-def wait_until(is_true: Callable[[], Any], what: str, seconds: float = START_SECONDS) -> Any:
-    """Ask again and again until the answer is true; the answer."""
-    pause, deadline = threading.Event(), monotonic() + seconds
-    while not (answer := is_true()):
-        assert monotonic() < deadline, f"after {seconds:.0f} s still not: {what}"
-        pause.wait(0.3)
-    return answer
-
-
-@dataclass
-class Running:
-    """One process of a service."""
-
-    service: Declared
-    address: str
-    folder: Path
-    command: list[str]
-    environment: dict[str, str]
-    healthcheck: list[str]
-    user: str | None = None
-    process: subprocess.Popen[bytes] | None = None
-    stopped: bool = False
-    starts: int = 0
-
-    @property
-    def log(self) -> Path:
-        return self.folder / "log"
-
-    def start(self) -> None:
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                self.command, env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL,
-                stdout=output, stderr=output, start_new_session=True, user=self.user,
-            )  # fmt: skip
-        self.starts += 1
-
-    def is_running(self) -> bool:
-        return self.process is not None and self.process.poll() is None
-
-    def is_healthy(self) -> bool:
-        if not self.is_running():
-            return False
-        done = subprocess.run(self.healthcheck, env=self.environment, capture_output=True)
-        return done.returncode == 0
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> None:
-        self.stopped = True
-        if self.process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, number)
-
-    def last_lines(self) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-40:])
 
 
 @dataclass

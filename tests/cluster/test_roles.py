@@ -14,7 +14,8 @@ import pytest
 import tests.own_airflow  # noqa: F401 - before Airflow
 from headrace_airflow import access_roles as declared
 from headrace_airflow.access_roles import ADMIN, ROLES, Deed, permissions_of
-from tests.cluster.api_server import RECORD, Browser, Cluster, running_cluster, wait_until
+from tests.cluster.api_server import RECORD, Browser, Cluster, running_cluster
+from tests.waiting import wait_until
 
 NOT_ALLOWED = 403
 

@@ -13,8 +13,9 @@ import pytest
 
 from tests.cluster import secrets
 from tests.cluster.flagship import Outcome
-from tests.cluster.native import marked, wait_until
+from tests.cluster.native import marked
 from tests.conftest import Cluster
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(2400)]
 

@@ -4,11 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
-from time import monotonic
 from typing import Any
 
 import psutil
@@ -24,19 +22,10 @@ from headrace_launcher.state import StackState, read_state
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.lake import Lake
 from tests.e2e.clinic.landing import land as land_clinic
+from tests.waiting import wait_until
 
 PROJECT = Path(__file__).parents[2]
 CLINIC = Path(__file__).parent / "clinic"
-WAIT_SECONDS = 300.0
-
-
-def wait_until(is_true: Callable[[], Any], what: str, seconds: float = WAIT_SECONDS) -> Any:
-    """Ask again and again until the answer is true; the answer."""
-    pause, deadline = Event(), monotonic() + seconds
-    while not (answer := is_true()):
-        assert monotonic() < deadline, f"after {seconds:.0f} s still not: {what}"
-        pause.wait(0.3)
-    return answer
 
 
 @dataclass(frozen=True)

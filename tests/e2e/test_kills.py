@@ -8,9 +8,10 @@ from datetime import UTC, date, datetime
 import psutil
 import pytest
 
-from tests.e2e.conftest import Embedded, wait_until
+from tests.e2e.conftest import Embedded
 from tests.e2e.contents import ask, contents
 from tests.e2e.test_real_scheduler import flights  # noqa: F401 - a fixture
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.faults, pytest.mark.timeout(1800)]
 

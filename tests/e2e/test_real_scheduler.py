@@ -9,8 +9,9 @@ import pytest
 from headrace_launcher.airflow_api import RequestRefused
 from headrace_launcher.report import tell, write_page
 from headrace_schemas.decisions import Verdict
-from tests.e2e.conftest import Embedded, wait_until
+from tests.e2e.conftest import Embedded
 from tests.e2e.contents import ask, contents, delta_tables
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 

@@ -10,8 +10,9 @@ from uuid import uuid4
 import pytest
 
 from tests.cluster.flagship import Deployment, start_training
-from tests.cluster.native import Native, wait_until
+from tests.cluster.native import Native
 from tests.conftest import Cluster
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.faults, pytest.mark.timeout(1800)]
 
@@ -52,42 +53,32 @@ def delivered_again(deployment: Deployment) -> str:
     return run_id
 
 
-def built_again_through(cluster: Cluster, kill: Callable[[], None], task_id: str) -> None:
-    """February again, with a kill while `task_id` works."""
-    native, deployment = cluster.native, cluster.deployment
+@pytest.mark.parametrize(
+    ("service", "task_id"),
+    [
+        ("spark-worker", "load"),
+        ("spark-worker", "publish"),
+        ("spark-connect", "gate"),
+        ("minio", "publish"),
+        ("postgres", "load"),
+        ("scheduler", "load"),
+    ],
+)
+def test_a_month_is_built_when_a_service_is_killed_while_a_task_works(
+    native_cluster: Cluster, service: str, task_id: str
+) -> None:
+    native, deployment = native_cluster.native, native_cluster.deployment
     before = deployment.outcome()
     run_id = delivered_again(deployment)
     wait_until(in_the_middle(deployment, native, task_id, "started"), f"{task_id} works")
-    kill()
+
+    native.kill(service)
+
     deployment.wait_success(SOURCE, run_id)
     deployment.wait_idle()
     now = deployment.outcome()
     assert now.tables == before.tables
     assert now.decisions == before.decisions
-
-
-@pytest.mark.parametrize("task_id", ["load", "publish"])
-def test_a_month_is_built_when_a_spark_worker_is_killed(
-    native_cluster: Cluster, task_id: str
-) -> None:
-    built_again_through(native_cluster, lambda: native_cluster.native.kill("spark-worker"), task_id)
-
-
-def test_a_month_is_built_when_the_connect_server_is_killed(native_cluster: Cluster) -> None:
-    built_again_through(native_cluster, lambda: native_cluster.native.kill("spark-connect"), "gate")
-
-
-def test_a_month_is_built_when_the_object_store_is_killed(native_cluster: Cluster) -> None:
-    built_again_through(native_cluster, lambda: native_cluster.native.kill("minio"), "publish")
-
-
-def test_a_month_is_built_when_postgresql_is_killed(native_cluster: Cluster) -> None:
-    built_again_through(native_cluster, lambda: native_cluster.native.kill("postgres"), "load")
-
-
-def test_a_month_is_built_when_the_scheduler_is_killed(native_cluster: Cluster) -> None:
-    native = native_cluster.native
-    built_again_through(native_cluster, lambda: native.kill("scheduler"), "load")
 
 
 def test_a_training_gives_the_same_booster_when_a_worker_is_killed_in_it(

@@ -73,6 +73,17 @@ def test_other_schemes_of_s3_are_refused_with_the_right_one(
     assert "hidden" not in raised.value.message + str(raised.value.fields)
 
 
-def test_lake_on_disk_needs_no_log_store_for_s3(stock: SparkSession, spec: LoadSpec) -> None:
-    for uri in ("/var/lake", "file:///var/lake"):
-        require_safe_commits(stock, spec.model_copy(update={"staged_uri": uri}))
+@pytest.mark.parametrize(
+    ("uri", "is_refused"),
+    [("/var/lake", False), ("file:///var/lake", False), ("s3a://lake/staging", True)],
+)
+def test_only_a_lake_on_s3_needs_the_log_store(
+    stock: SparkSession, spec: LoadSpec, uri: str, is_refused: bool
+) -> None:
+    given = spec.model_copy(update={"staged_uri": uri})
+    refused = []
+    try:
+        require_safe_commits(stock, given)
+    except CommitsUnsafe as error:
+        refused.append(error)
+    assert bool(refused) is is_refused

@@ -14,35 +14,17 @@ from headrace_launcher.object_store.endpoint import Keys, Store
 from headrace_launcher.object_store.provision import Login, provision
 from headrace_launcher.settings import Settings
 from tests.fault_proxy import Exchange, Fault
-from tests.object_store import REGION, ObjectStore, binary
+from tests.object_store import REGION, ObjectStore
 
 UNSIGNED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 DENIED = b"<Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Error>"
 JOBS = Keys("JOBSJOBSJOBSJOBSJOBS", "secret-of-the-jobs-account-1234567890")
 
 
-class EncryptingStore(ObjectStore):
+def encrypting_store(folder: Path) -> ObjectStore:
     """A server with a key to encrypt by, as the compose file gives it one."""
-
-    def start(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        given = {
-            "PATH": os.environ["PATH"], "HOME": str(self.folder),
-            "MINIO_ROOT_USER": self.access_key, "MINIO_ROOT_PASSWORD": self.secret_key,
-            "MINIO_KMS_SECRET_KEY": f"headrace:{base64.b64encode(bytes(32)).decode()}",
-            "MINIO_BROWSER": "off", "MINIO_UPDATE": "off",
-        }  # fmt: skip
-        address = f"127.0.0.1:{self.port}"
-        with (self.folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [binary(), "server", "--address", address, str(self.folder / "data")],
-                env=given, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
-        try:
-            self._wait_until_ready(self._process)
-        except BaseException:
-            self.kill()
-            raise
+    key = base64.b64encode(bytes(32)).decode()
+    return ObjectStore(folder, {"MINIO_KMS_SECRET_KEY": f"headrace:{key}"})
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from headrace_launcher.object_store.probe import Probe
 from headrace_launcher.settings import Settings
 from tests.fault_proxy import FaultProxy, Request, slow_down
 from tests.launcher.stores import (
-    EncryptingStore,
     Place,
+    encrypting_store,
     headrace,
     ignore_condition,
     refuse,
@@ -42,7 +42,7 @@ Examine = Callable[..., Report]
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with EncryptingStore(tmp_path_factory.mktemp("store")) as server:
+    with encrypting_store(tmp_path_factory.mktemp("store")) as server:
         place = Place(server, "headrace")
         place.provision()
         yield place

@@ -30,13 +30,13 @@ from headrace_launcher.object_store.provision import (
 )
 from headrace_launcher.settings import Settings
 from tests.fault_proxy import FaultProxy, slow_down
-from tests.launcher.stores import EncryptingStore, Place, headrace
+from tests.launcher.stores import Place, encrypting_store, headrace
 from tests.object_store import REGION, ObjectStore, free_port
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
-    with EncryptingStore(tmp_path_factory.mktemp("store")) as server:
+    with encrypting_store(tmp_path_factory.mktemp("store")) as server:
         yield server
 
 
