@@ -3,19 +3,19 @@
 Endpoint and keys come from the usual `AWS_*` variables, as for every other reader of the lake.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import translate
 from typing import Any
-from urllib.parse import urlsplit
 
 from headrace_schemas.errors import EngineUnavailable
 
 
 def is_remote(uri: str) -> bool:
     """Whether a URI names an object store and not a local path."""
-    return urlsplit(uri).scheme in ("s3", "s3a")
+    return uri.startswith(("s3://", "s3a://"))
 
 
 def matching(root: str, pattern: str) -> list[str]:
@@ -65,9 +65,9 @@ def read(uri: str) -> bytes | None:
 
 
 def parts(uri: str) -> tuple[str, str]:
-    """Bucket and key of a URI."""
-    split = urlsplit(uri)
-    return split.netloc, split.path.strip("/")
+    """Bucket and key of a URI; a key may hold what ends the path of a web address."""
+    bucket, _, key = uri.partition("://")[2].partition("/")
+    return bucket, key.strip("/")
 
 
 @contextmanager
@@ -78,7 +78,8 @@ def answering(uri: str) -> Iterator[Any]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     style = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 5})
+    region = os.environ.get("AWS_REGION")  # boto3 itself reads another variable
     try:
-        yield boto3.client("s3", config=style)
+        yield boto3.client("s3", config=style, region_name=region)
     except (BotoCoreError, ClientError) as error:
         raise EngineUnavailable("object store", uri, str(error)) from error
