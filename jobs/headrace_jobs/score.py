@@ -2,7 +2,6 @@
 
 import json
 import logging
-import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
@@ -33,15 +32,9 @@ def predicting(model: LoadedModel) -> Predict:
     package.
     """
     names, content = model.manifest.feature_names, model.booster
-    absent: Any = None
 
     def predict(batches: Iterator[pd.DataFrame]) -> Iterator[pd.Series]:
-        if is_fresh := "xgboost" not in sys.modules and "sklearn" not in sys.modules:
-            # a new process: XGBoost does without scikit-learn, and loads in a quarter of the time
-            sys.modules["sklearn"] = absent
         trees = import_module("xgboost")
-        if is_fresh:
-            del sys.modules["sklearn"]
         booster = trees.Booster({"nthread": 1})
         booster.load_model(bytearray(content))
         for batch in batches:

@@ -1,11 +1,15 @@
 """Scoring: the champion's predictions, a partition at a time."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xgboost
+from pyspark import cloudpickle
 from pyspark.sql import SparkSession
 
 from headrace_jobs import features, score, tables
@@ -45,6 +49,25 @@ def test_predictions_are_the_boosters_own_when_a_partition_is_scored(
     assert (report.counts.rows_in, report.counts.rows_out) == (400, 400)
     assert report.model_version == learned.version
     assert found["prediction"].between(0, 1).all()
+
+
+def test_a_worker_can_train_when_it_has_scored_before(learned: Learned) -> None:
+    loaded = Registry().load("late", learned.version)
+    numbers = pd.DataFrame(np.zeros((1, len(loaded.manifest.feature_names))))
+    task = cloudpickle.dumps((score.predicting(loaded), numbers))
+    worker = (
+        "import pickle, sys\n"
+        "predict, numbers = pickle.load(sys.stdin.buffer)\n"
+        "assert len(list(predict(iter([numbers])))) == 1\n"
+        "from xgboost import XGBRegressor\n"
+        "XGBRegressor(n_estimators=1).fit([[0], [1]], [0, 1])\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", worker], input=task, capture_output=True)
+
+    assert done.returncode == 0, done.stderr.decode()
+
+    assert done.returncode == 0, done.stderr.decode()
 
 
 def test_content_is_the_same_when_a_partition_is_scored_again(
