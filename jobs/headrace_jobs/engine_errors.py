@@ -23,10 +23,12 @@ LOST = re.compile(
     r"StatusCode\.UNAVAILABLE|INVALID_HANDLE\.(SESSION|OPERATION)_|SESSION_CLOSED|NO_ACTIVE_SESSION"
     r"|engine lost:|SparkContext (was|has been) shut ?down|stopped SparkContext|Could not recover from a failed"
     r"|failed to connect to all addresses|[Ss]ocket closed|[Kk]eepalive|ExecutorLostFailure"
+    r"|BarrierJobSlotsNumberCheckFailed"
 )
 """The engine went away under the job. A job's own session is open until its end, so one that is not
 active is one that a restarted server no longer knows. An executor that is lost took its work along,
-even the only one of a machine that slept: its heartbeats stop."""
+even the only one of a machine that slept: its heartbeats stop. And a training counts the slots
+before it starts: those that Spark misses then were lost in between."""
 
 CONNECTION_ERRORS = frozenset({"Py4JNetworkError", "Py4JError"})
 """By name: py4j exists only beside a classic session."""

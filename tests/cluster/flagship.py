@@ -110,8 +110,18 @@ class Deployment:
             state = str(self.api.request("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
             return state if state in ("success", "failed") else None
 
-        reached = through_failures(ended)
-        assert wait_until(reached, f"{dag_id} {run_id} ends", seconds) == "success"
+        reached = wait_until(through_failures(ended), f"{dag_id} {run_id} ends", seconds)
+        assert reached == "success", self.failures(dag_id, run_id)
+
+    def failures(self, dag_id: str, run_id: str) -> str:
+        """The logs of a run's failed tasks."""
+        run = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        tasks = self.api.request("GET", run)["task_instances"]
+        logs = [
+            self.api.request("GET", f"{run}/{one['task_id']}/logs/{one['try_number']}")
+            for one in tasks if one["state"] == "failed"
+        ]  # fmt: skip
+        return "\n".join(str(line) for log in logs for line in log["content"])
 
     def wait_idle(self) -> None:
         """Nothing runs and nothing is about to."""

@@ -89,7 +89,7 @@ def test_a_history_server_reads_what_ran(native_cluster: Cluster) -> None:
                 return json.loads(answer.read())
 
         found = wait_until(applications, "the history server has read the event logs", 120)
-    assert any(one["name"].startswith("train.delay-train") for one in found)
+    assert all(one["name"].startswith("train train.delay-train-") for one in found)
 
 
 def test_nothing_listens_beyond_loopback(native_cluster: Cluster) -> None:

@@ -81,14 +81,15 @@ def test_a_month_is_built_when_a_service_is_killed_while_a_task_works(
     assert now.decisions == before.decisions
 
 
+@pytest.mark.parametrize("said", ["trained by 2 workers", "Running xgboost"])
 def test_a_training_gives_the_same_booster_when_a_worker_is_killed_in_it(
-    native_cluster: Cluster,
+    native_cluster: Cluster, said: str
 ) -> None:
     native, deployment = native_cluster.native, native_cluster.deployment
     known = deployment.boosters()
     run_id = f"manual__{uuid4()}"
     start_training(deployment.api, run_id)
-    trains = in_the_middle(deployment, native, "train", "trained by 2 workers")
+    trains = in_the_middle(deployment, native, "train", said)
     wait_until(trains, "the workers train")
 
     native.kill("spark-worker", 1)

@@ -147,6 +147,7 @@ def in_parallel(work: Callable[[], None], count: int) -> None:
         ("[NO_ACTIVE_SESSION] No active Spark session found.", False, True),
         ("Job aborted: SparkContext was shut down", False, True),
         ("Job aborted: ExecutorLostFailure (executor driver exited)", False, True),
+        ("o.a.s.BarrierJobSlotsNumberCheckFailed: [SPARK-24819]: Barrier", False, True),
         ("[DIVIDE_BY_ZERO] Division by zero", False, False),
     ],
 )

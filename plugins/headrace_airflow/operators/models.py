@@ -195,9 +195,10 @@ class TrainOperator(ModelOperator):
     engine = "submit"
     conf = {
         "spark.dynamicAllocation.enabled": "false",
-        # Too few slots fail within seconds; Spark's own default waits for ten minutes.
+        # The job has counted the slots: one that is missing now was lost, and comes back within this
+        # minute and a half. Spark's own default waits for ten.
         "spark.scheduler.barrier.maxConcurrentTasksCheck.interval": "1s",
-        "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures": "3",
+        "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures": "90",
     }
 
     def batch(self, context: Context) -> str:
