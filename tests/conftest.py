@@ -38,8 +38,8 @@ def native_cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
-    """Two months on the embedded default."""
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """Two months on the embedded default, which is down again."""
     home = tmp_path_factory.mktemp("embedded")
     environment = {**environment_of_tests(), "HEADRACE_HOME": str(home)}
     command = [sys.executable, "-m", "headrace_launcher"]
@@ -48,7 +48,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
         subprocess.run([*command, "up"], env=environment, check=True)
         state = read_state(settings.state_file)
         assert state is not None
-        yield two_months(
+        return two_months(
             Deployment(
                 airflow=str(service_url(state, "api-server")),
                 mlflow=str(service_url(state, "mlflow")), user=USER,

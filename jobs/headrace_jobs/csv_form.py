@@ -1,6 +1,7 @@
 """The form of a CSV file, read as a stream: what Spark would take silently is refused here."""
 
 import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
@@ -12,6 +13,9 @@ RECORD_BYTES = 16 * 1024 * 1024
 
 FIELD_CHARACTERS = 1_000_000
 """Longest value that is read."""
+
+BLOCK_BYTES = 512 * 1024
+"""What is looked at as a whole first. No value within is too long then."""
 
 BOM = b"\xef\xbb\xbf"
 DELIMITER = b","
@@ -38,26 +42,83 @@ def read_form(stream: IO[bytes], name: str) -> CsvForm:
     Raises:
         SourceInvalid: Naming file and line of the first thing that is wrong.
     """
-    lines = checked_lines(stream, name)
-    first = next(lines, None)
+    first = next(checked_lines(stream, name), None)
     if first is None:
         raise SourceInvalid(name, "is empty, without even a header", "Deliver the file again.")
     header_line = first[1].removeprefix(BOM)
     ending = b"\r\n" if header_line.endswith(b"\r\n") else b"\n"
-    rows = 0
     for number, record in records([(1, header_line)], name):
         header = tuple(next(csv.reader([record.decode().rstrip("\r\n")], strict=True)))
         check_ending(record, ending, name, number)
-    for number, record in records(lines, name):
-        check_ending(record, ending, name, number)
-        check_fields(record, name, number)
-        rows += record != ending  # Spark passes blank lines over
+    rows, lines = 0, 1
+    while block := stream.read(BLOCK_BYTES):
+        if not block.endswith(b"\n"):
+            block += stream.readline(RECORD_BYTES + 1)
+        if (plain := plain_rows(block, ending)) is not None:
+            rows, lines = rows + plain, lines + plain
+            continue
+        begun = BlockFirst(block, stream)
+        for number, record in records(checked_lines(begun, name, lines), name):
+            check_ending(record, ending, name, number)
+            check_fields(record, name, number)
+            rows += record != ending  # Spark passes blank lines over
+            if begun.is_over():
+                break
+        lines += begun.lines
     return CsvForm(header=header, rows=rows)
 
 
-def checked_lines(stream: IO[bytes], name: str) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines, each complete and decodable."""
-    number = 0
+def plain_rows(block: bytes, ending: bytes) -> int | None:
+    """Rows of some lines in which nothing can be wrong; None if each must be looked at.
+
+    A tenth of the time that the lines take one by one.
+    """
+    ends = block.count(b"\n")
+    is_plain = (
+        QUOTE not in block
+        and b"\0" not in block
+        and block.endswith(ending)
+        and block.count(b"\r\n") == (ends if ending == b"\r\n" else 0)
+        and not block.startswith(ending)  # a blank line is no row
+        and b"\n" + ending not in block
+        and len(block) <= FIELD_CHARACTERS
+    )
+    if not is_plain:
+        return None
+    try:
+        block.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return ends
+
+
+class BlockFirst:
+    """Lines of a block that was read already, then those that follow it."""
+
+    def __init__(self, block: bytes, stream: IO[bytes]) -> None:
+        self.block = io.BytesIO(block)
+        self.bytes = len(block)
+        self.stream = stream
+        self.lines = 0
+
+    def readline(self, size: int) -> bytes:
+        """The next line, `size` bytes of it at most."""
+        self.lines += 1
+        return self.block.readline(size) or self.stream.readline(size)
+
+    def is_over(self) -> bool:
+        """Whether the next line is not the block's."""
+        return self.block.tell() == self.bytes
+
+
+def checked_lines(
+    stream: IO[bytes] | BlockFirst, name: str, number: int = 0
+) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines, each complete and decodable.
+
+    Args:
+        number: Lines that were read before.
+    """
     while line := stream.readline(RECORD_BYTES + 1):
         number += 1
         if len(line) > RECORD_BYTES:

@@ -23,7 +23,7 @@ from headrace_jobs.columns import (
 )
 from headrace_jobs.csv_form import FIELD_CHARACTERS
 from headrace_jobs.engine_errors import told
-from headrace_jobs.ingest import Delivery, inspect
+from headrace_jobs.ingest import Delivery, inspect_all
 from headrace_jobs.tables import SOURCE_FILE, SOURCE_ROW
 from headrace_schemas.errors import (
     SchemaBroken,
@@ -55,7 +55,7 @@ def run(spark: SparkSession, spec: LoadSpec) -> JobReport:
         StaleInput: An input lacks the partition.
         TransformInvalid: The transform cannot be found or has other parameters.
     """
-    deliveries = delivered_files(spec)
+    deliveries = delivered_files(spark, spec)
     frame = read_files(spark, spec, deliveries) if deliveries else derive(spark, spec)
     seen = Observation()
     bad = F.count_if(F.size(LOAD_FAILURES) > 0).alias("bad")
@@ -97,14 +97,14 @@ def as_staged(frame: DataFrame, spec: LoadSpec) -> DataFrame:
     return staged
 
 
-def delivered_files(spec: LoadSpec) -> list[Delivery]:
+def delivered_files(spark: SparkSession, spec: LoadSpec) -> list[Delivery]:
     """The batch's files, each checked; empty for a derived table."""
     source = spec.build.source
     if source is None:
         return []
     if not spec.source_files:
         raise SourceMissing(spec.build.name, source.files)
-    deliveries = [inspect(spec.build.name, source, uri) for uri in spec.source_files]
+    deliveries = inspect_all(spark, spec.build.name, source, spec.source_files)
     for one in deliveries:
         is_csv = source.format == "csv"
         check_columns(spec.contract, one.name, one.columns, spec.build.evolution, is_csv)
