@@ -4,7 +4,7 @@
 
 January of the flagship, each row many times over: delivered as one CSV file per 10 copies it goes through load, gate
 and publish of bronze.flights; its features train the delay model. Both run by the job functions in one Spark
-session on the cores that the launcher gives it. Run nothing else meanwhile.
+session on HEADRACE_SPARK_CORES cores, by Java's own defaults as on a cluster. Run nothing else meanwhile.
 """
 
 import argparse
@@ -37,7 +37,8 @@ COPIES_A_FILE = 10
 
 def prepared(folder: Path) -> BareLoop:
     """The flagship's January, published, in a home of its own."""
-    settings = Settings.from_environment({**os.environ, "HEADRACE_HOME": str(folder)})
+    given = {"HEADRACE_SPARK_JAVA_OPTIONS": "-XX:+UseG1GC", "HEADRACE_HOME": str(folder)}
+    settings = Settings.from_environment({**os.environ, **given})
     settings.create_directories()
     os.environ.setdefault("HEADRACE_JARS", str(Settings.from_environment(os.environ).jars))
     write_configuration(settings)

@@ -72,6 +72,8 @@ def compose() -> Iterator[Compose]:
 
 @pytest.fixture(scope="session")
 def up(compose: Compose, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    # Volumes of a run that was killed hold the passwords of another .env.
+    compose.run("--profile", "*", "down", "--volumes", "--timeout", "20")
     try:
         compose.run("up", "--detach", "--wait", "--wait-timeout", "900")
         values = read_env(compose.env)
