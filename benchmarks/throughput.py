@@ -4,7 +4,8 @@
 
 January of the flagship, each row many times over: delivered as one CSV file per 10 copies it goes through load, gate
 and publish of bronze.flights; its features train the delay model. Both run by the job functions in one Spark
-session on HEADRACE_SPARK_CORES cores, by Java's own defaults as on a cluster. Run nothing else meanwhile.
+session on HEADRACE_SPARK_CORES cores; HEADRACE_SPARK_JAVA_OPTIONS are Java's own defaults unless given. Run
+nothing else meanwhile.
 """
 
 import argparse
@@ -37,8 +38,9 @@ COPIES_A_FILE = 10
 
 def prepared(folder: Path) -> BareLoop:
     """The flagship's January, published, in a home of its own."""
-    given = {"HEADRACE_SPARK_JAVA_OPTIONS": "-XX:+UseG1GC", "HEADRACE_HOME": str(folder)}
-    settings = Settings.from_environment({**os.environ, **given})
+    java = {"HEADRACE_SPARK_JAVA_OPTIONS": "-XX:+UseG1GC"}
+    environment = {**java, **os.environ, "HEADRACE_HOME": str(folder)}
+    settings = Settings.from_environment(environment)
     settings.create_directories()
     os.environ.setdefault("HEADRACE_JARS", str(Settings.from_environment(os.environ).jars))
     write_configuration(settings)
@@ -69,13 +71,13 @@ def etl(loop: BareLoop, copies: int) -> dict[str, float]:
     spec = loop.planner.load(TABLE, partition, files, "copies-load")
     source = spec.build.source.model_copy(update={"files": "copies/*.csv"})
     spec = spec.model_copy(update={"build": spec.build.model_copy(update={"source": source})})
+    following = {"gate": loop.planner.gate, "publish": loop.planner.publish}
     for name in ("load", "gate", "publish"):
+        if name in following:
+            spec = following[name](TABLE, partition, str(report.output_uri), f"copies-{name}")
         start = time.monotonic()
         report = loop.job(spec)
         seconds[name] = time.monotonic() - start
-        if name != "publish":
-            following = {"load": loop.planner.gate, "gate": loop.planner.publish}[name]
-            spec = following(TABLE, partition, str(report.output_uri), f"copies-{name}")
     counted = report.counts
     return {"bytes": size, "rows": counted.rows_out if counted else 0, **seconds}
 

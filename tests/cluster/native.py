@@ -22,6 +22,7 @@ from pathlib import Path
 import psutil
 
 from headrace_launcher.compose import ensure_env
+from headrace_launcher.settings import SMALL_JAVA
 from headrace_launcher.spark import spark_home
 from tests import object_store
 from tests.cluster.compose_file import PROJECT, Declared, declared, read_env
@@ -31,7 +32,6 @@ from tests.waiting import wait_until
 PYTHON = Path(sys.executable)
 JARS = os.environ.get("HEADRACE_JARS") or str(PROJECT / ".headrace" / "jars")
 MARK = "HEADRACE_TEST_CLUSTER"
-SMALL_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
 
 
 @dataclass
@@ -54,8 +54,10 @@ class Native:
         ensure_env(root / ".env")
         # Two stacks at once on one machine do not meet.
         net = f"127.{random.randrange(64, 250)}.{random.randrange(1, 250)}"
-        url = {"HEADRACE_AIRFLOW_URL": "http://api-server:8080"}
-        given = {**read_env(root / ".env"), **url, **values}
+        own = {
+            "HEADRACE_AIRFLOW_URL": "http://api-server:8080", "HEADRACE_JAVA_OPTIONS": SMALL_JAVA,
+        }  # fmt: skip
+        given = {**read_env(root / ".env"), **own, **values}
         services = declared(given)
         del services["minio-volume"]  # only a container's volume needs another owner
         addresses: dict[str, list[str]] = {}
@@ -134,7 +136,6 @@ class Native:
             "PYSPARK_DRIVER_PYTHON": str(PYTHON),
             "HEADRACE_JARS": JARS,
             "HEADRACE_SCHEMAS": str(PROJECT / "schemas"),
-            "JDK_JAVA_OPTIONS": SMALL_JAVA,
             "MALLOC_ARENA_MAX": "2",
             "PYTHONUNBUFFERED": "1",
             "TZ": "UTC",

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from headrace_launcher.compose import ensure_env
+from headrace_launcher.settings import SMALL_JAVA
 from tests.cluster.compose_file import PROJECT, read_env
 from tests.cluster.flagship import Deployment, Outcome, two_months
 from tests.object_store import free_port
@@ -65,8 +66,11 @@ def compose() -> Iterator[Compose]:
         ensure_env(env)
         given = {one: value for one, value in os.environ.items() if one.endswith("_IMAGE")}
         ports = {name: str(free_port()) for name in PORTS}
+        small = {"HEADRACE_JAVA_OPTIONS": SMALL_JAVA}
         with env.open("a") as file:
-            file.writelines(f"{name}={value}\n" for name, value in {**given, **ports}.items())
+            file.writelines(
+                f"{name}={value}\n" for name, value in {**given, **ports, **small}.items()
+            )
         yield Compose(env)
 
 

@@ -14,6 +14,7 @@ from pyspark.errors import PySparkException
 
 from headrace_jobs import session, tables
 from headrace_jobs.engine_errors import told
+from headrace_launcher.settings import SMALL_JAVA
 from headrace_schemas.errors import HeadraceError
 
 SMALL = {
@@ -21,9 +22,7 @@ SMALL = {
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
     "spark.driver.memory": "1g",
-    "spark.driver.extraJavaOptions": (
-        "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
-    ),
+    "spark.driver.extraJavaOptions": SMALL_JAVA,
     "spark.sql.shuffle.partitions": "1",
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.sql.adaptive.enabled": "false",
