@@ -72,13 +72,14 @@ def etl(loop: BareLoop, copies: int) -> dict[str, float]:
     source = spec.build.source.model_copy(update={"files": "copies/*.csv"})
     spec = spec.model_copy(update={"build": spec.build.model_copy(update={"source": source})})
     following = {"gate": loop.planner.gate, "publish": loop.planner.publish}
+    output, counted = "", None
     for name in ("load", "gate", "publish"):
         if name in following:
-            spec = following[name](TABLE, partition, str(report.output_uri), f"copies-{name}")
+            spec = following[name](TABLE, partition, output, f"copies-{name}")
         start = time.monotonic()
         report = loop.job(spec)
         seconds[name] = time.monotonic() - start
-    counted = report.counts
+        output, counted = str(report.output_uri), report.counts
     return {"bytes": size, "rows": counted.rows_out if counted else 0, **seconds}
 
 
