@@ -92,6 +92,26 @@ def test_a_history_server_reads_what_ran(native_cluster: Cluster) -> None:
     assert all(one["name"].startswith("train train.delay-train-") for one in found)
 
 
+def test_workers_check_deliveries_with_their_own_keys(native_cluster: Cluster) -> None:
+    native = native_cluster.native
+    contents = {"good.csv": b"a,b\n1,2\n", "damaged.csv": b'a,b\n"1"x,2\n'}
+    with native_cluster.deployment.readable():
+        for name, content in contents.items():
+            key = f"landing/checked/{name}"
+            boto3.client("s3").put_object(Bucket="headrace", Key=key, Body=content)
+    uris = [f"{native_cluster.deployment.landing}/checked/{name}" for name in contents]
+    token = {"HEADRACE_CONNECT_TOKEN": native.values["SPARK_CONNECT_TOKEN"]}
+    url = f"sc://{native.address('spark-connect')}:15002"
+
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.cluster.check_deliveries", url, *uris],
+        env={**os.environ, **token}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == ["checked/good.csv"]
+
+
 def test_nothing_listens_beyond_loopback(native_cluster: Cluster) -> None:
     listening = [
         connection.laddr.ip

@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from py4j import java_gateway, protocol
 from py4j.java_gateway import JavaGateway
 from py4j.protocol import Py4JJavaError
 
@@ -151,7 +152,9 @@ def shared(
 
 
 @pytest.fixture
-def log(shared: Log) -> Iterator[Log]:
+def log(shared: Log, monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
+    # Where PySpark has run, it reads every Java error in its own Java process, and this is another.
+    monkeypatch.setattr(java_gateway, "get_return_value", protocol.get_return_value)
     yield shared
     shared.proxy.forget()
 

@@ -134,6 +134,7 @@ def test_a_fixed_share_is_measured_when_the_holdout_is_large(
     assert reports[0].counts is not None
     assert 60 < reports[0].counts.rows_out < learned.evidence.holdout_rows
     assert reports[0].notes[0].endswith("holdout rows, by key hash")
+    monkeypatch.undo()  # the newest judgement counts, for other tests too
     evaluate.run(spark, evaluate_spec(learned.spec, learned.version))
 
 

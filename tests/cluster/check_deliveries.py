@@ -1,0 +1,25 @@
+"""Has the workers of a cluster check files of its landing area, and prints the names of those that pass.
+
+python -m tests.cluster.check_deliveries CONNECT_URL URI...
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+
+from headrace_jobs import ingest, session
+from headrace_schemas.pipeline import Source
+
+
+def main(connect_url: str, uris: Sequence[str]) -> None:
+    spark = session.connect(connect_url)
+    try:
+        source = Source(files="checked/*.csv")
+        passed = ingest.inspect_spread(spark, "bronze.checked", source, uris)
+    finally:
+        session.release(spark)
+    print(json.dumps(sorted(one.name for one in passed.values())))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
