@@ -10,7 +10,7 @@ import pyarrow
 
 from tests.cluster.native import Native, postgres_programs
 
-NO_SECRETS = {"COMPOSE_PROFILES", "HEADRACE_AIRFLOW_URL"}
+NO_SECRETS = {"COMPOSE_PROFILES", "HEADRACE_AIRFLOW_URL", "HEADRACE_JAVA_OPTIONS"}
 SHORTEST = 12
 
 
