@@ -55,8 +55,8 @@ def inspect_all(
     Raises:
         SourceMissing, SourceInvalid: About the first file that is not there, or damaged.
     """
-    is_large = sum(files.size(uri) or 0 for uri in uris) > SPREAD_BYTES
-    passed = inspect_spread(spark, table, source, uris) if is_large and len(uris) > 1 else {}
+    is_large = len(uris) > 1 and sum(files.size(uri) or 0 for uri in uris) > SPREAD_BYTES
+    passed = inspect_spread(spark, table, source, uris) if is_large else {}
     return [passed.get(uri) or inspect(table, source, uri) for uri in uris]
 
 

@@ -35,6 +35,10 @@ HEADER = "meter,read_at,kilowatts,phase"
 ROW = "a,2024-05-01T00:00:00Z,1.5,1"
 
 
+def text(*rows: str, header: str = HEADER, end: str = "\n") -> str:
+    return "".join(f"{row}{end}" for row in (header, *rows))
+
+
 def contract(
     folder: Path, properties: str = READINGS, quality: str = "[]", name: str = "bronze.readings",
     sla: str = "[]",

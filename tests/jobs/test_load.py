@@ -5,27 +5,21 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from headrace_jobs import ingest
 from headrace_schemas.errors import (
     SchemaBroken,
     SourceInvalid,
     SourceMissing,
 )
 from headrace_schemas.pipeline import Evolution, Source
-from tests.jobs.batches import HEADER, ROW, Batch, contract
+from tests.jobs.batches import HEADER, ROW, Batch, contract, text
 
 pytestmark = pytest.mark.spark
-
-
-def text(*rows: str, header: str = HEADER, end: str = "\n") -> str:
-    return "".join(f"{row}{end}" for row in (header, *rows))
 
 
 def broken(batch: Batch) -> list[list[str]]:
@@ -167,32 +161,6 @@ def test_rows_are_numbered_by_file_when_several_are_delivered(
         (f"readings/{name}", n + 1) for name in sorted(named) for n in range(named[name])
     ]
     assert all(row["phase"] == row["_source_row"] for row in rows)
-
-
-def test_files_are_checked_by_sparks_workers_when_the_batch_is_large(
-    engine: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    passed: list[str] = []
-
-    def spied(*given: Any) -> dict[str, ingest.Delivery]:
-        found = spread(*given)
-        passed.extend(sorted(one.name for one in found.values()))
-        return found
-
-    spread = ingest.inspect_spread
-    monkeypatch.setattr(ingest, "SPREAD_BYTES", 100)
-    monkeypatch.setattr(ingest, "inspect_spread", spied)
-    batch = Batch(engine, tmp_path, contract(tmp_path))
-    files = [batch.deliver(text(*[ROW] * rows), f"{rows}.csv") for rows in (1, 2, 3)]
-
-    batch.load(*files)
-
-    assert passed == [f"readings/{rows}.csv" for rows in (1, 2, 3)]
-    assert len(batch.staged_rows()) == 6
-    damaged = batch.deliver(text(ROW, '"a"b,2024-05-01,1,1'), "4.csv")
-    with pytest.raises(SourceInvalid, match=r"^readings/4\.csv:3: a closing quote"):
-        batch.load(*files, damaged)
-    assert len(passed) == 6
 
 
 @pytest.mark.parametrize(

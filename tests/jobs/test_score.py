@@ -67,8 +67,6 @@ def test_a_worker_can_train_when_it_has_scored_before(learned: Learned) -> None:
 
     assert done.returncode == 0, done.stderr.decode()
 
-    assert done.returncode == 0, done.stderr.decode()
-
 
 def test_content_is_the_same_when_a_partition_is_scored_again(
     spark: SparkSession, learned: Learned, tmp_path: Path
