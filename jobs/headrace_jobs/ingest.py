@@ -27,8 +27,8 @@ MOST_EXPANSION = 100
 
 
 SPREAD_BYTES = 256 * 1024 * 1024
-"""A larger batch of several files is checked by Spark's workers. Below, this process is through
-before theirs have started."""
+"""A larger batch of several files is checked by Spark's workers. Below, starting theirs would cost
+as much as it saves."""
 
 
 @dataclass(frozen=True)
