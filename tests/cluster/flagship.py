@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,14 @@ from headrace_launcher.airflow_api import AirflowApi, RequestRefused
 from headrace_launcher.lake_view import LakeView
 from headrace_launcher.object_store.delivery import Upload
 from headrace_launcher.object_store.endpoint import Location
-from headrace_launcher.replay import RUNNING, Delivery, Replay
+from headrace_launcher.replay import Delivery, Replay
 from headrace_launcher.replay_source import land, land_snapshots
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.errors import EngineUnavailable
 from headrace_schemas.lake import Lake
 from tests.cluster.compose_file import PROJECT
 from tests.e2e.contents import contents
-from tests.waiting import wait_until
+from tests.waiting import is_idle, wait_until
 
 MONTHS = (date(2013, 2, 1), date(2013, 3, 1))
 TRAINED = "manual__two-months"
@@ -125,13 +125,7 @@ class Deployment:
 
     def wait_idle(self) -> None:
         """Nothing runs and nothing is about to."""
-        api = self.api
-
-        def is_idle() -> bool:
-            states = (run.state for run in api.runs("~"))
-            return not api.tasks(RUNNING) and not [one for one in states if one in ("running", "queued")]  # fmt: skip
-
-        wait_until(through_failures(is_idle), "all runs have ended", 600)
+        wait_until(through_failures(partial(is_idle, self.api)), "all runs have ended", 600)
 
     def local_lake(self) -> Path:
         """The lake on this machine's disk; a copy of it where it is elsewhere."""

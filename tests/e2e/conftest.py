@@ -22,7 +22,7 @@ from headrace_launcher.state import StackState, read_state
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.lake import Lake
 from tests.e2e.clinic.landing import land as land_clinic
-from tests.waiting import wait_until
+from tests.waiting import is_idle, wait_until
 
 PROJECT = Path(__file__).parents[2]
 CLINIC = Path(__file__).parent / "clinic"
@@ -69,10 +69,7 @@ class Embedded:
         return [run for run in found if partition is None or run.partition == partition]
 
     def is_idle(self) -> bool:
-        """Nothing runs and nothing is about to."""
-        waiting = ("running", "queued", "scheduled", "deferred", "up_for_retry", "restarting")
-        busy = [run for run in self.api.runs("~") if run.state in ("running", "queued")]
-        return not self.api.tasks(waiting) and not busy
+        return is_idle(self.api)
 
     def clear(self, run: DagRun, task_id: str) -> None:
         """Have one task of a run done again, as the UI's button does, and wait for the run's end.

@@ -1,0 +1,53 @@
+"""A replay notices that nothing moves on."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from headrace_launcher.lake_view import LakeView
+from headrace_launcher.replay import Delivery, Replay, ReplayStalled, StallWatch
+from headrace_schemas.catalog import Catalog
+from headrace_schemas.lake import Lake
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+
+
+class OneTask:
+    """Airflow while a single task is under way."""
+
+    def __init__(self, dag_id: str, task_id: str, state: str) -> None:
+        self.task = {"dag_id": dag_id, "task_id": task_id, "state": state}
+
+    def runs(self, dag_id: str, limit: int = 200) -> list:
+        return []
+
+    def tasks(self, states: tuple[str, ...]) -> list[dict[str, str]]:
+        return [self.task] if self.task["state"] in states else []
+
+
+def watch(tmp_path: Path, airflow: OneTask) -> StallWatch:
+    """Over a replay that has seen nothing move on for longer than it has patience."""
+    catalog = Catalog.load(SCHEMAS)
+    pipeline = catalog.pipelines["flights"].model_copy(update={"end": date(2013, 2, 1)})
+    replay = Replay(
+        api=airflow, lake=LakeView(Lake(root=str(tmp_path))), catalog=catalog, pipeline=pipeline,
+        model=catalog.models["delay"], landing=tmp_path, stall_seconds=60,
+        delivery=Delivery(lambda landing: [], lambda landing, key: []),
+    )  # fmt: skip
+    begun = StallWatch(replay, "2013-01")
+    begun.last_activity -= 61
+    return begun
+
+
+@pytest.mark.parametrize("state", ["running", "deferred", "up_for_retry"])
+def test_replay_goes_on_when_a_task_is_under_way(tmp_path, state):
+    airflow = OneTask("gold.flight_features", "publish", state)
+    assert watch(tmp_path, airflow).look("news") == "gold.flight_features publish"
+
+
+def test_replay_stalls_when_only_the_daily_look_for_drift_waits(tmp_path):
+    airflow = OneTask("drift.delay", "await_request", "deferred")
+    with pytest.raises(ReplayStalled) as stalled:
+        watch(tmp_path, airflow).look("the decision on 2013-01")
+    assert stalled.value.fields["waiting_for"] == "the decision on 2013-01"
