@@ -44,7 +44,7 @@ def test_settings_of_another_installation_are_not_inherited(settings: Settings):
     services = declared(settings, SHELL)
     airflow = services["scheduler"].environment
     assert airflow["AIRFLOW_HOME"] == str(settings.airflow)
-    assert airflow["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    assert airflow["AIRFLOW__CORE__EXECUTOR"] == "headrace_airflow.executor.LocalExecutor"
     assert airflow["SPARK_HOME"] != "/other/spark"
     assert airflow["MLFLOW_TRACKING_URI"] == f"http://{LOOPBACK}:{PREFERRED.mlflow}"
     for name, service in services.items():
