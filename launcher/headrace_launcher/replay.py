@@ -20,7 +20,7 @@ from headrace_schemas.partition import Partition, partitions_between
 from headrace_schemas.pipeline import Pipeline
 
 POLL_SECONDS = 1.0
-RUNNING = ("running", "queued", "scheduled", "deferred", "up_for_retry")
+RUNNING = ("running", "queued", "scheduled", "deferred", "up_for_retry", "restarting")
 
 
 class ReplayStalled(HeadraceError):

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from threading import Thread
 from types import SimpleNamespace
 from typing import Any
@@ -61,14 +62,14 @@ def executor(busy: Busy) -> Iterator[LocalExecutor]:
     """One of its two workers is busy, and is the first to be told to stop."""
     made = LocalExecutor(parallelism=2)
     made.start()
-    processes = dict(made.workers)
+    processes = [psutil.Process(pid) for pid in made.workers]  # knows a number that is given anew
     made.activity_queue.put(busy.workload)
     assert busy.begun.wait(SECONDS)
-    made.workers = dict(sorted(processes.items(), key=lambda one: one[0] != busy.worker.value))
+    made.workers = dict(sorted(made.workers.items(), key=lambda one: one[0] != busy.worker.value))
     yield made
-    for pid in processes:
-        if psutil.pid_exists(pid):
-            psutil.Process(pid).kill()
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def test_executor_ends_when_an_idle_worker_takes_a_busy_one_s_order(
