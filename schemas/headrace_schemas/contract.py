@@ -15,6 +15,7 @@ from open_data_contract_standard.model import (
 from pydantic import Field
 from yaml import Node
 
+from headrace_schemas.column_type import FLOATS, ColumnType, TypeInvalid
 from headrace_schemas.declaration import (
     Frozen,
     line_of,
@@ -36,7 +37,6 @@ from headrace_schemas.rules import (
     unique,
 )
 
-FLOATS = frozenset({"FLOAT", "REAL", "DOUBLE"})
 UNITS = {
     "d": "days",
     "day": "days",
@@ -51,7 +51,7 @@ class Column(Frozen):
     """One column of a table.
 
     Attributes:
-        type: Spark SQL DDL type, such as `DOUBLE` or `DECIMAL(10,2)`.
+        type: Spark SQL DDL in the one spelling of `ColumnType`, such as `DOUBLE` or `DECIMAL(10,2)`.
         classification: Sensitivity class, as the contract's owner words it.
     """
 
@@ -143,8 +143,15 @@ def read_column(file: Path, node: Node, index: int, column: SchemaProperty) -> C
             str(file), line_of(node, where), f"schema.0.properties.{index}.{missing}",
             "is missing; give the column's Spark SQL type" if column.name else "is missing",
         )  # fmt: skip
+    try:
+        type = ColumnType.parse(column.physicalType).ddl
+    except TypeInvalid as error:
+        path = ("schema", 0, "properties", index, "physicalType")
+        raise DeclarationInvalid(
+            str(file), line_of(node, path), ".".join(map(str, path)), f"column {column.name}: {error}"
+        ) from error
     return Column(
-        name=column.name, type=column.physicalType.upper(),
+        name=column.name, type=type,
         required=bool(column.required or column.primaryKey),
         description=column.description or "", classification=column.classification,
     )  # fmt: skip
@@ -167,7 +174,7 @@ def read_rules(
         name = str(column.name)
         if column.required or column.primaryKey:
             rules.append(not_null(name))
-        if (column.physicalType or "").upper() in FLOATS:
+        if ColumnType.parse(column.physicalType or "").stem in FLOATS:
             rules.append(finite(name))
         if column.unique:
             rules.append(unique(f"{name}.unique", (name,)))
