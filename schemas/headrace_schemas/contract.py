@@ -148,7 +148,10 @@ def read_column(file: Path, node: Node, index: int, column: SchemaProperty) -> C
     except TypeInvalid as error:
         path = ("schema", 0, "properties", index, "physicalType")
         raise DeclarationInvalid(
-            str(file), line_of(node, path), ".".join(map(str, path)), f"column {column.name}: {error}"
+            str(file),
+            line_of(node, path),
+            ".".join(map(str, path)),
+            f"column {column.name}: {error}",
         ) from error
     return Column(
         name=column.name, type=type,
