@@ -4,9 +4,10 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 from headrace_schemas.errors import SourceInvalid
+from headrace_schemas.pipeline import Source
 
 RECORD_BYTES = 16 * 1024 * 1024
 """Longest record that is read; also what is held in memory at most."""
@@ -32,6 +33,19 @@ class CsvForm:
 
 class StrayText(ValueError):
     """Text between a closing quote and the next delimiter."""
+
+
+def as_utf8(stream: "io.BufferedReader[Any]", source: Source, name: str) -> IO[bytes]:
+    """A delivered file's bytes, unpacked, as the UTF-8 text that is checked, kept and read.
+
+    Args:
+        source: Says what the bytes are.
+        name: The file, for messages.
+    """
+    del source, name  # all sources deliver UTF-8
+    if stream.peek(len(BOM)).startswith(BOM):
+        stream.read(len(BOM))
+    return stream
 
 
 def read_form(stream: IO[bytes], name: str) -> CsvForm:

@@ -7,27 +7,38 @@ on to the gate, marked.
 import inspect as signatures
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import Column, DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from headrace_jobs import files, tables
 from headrace_jobs.columns import (
     CORRUPT,
+    ENGINE_COLUMNS,
     LOAD_FAILURES,
     check_columns,
     null_texts,
     typed,
 )
+from headrace_jobs.copies import (
+    check_counts,
+    copies_of,
+    copy_name,
+    counters,
+    reading,
+    with_landed_names,
+)
 from headrace_jobs.csv_form import FIELD_CHARACTERS
 from headrace_jobs.engine_errors import told
-from headrace_jobs.ingest import Delivery, inspect_all
+from headrace_jobs.ingest import Delivery, Intake, inspect_all
+from headrace_jobs.parquet_rows import read_parquet
 from headrace_jobs.tables import SOURCE_FILE, SOURCE_ROW
+from headrace_jobs.united import Part, united
 from headrace_schemas.errors import (
     SchemaBroken,
-    SourceInvalid,
     SourceMissing,
     StaleInput,
     TransformInvalid,
@@ -50,25 +61,39 @@ def run(spark: SparkSession, spec: LoadSpec) -> JobReport:
     """Stage the batch at `spec.staged_uri`.
 
     Raises:
-        SourceMissing, SourceInvalid: A delivered file is not there, or damaged.
+        SourceMissing, SourceChanged, SourceInvalid: A delivered file is not there, or damaged.
         SchemaBroken: Columns are not the contract's.
         StaleInput: An input lacks the partition.
         TransformInvalid: The transform cannot be found or has other parameters.
     """
-    deliveries = delivered_files(spark, spec)
-    frame = read_files(spark, spec, deliveries) if deliveries else derive(spark, spec)
+    if spec.build.source is None:
+        where = spec.build.transform or "the input"
+        return stage(spark, spec, as_staged(derive(spark, spec), spec, where), [])
+    try:
+        deliveries = delivered_files(spark, spec)
+        return stage(spark, spec, read_files(spark, spec, deliveries), deliveries)
+    finally:
+        with suppress(OSError):  # what stays of a store that is gone is a staging area's
+            files.remove(copies_of(spec.staged_uri))
+
+
+def stage(
+    spark: SparkSession, spec: LoadSpec, frame: DataFrame, deliveries: Sequence[Delivery]
+) -> JobReport:
+    """Write the batch, and count what was written.
+
+    Raises:
+        SourceInvalid: Spark reads other rows than the check did.
+    """
     seen = Observation()
     bad = F.count_if(F.size(LOAD_FAILURES) > 0).alias("bad")
-    staged = as_staged(frame, spec).observe(seen, F.count(F.lit(1)).alias("rows"), bad)
-    staged.write.mode("overwrite").parquet(spec.staged_uri)
-    found = seen.get
-    rows, bad_rows = int(found.get("rows", 0)), int(found.get("bad", 0))
-    expected = sum(one.rows for one in deliveries)
-    if deliveries and rows != expected:
-        names = ", ".join(one.name for one in deliveries[:10])
-        raise SourceInvalid(
-            names, f"Spark reads {rows} rows of {expected}", "Check its quotes and line ends."
-        )
+    counted = [F.count(F.lit(1)).alias("rows"), bad, *counters(deliveries)]
+    with reading(deliveries):
+        frame.observe(seen, *counted).write.mode("overwrite").parquet(spec.staged_uri)
+    found = {key: int(value) for key, value in seen.get.items()}
+    rows, bad_rows = found["rows"], found["bad"]
+    if deliveries:
+        check_counts(deliveries, found, spark.read.parquet(spec.staged_uri))
     return JobReport(
         job="load", job_id=spec.job_id, status="succeeded", output_uri=spec.staged_uri,
         counts=Counts(rows_in=rows, rows_out=rows),
@@ -79,8 +104,11 @@ def run(spark: SparkSession, spec: LoadSpec) -> JobReport:
     )  # fmt: skip
 
 
-def as_staged(frame: DataFrame, spec: LoadSpec) -> DataFrame:
-    """The batch in the contract's types.
+def as_staged(frame: DataFrame, spec: LoadSpec, where: str) -> DataFrame:
+    """Rows in the contract's types.
+
+    Args:
+        where: A file, or the transform, that they are from.
 
     Raises:
         SchemaBroken: A column's type can never become the contract's.
@@ -91,20 +119,25 @@ def as_staged(frame: DataFrame, spec: LoadSpec) -> DataFrame:
         _ = staged.schema  # Connect analyses no earlier
     except AnalysisException as error:
         raise SchemaBroken(
-            spec.contract.name, "a column cannot become the contract's type", [told(error)],
+            spec.contract.name, f"a column of {where} cannot become the contract's type",
+            [told(error)],
             "Change the type in the contract, or cast in the transform.",
         ) from error  # fmt: skip
     return staged
 
 
 def delivered_files(spark: SparkSession, spec: LoadSpec) -> list[Delivery]:
-    """The batch's files, each checked; empty for a derived table."""
+    """The batch's files, each checked."""
     source = spec.build.source
     if source is None:
-        return []
+        raise ValueError(f"{spec.build.name} is not delivered")
     if not spec.source_files:
         raise SourceMissing(spec.build.name, source.files)
-    deliveries = inspect_all(spark, spec.build.name, source, spec.source_files)
+    intake = Intake(
+        table=spec.build.name, source=source, landing=spec.landing,
+        copies=copies_of(spec.staged_uri),
+    )  # fmt: skip
+    deliveries = inspect_all(spark, intake, spec.source_files)
     for one in deliveries:
         is_csv = source.format == "csv"
         check_columns(spec.contract, one.name, one.columns, spec.build.evolution, is_csv)
@@ -112,19 +145,26 @@ def delivered_files(spark: SparkSession, spec: LoadSpec) -> list[Delivery]:
 
 
 def read_files(spark: SparkSession, spec: LoadSpec, deliveries: Sequence[Delivery]) -> DataFrame:
-    """All files of the batch as one frame; those with the same columns are read together."""
+    """All files of the batch as one frame in the contract's types."""
     source = spec.build.source
     if source is None:
         raise ValueError(f"{spec.build.name} is not delivered")
-    by_columns: dict[tuple[str, ...], list[Delivery]] = {}
+    alike: dict[tuple[object, ...], list[Delivery]] = {}
     for one in deliveries:
-        by_columns.setdefault(one.columns, []).append(one)
-    read = read_parquet if source.format == "parquet" else read_csv
-    frames = [read(spark, source, group) for group in by_columns.values()]
-    frame = frames[0]
-    for other in frames[1:]:
-        frame = frame.unionByName(other, allowMissingColumns=True)
-    return frame
+        alike.setdefault((one.columns, read_as(one)), []).append(one)
+    parts = []
+    for group in alike.values():
+        is_csv = source.format == "csv"
+        frame = read_csv(spark, source, group) if is_csv else read_parquet(spark, spec, group)
+        parts.append(Part(as_staged(frame, spec, group[0].name), group[0].name))
+    frame = united(spec.contract.name, parts, spec.contract.column_names + ENGINE_COLUMNS)
+    return with_landed_names(frame, deliveries)
+
+
+def read_as(one: Delivery) -> object:
+    """What is equal in files that Spark reads together, beside their columns."""
+    form = one.parquet
+    return None if form is None else (form.types, str(form.nanoseconds))
 
 
 def read_csv(spark: SparkSession, source: Source, group: Sequence[Delivery]) -> DataFrame:
@@ -136,33 +176,14 @@ def read_csv(spark: SparkSession, source: Source, group: Sequence[Delivery]) -> 
     # With pruned columns a line of the wrong length would pass.
     reader = spark.read.option("columnPruning", False)
     rows = reader.csv(
-        [one.uri for one in group], schema=schema, header=True, enforceSchema=False,
+        [one.copy_uri for one in group], schema=schema, header=True, enforceSchema=False,
         mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT, multiLine=True, escape='"',
         nullValue="\0", emptyValue="", maxCharsPerColumn=2 * FIELD_CHARACTERS, encoding="UTF-8",
     )  # fmt: skip
     number = F.monotonically_increasing_id().bitwiseAND(F.lit(ROW_IN_TASK)) + 1
     values = [null_texts(F.col(quoted(name)), source.null_values).alias(name)
               for name in columns]  # fmt: skip
-    return rows.select(
-        *values, CORRUPT, file_name(source).alias(SOURCE_FILE), number.alias(SOURCE_ROW)
-    )
-
-
-def read_parquet(spark: SparkSession, source: Source, group: Sequence[Delivery]) -> DataFrame:
-    """Parquet files with the same columns."""
-    rows = spark.read.parquet(*[one.uri for one in group])
-    return rows.select(
-        *[F.col(quoted(name)) for name in group[0].columns],
-        file_name(source).alias(SOURCE_FILE),
-        (F.col("_metadata.row_index") + 1).alias(SOURCE_ROW),
-    )
-
-
-def file_name(source: Source) -> Column:
-    """The row's file, below the landing root."""
-    steps = source.files.count("/") + 1
-    encoded = F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B"))
-    return F.substring_index(F.url_decode(encoded), "/", -steps)
+    return rows.select(*values, CORRUPT, copy_name().alias(SOURCE_FILE), number.alias(SOURCE_ROW))
 
 
 def derive(spark: SparkSession, spec: LoadSpec) -> DataFrame:
