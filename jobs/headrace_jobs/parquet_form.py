@@ -248,12 +248,12 @@ def check_unpacked(
 
 def text_bytes(uri: str, leaf: Any, chunks: Sequence[Any]) -> Iterator[int]:
     """Bytes of a column's texts, batch by batch; each of a dictionary is unpacked once."""
-    rows = BATCH_ROWS
+    rows, dictionaries = BATCH_ROWS, [leaf.path]
     if any("DELTA_BYTE_ARRAY" in one.encodings for one in chunks):
         longest = max(one.total_uncompressed_size for one in chunks)
-        rows = max(1, min(rows, BATCH_BYTES // longest))
+        rows, dictionaries = max(1, min(rows, BATCH_BYTES // longest)), []
     with opened(uri) as stream:
-        file = parquet.ParquetFile(stream, read_dictionary=[leaf.path])
+        file = parquet.ParquetFile(stream, read_dictionary=dictionaries)
         for batch in file.iter_batches(rows, columns=[leaf.path]):
             for array in values(batch.column(0)):
                 if isinstance(array, pyarrow.DictionaryArray):

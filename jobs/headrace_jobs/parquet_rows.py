@@ -36,7 +36,7 @@ def read_parquet(spark: SparkSession, spec: LoadSpec, group: Sequence[Delivery])
         if name in empty:
             if name not in types:
                 continue  # nothing is lost, and a type is not known yet
-            column = F.lit(None).cast(types[name])
+            column = F.lit(None)
         columns.append(column.alias(name))
     return rows.select(
         *columns,
