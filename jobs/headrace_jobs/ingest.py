@@ -199,9 +199,10 @@ def keep_csv(
 
 def keep_parquet(landed: Landed, metered: "Metered", copy_uri: str) -> ParquetForm:
     """Columns, rows and types of a Parquet file; its bytes are kept."""
-    with files.create(copy_uri) as kept:
-        while data := metered.read(CHUNK):
-            kept.write(data)
+    if metered.with_digest or not files.copied_by_store(landed.uri, copy_uri):
+        with files.create(copy_uri) as kept:
+            while data := metered.read(CHUNK):
+                kept.write(data)
     return read_parquet_form(copy_uri, landed.name)
 
 

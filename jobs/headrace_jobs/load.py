@@ -6,6 +6,7 @@ on to the gate, marked.
 
 import inspect as signatures
 import re
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -90,7 +91,7 @@ def stage(
     counted = [F.count(F.lit(1)).alias("rows"), bad, *counters(deliveries)]
     with reading(deliveries):
         frame.observe(seen, *counted).write.mode("overwrite").parquet(spec.staged_uri)
-    found = {key: int(value) for key, value in seen.get.items()}
+    found = Counter({key: int(value) for key, value in seen.get.items()})
     rows, bad_rows = found["rows"], found["bad"]
     if deliveries:
         check_counts(deliveries, found, spark.read.parquet(spec.staged_uri))
@@ -117,11 +118,12 @@ def as_staged(frame: DataFrame, spec: LoadSpec, where: str) -> DataFrame:
     try:
         staged = typed(frame, spec.contract, spec.build.evolution, batch)
         _ = staged.schema  # Connect analyses no earlier
+    except SchemaBroken as error:
+        raise error.of(where) from error
     except AnalysisException as error:
         raise SchemaBroken(
-            spec.contract.name, f"a column of {where} cannot become the contract's type",
-            [told(error)],
-            "Change the type in the contract, or cast in the transform.",
+            spec.contract.name, f"{where}: a column cannot become the contract's type",
+            [told(error)], "Change the type in the contract, or cast in the transform.",
         ) from error  # fmt: skip
     return staged
 

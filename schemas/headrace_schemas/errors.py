@@ -113,6 +113,12 @@ class SchemaBroken(HeadraceError, ValueError):
             f"{table}: {problem}: {listed(columns)}. {advice}",
             table=table, problem=problem, columns=list(columns),
         )  # fmt: skip
+        self.parts = (table, problem, tuple(columns), advice)
+
+    def of(self, where: str) -> "SchemaBroken":
+        """The same, said of one file of several."""
+        table, problem, columns, advice = self.parts
+        return SchemaBroken(table, f"{where}: {problem}", columns, advice)
 
 
 class StaleInput(HeadraceError):

@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
@@ -262,13 +264,19 @@ def test_odd_names_are_checked_and_copied_when_they_lie_in_an_object_store(
         table="bronze.readings", source=Source(files="readings/*"), landing="s3a://lake/landing",
         copies="s3a://lake/staging/job-1_delivered",
     )  # fmt: skip
+    stored = io.BytesIO()
+    pq.write_table(pa.table({"meter": ["a"]}), stored)
+    source = Source(files="readings/*", format="parquet")
     for place, name in enumerate(NAMES):
-        content = text(f"{place},2024-05-01,1,1").encode()
-        key = f"landing/readings/{name}"
-        server.client.put_object("lake", key, io.BytesIO(content), len(content))
-        found = inspect(given, f"s3a://lake/{key}", place)
-        assert (found.name, found.rows) == (f"readings/{name}", 1)
-        assert files.read_text(found.copy_uri) == content.decode()
+        key, plain = f"landing/readings/{name}", text(f"{place},2024-05-01,1,1").encode()
+        for one, content in (
+            (given, plain), (given.model_copy(update={"source": source}), stored.getvalue()),
+        ):  # fmt: skip
+            server.client.put_object("lake", key, io.BytesIO(content), len(content))
+            found = inspect(one, f"s3a://lake/{key}", place)
+            assert (found.name, found.rows) == (f"readings/{name}", 1)
+            with files.open_bytes(found.copy_uri) as copy:
+                assert copy.read() == content
     with pytest.raises(SourceMissing):
         inspect(given, "s3a://lake/landing/readings/none.csv", 0)
     with pytest.raises(SourceInvalid, match=r"landing/readings: is a folder"):
@@ -279,4 +287,4 @@ def test_odd_names_are_checked_and_copied_when_they_lie_in_an_object_store(
     left = [
         one.object_name for one in server.client.list_objects("lake", "staging/", recursive=True)
     ]
-    assert not [name for name in left if name.endswith(".csv")]
+    assert not [name for name in left if "/job-1_delivered/0" in name]
