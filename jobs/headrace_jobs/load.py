@@ -25,11 +25,11 @@ from headrace_jobs.columns import (
     typed,
 )
 from headrace_jobs.copies import (
+    Reading,
     check_counts,
     copies_of,
     copy_name,
     counters,
-    reading,
     with_landed_names,
 )
 from headrace_jobs.csv_form import FIELD_CHARACTERS
@@ -89,7 +89,7 @@ def stage(
     seen = Observation()
     bad = F.count_if(F.size(LOAD_FAILURES) > 0).alias("bad")
     counted = [F.count(F.lit(1)).alias("rows"), bad, *counters(deliveries)]
-    with reading(deliveries):
+    with Reading(deliveries):
         frame.observe(seen, *counted).write.mode("overwrite").parquet(spec.staged_uri)
     found = Counter({key: int(value) for key, value in seen.get.items()})
     rows, bad_rows = found["rows"], found["bad"]
