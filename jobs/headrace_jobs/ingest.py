@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 from headrace_jobs import files
 from headrace_jobs.csv_form import read_form
 from headrace_schemas.errors import HeadraceError, SourceInvalid, SourceMissing
-from headrace_schemas.pipeline import Source
+from headrace_schemas.source import Source
 
 CHUNK = 1024 * 1024
 

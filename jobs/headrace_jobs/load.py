@@ -33,8 +33,8 @@ from headrace_schemas.errors import (
     TransformInvalid,
 )
 from headrace_schemas.job import Counts, JobReport, LoadSpec
-from headrace_schemas.pipeline import Source
 from headrace_schemas.rules import quoted
+from headrace_schemas.source import Source
 
 BOUNDS = ("start", "end")
 

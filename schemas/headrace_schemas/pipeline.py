@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from headrace_schemas.declaration import Frozen, read_yaml, validated
 from headrace_schemas.partition import PartitionUnit
+from headrace_schemas.source import Source as Source  # tables name it together with their build
 
 TABLE_NAME = r"^(bronze|silver|gold)\.[a-z][a-z0-9_]*$"
 TRANSFORM = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$|^[\w/.-]+\.sql$"
@@ -29,28 +30,6 @@ class Evolution(StrEnum):
     FREEZE = "freeze"
     DISCARD_ROW = "discard_row"
     DISCARD_VALUE = "discard_value"
-
-
-class Source(Frozen):
-    """Files that someone delivers.
-
-    Attributes:
-        files: Path below the landing root; `{partition}` stands for the key, `*` for anything.
-        format: `csv` (with a header, UTF-8) or `parquet`.
-        null_values: Texts of a CSV that mean "no value".
-    """
-
-    files: str
-    format: Literal["csv", "parquet"] = "csv"
-    null_values: tuple[str, ...] = ("",)
-
-    @field_validator("files")
-    @classmethod
-    def stays_below_landing(cls, files: str) -> str:
-        """Refuse a path that leaves the landing root."""
-        if files.startswith("/") or ".." in Path(files).parts:
-            raise ValueError("must be a path below the landing root, without '..'")
-        return files
 
 
 class Input(Frozen):
