@@ -14,8 +14,12 @@ from headrace_jobs.score import predicted_here
 from headrace_schemas.decisions import Comparison, PromotionEvidence
 from headrace_schemas.job import Counts, EvaluateSpec, JobReport
 from headrace_schemas.model import Model, SliceGate, gain
+from headrace_schemas.rules import quoted
 
 log = logging.getLogger(__name__)
+
+CHALLENGER, CHAMPION = "_challenger", "_champion"
+"""The predictions of each, within frames of holdout rows."""
 
 
 def run(spark: SparkSession, spec: EvaluateSpec) -> JobReport:
@@ -25,7 +29,7 @@ def run(spark: SparkSession, spec: EvaluateSpec) -> JobReport:
     champion = registry.load(model.name, spec.champion) if spec.champion else None
     window = challenger.manifest.window
     rows = holdout(spark, spec, challenger, champion)
-    target, predicted = rows[features.TARGET].to_numpy(), rows["challenger"].to_numpy()
+    target, predicted = rows[features.TARGET].to_numpy(), rows[CHALLENGER].to_numpy()
     measured = metrics.measure_all(model.task.metrics, target, predicted)
     evidence = PromotionEvidence(
         challenger=spec.challenger, champion=spec.champion, holdout_rows=window.holdout_rows,
@@ -55,10 +59,12 @@ def holdout(
     """The challenger's holdout with target, slices and predictions; a sample if it is large."""
     model, contract, window = spec.model, spec.contract, challenger.manifest.window
     known = features.known_rows(tables.read(spark, spec.features), model, spec.as_of)
-    kept = known.where(F.col(model.event_time) >= features.instant(window.holdout_start))
+    kept = known.where(F.col(quoted(model.event_time)) >= features.instant(window.holdout_start))
     columns = [features.target_number(model, contract)]
-    columns += [F.col(name).cast("string").alias(f"slice.{name}") for name in slice_columns(model)]
-    judged = {"challenger": challenger} | ({"champion": champion} if champion else {})
+    columns += [
+        F.col(quoted(name)).cast("string").alias(f"_slice.{name}") for name in slice_columns(model)
+    ]
+    judged = {CHALLENGER: challenger} | ({CHAMPION: champion} if champion else {})
     for name, one in judged.items():
         columns += features.feature_numbers(one.manifest.features, contract, f"{name}.")
     key = features.row_key(model, contract)
@@ -78,7 +84,7 @@ def compare(model: Model, rows: pd.DataFrame) -> Comparison | None:
     """Challenger and champion by the champion gate's metric; None where it is not defined."""
     gate = model.gates.champion
     target = rows[features.TARGET].to_numpy()
-    new, old = rows["challenger"].to_numpy(), rows["champion"].to_numpy()
+    new, old = rows[CHALLENGER].to_numpy(), rows[CHAMPION].to_numpy()
     challenger = metrics.measure(gate.metric, target, new)
     champion = metrics.measure(gate.metric, target, old)
     if challenger is None or champion is None:
@@ -105,7 +111,7 @@ def slices(model: Model, rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         one
         for column in gate.columns
-        for value, part in rows.groupby(f"slice.{column}", sort=True)
+        for value, part in rows.groupby(f"_slice.{column}", sort=True)
         if (one := judged_slice(gate, metric, f"{column}={value}", part)) is not None
     ]
 
@@ -115,12 +121,12 @@ def judged_slice(
 ) -> dict[str, Any] | None:
     """One slice; None if it is too small or the metric is not defined in it."""
     target = part[features.TARGET].to_numpy()
-    new = metrics.measure(metric, target, part["challenger"].to_numpy())
+    new = metrics.measure(metric, target, part[CHALLENGER].to_numpy())
     if len(part) < gate.min_rows or new is None:
         return None
     found = {"slice": name, "rows": len(part), "challenger": new, "drop": 0.0}
-    if "champion" in part:
-        old = metrics.measure(metric, target, part["champion"].to_numpy())
+    if CHAMPION in part:
+        old = metrics.measure(metric, target, part[CHAMPION].to_numpy())
         if old is not None:
             found |= {"champion": old, "drop": -gain(metric, new, old)}
     return found

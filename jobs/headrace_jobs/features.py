@@ -17,6 +17,7 @@ from headrace_jobs.manifest import Feature, FeatureKind
 from headrace_schemas.contract import Contract
 from headrace_schemas.errors import SchemaBroken, TrainingDataInvalid
 from headrace_schemas.model import Model
+from headrace_schemas.rules import quoted
 
 TARGET = "_target"
 """The label within frames of labelled rows, as DOUBLE."""
@@ -91,9 +92,9 @@ def known_rows(frame: DataFrame, model: Model, as_of: datetime) -> DataFrame:
 def is_known(model: Model, as_of: datetime) -> Column:
     """Whether a row's label was known at `as_of`; NULL counts as no."""
     return (
-        F.col(model.target).isNotNull()
-        & (F.col(model.known_time) <= instant(as_of))
-        & (F.col(model.event_time) <= instant(as_of))
+        F.col(quoted(model.target)).isNotNull()
+        & (F.col(quoted(model.known_time)) <= instant(as_of))
+        & (F.col(quoted(model.event_time)) <= instant(as_of))
     )
 
 
@@ -109,14 +110,14 @@ def target_number(model: Model, contract: Contract) -> Column:
             model.name, model.target, f"has type {declared.type}",
             "A target is a number or a boolean.",
         )  # fmt: skip
-    column = F.col(model.target)
+    column = F.col(quoted(model.target))
     number = column.cast("int") if declared.kind is FeatureKind.FLAG else column
     return number.cast("double").alias(TARGET)
 
 
 def feature_number(feature: Feature) -> Column:
     """A feature as the booster sees it: FLOAT, NaN for what is missing or was never seen."""
-    value = F.col(feature.name)
+    value = F.col(quoted(feature.name))
     if feature.kind is FeatureKind.CATEGORY:
         codes = F.from_json(F.lit(json.dumps(feature.codes)), "map<string,float>")
         value = F.try_element_at(codes, value)
@@ -128,7 +129,7 @@ def feature_number(feature: Feature) -> Column:
 def raw_value(feature: Feature) -> Column:
     """A feature as histograms look at it: what the booster sees, but categories by name."""
     is_category = feature.kind is FeatureKind.CATEGORY
-    return F.col(feature.name) if is_category else feature_number(feature)
+    return F.col(quoted(feature.name)) if is_category else feature_number(feature)
 
 
 def feature_numbers(features: Sequence[Feature], contract: Contract, prefix: str) -> list[Column]:
@@ -163,8 +164,8 @@ def gathered(
     bound = max(min(most, MOST_CELLS // max(len(columns), 1)), 1)
     parts = math.ceil(rows / bound)
     if parts > 1:
-        frame = frame.where(F.pmod(F.xxhash64(*key), F.lit(parts)) == 0)
+        frame = frame.where(F.pmod(F.xxhash64(*[quoted(name) for name in key]), F.lit(parts)) == 0)
     order = [f"_key{index}" for index in range(len(key))]
-    keyed = [F.col(name).alias(alias) for name, alias in zip(key, order, strict=True)]
+    keyed = [F.col(quoted(name)).alias(alias) for name, alias in zip(key, order, strict=True)]
     found = frame.select(*keyed, *columns).toPandas()
     return found.sort_values(order, ignore_index=True).drop(columns=order)

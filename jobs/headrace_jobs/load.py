@@ -24,6 +24,7 @@ from headrace_jobs.columns import (
 from headrace_jobs.csv_form import FIELD_CHARACTERS
 from headrace_jobs.engine_errors import told
 from headrace_jobs.ingest import Delivery, inspect_all
+from headrace_jobs.schema_change import refuse_changes
 from headrace_jobs.tables import SOURCE_FILE, SOURCE_ROW
 from headrace_schemas.errors import (
     SchemaBroken,
@@ -51,10 +52,11 @@ def run(spark: SparkSession, spec: LoadSpec) -> JobReport:
 
     Raises:
         SourceMissing, SourceInvalid: A delivered file is not there, or damaged.
-        SchemaBroken: Columns are not the contract's.
+        SchemaBroken: Columns are not the contract's, or the table cannot follow the contract.
         StaleInput: An input lacks the partition.
         TransformInvalid: The transform cannot be found or has other parameters.
     """
+    refuse_changes(spark, spec.build, spec.contract, spec.table_uri)
     deliveries = delivered_files(spark, spec)
     frame = read_files(spark, spec, deliveries) if deliveries else derive(spark, spec)
     seen = Observation()
@@ -178,12 +180,13 @@ def derive(spark: SparkSession, spec: LoadSpec) -> DataFrame:
         frame = by_sql(spark, spec, frames)
     else:
         frame = by_function(spec, transform, frames)
-    found = [name for name in frame.columns if name not in (tables.PARTITION, tables.BATCH)]
-    frame = frame.select(*found)
-    named = [name for name in found if name not in (SOURCE_FILE, SOURCE_ROW)]
     where = transform or f"input {next(iter(frames))}"
+    kept = [name for name in frame.columns if name not in (tables.PARTITION, tables.BATCH)]
+    # A join of two inputs has both their sources, and then nobody knows which is meant.
+    sources = [name for name in (SOURCE_FILE, SOURCE_ROW) if kept.count(name) == 1]
+    named = [name for name in kept if name not in sources]
     check_columns(spec.contract, where, named, spec.build.evolution, False)
-    return frame
+    return frame.select(*[quoted(name) for name in kept])
 
 
 def check_inputs(spec: LoadSpec, frames: dict[str, DataFrame]) -> None:

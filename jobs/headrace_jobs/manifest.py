@@ -1,10 +1,14 @@
 """What is kept of a model beside its bytes: enough to score with it, judge it and trace it."""
 
+import re
 from datetime import datetime
 from enum import StrEnum
 
 from headrace_schemas.declaration import Frozen
 from headrace_schemas.model import Task
+
+FORBIDDEN = re.compile(r"[][<%]")
+"""Written as in a URL within a booster; `%` too, so that no two names become one."""
 
 
 class FeatureKind(StrEnum):
@@ -45,6 +49,11 @@ class Feature(Frozen):
     codes: dict[str, int] = {}
     importance: float = 0.0
     histogram: Histogram = Histogram()
+
+    @property
+    def booster_name(self) -> str:
+        """What the booster calls it: XGBoost takes no brackets and no `<` in a name."""
+        return FORBIDDEN.sub(lambda found: f"%{ord(found.group()):02X}", self.name)
 
 
 class Window(Frozen):
@@ -91,5 +100,5 @@ class Manifest(Frozen):
 
     @property
     def feature_names(self) -> list[str]:
-        """Names in the booster's order."""
-        return [feature.name for feature in self.features]
+        """Names as the booster knows them, in its order."""
+        return [feature.booster_name for feature in self.features]

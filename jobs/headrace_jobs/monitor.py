@@ -11,8 +11,12 @@ from headrace_jobs.registry import LoadedModel, Registry
 from headrace_jobs.score import predicted_here
 from headrace_schemas.decisions import FeatureShift, MonitorEvidence, Performance
 from headrace_schemas.job import Counts, JobReport, MonitorSpec, PinnedTable
+from headrace_schemas.rules import quoted
 
 log = logging.getLogger(__name__)
+
+PREDICTION = "_prediction"
+"""The served prediction, beside the feature table's columns."""
 
 SCHEMA = (
     "window STRING, champion STRING, rows BIGINT, labelled BIGINT, metric STRING, current DOUBLE, "
@@ -63,7 +67,7 @@ def served(
     if spec.first is not None and spec.first != spec.champion:
         first = registry.load(model.name, spec.first)
     rows = window_rows(spark, spec, champion, first, evidence.rows)
-    labelled = rows[rows[features.TARGET].notna() & rows["prediction"].notna()]
+    labelled = rows[rows[features.TARGET].notna() & rows[PREDICTION].notna()]
     evidence = evidence.model_copy(
         update={
             "champion": champion.version, "champion_as_of": champion.manifest.as_of,
@@ -72,7 +76,7 @@ def served(
     )  # fmt: skip
     metric = model.monitors.performance.metric
     target = labelled[features.TARGET].to_numpy()
-    current = metrics.measure(metric, target, labelled["prediction"].to_numpy())
+    current = metrics.measure(metric, target, labelled[PREDICTION].to_numpy())
     reference = registry.evaluation(model.name, champion.version).get("metrics", {}).get(metric)
     if current is None:
         return evidence, f"{metric} is not defined on {len(labelled)} labelled rows"
@@ -80,7 +84,7 @@ def served(
         return evidence, f"version {champion.version} was never evaluated with {metric}"
     of_first: float | None = current
     if first is not champion:
-        numbers = labelled[[name for name in rows.columns if name.startswith("first.")]]
+        numbers = labelled[[name for name in rows.columns if name.startswith("_first.")]]
         of_first = metrics.measure(metric, target, predicted_here(first, numbers))
     performance = Performance(metric=metric, current=current, reference=reference, first=of_first)
     return evidence.model_copy(update={"performance": performance}), None
@@ -96,23 +100,25 @@ def window_rows(
     target = features.target_number(model, contract)
     columns = [F.when(features.is_known(model, spec.as_of), target).alias(features.TARGET)]
     columns += [
-        features.raw_value(one).alias(f"input.{one.name}") for one in champion.manifest.features
+        features.raw_value(one).alias(f"_input.{one.name}") for one in champion.manifest.features
     ]
     if first is not champion:
-        columns += features.feature_numbers(first.manifest.features, contract, "first.")
+        columns += features.feature_numbers(first.manifest.features, contract, "_first.")
     if spec.predictions is None:
-        frame = frame.withColumn("prediction", F.lit(None).cast("double"))
+        frame = frame.withColumn(PREDICTION, F.lit(None).cast("double"))
     else:
         predictions = tables.read(spark, spec.predictions, partition)
-        frame = frame.join(predictions.select(*key, "prediction"), list(key), "left")
-    return features.gathered(frame, key, [F.col("prediction"), *columns], count)
+        prediction = F.col("prediction").alias(PREDICTION)
+        predictions = predictions.select(*[quoted(name) for name in key], prediction)
+        frame = frame.join(predictions, list(key), "left")
+    return features.gathered(frame, key, [F.col(PREDICTION), *columns], count)
 
 
 def moved(champion: LoadedModel, rows: pd.DataFrame) -> tuple[FeatureShift, ...]:
     """Each feature's PSI against the champion's training rows, most important first."""
     shifts = []
     for one in champion.manifest.features:
-        found = histograms.shares(one, rows[f"input.{one.name}"])
+        found = histograms.shares(one, rows[f"_input.{one.name}"])
         psi = histograms.psi(one.histogram.shares, found) if len(rows) else 0.0
         shifts.append(FeatureShift(feature=one.name, psi=round(psi, 6), importance=one.importance))
     return tuple(sorted(shifts, key=lambda one: (-one.importance, one.feature)))

@@ -24,6 +24,7 @@ from headrace_jobs.registry import Registry, sha256
 from headrace_schemas.errors import SlotsShort
 from headrace_schemas.job import Counts, JobReport, TrainSpec
 from headrace_schemas.model import Model
+from headrace_schemas.rules import quoted
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def run(spark: SparkSession, spec: TrainSpec) -> JobReport:
     known = features.known_rows(tables.read(spark, spec.features), model, spec.as_of)
     found = learnable.check_known(known, model, contract, declared)
     holdout_start = found.last - timedelta(days=model.split.holdout_days)
-    rows = known.where(F.col(model.event_time) < features.instant(holdout_start))
+    rows = known.where(F.col(quoted(model.event_time)) < features.instant(holdout_start))
     learnt = learnable.learn_codes(rows, model, contract, declared)
     window = Window(
         train_start=found.first, holdout_start=holdout_start, holdout_end=found.last,
@@ -130,9 +131,10 @@ def fit(
     is the regressor for every task, as the classifier counts the classes again, in a pass over all
     rows.
     """
-    training, key = spec.model.training, features.row_key(spec.model, spec.contract)
-    numbers = features.feature_numbers(inputs, spec.contract, "x")
-    columns = [f"x{index}" for index in range(len(inputs))]
+    training = spec.model.training
+    key = [quoted(name) for name in features.row_key(spec.model, spec.contract)]
+    numbers = features.feature_numbers(inputs, spec.contract, "_x")
+    columns = [f"_x{index}" for index in range(len(inputs))]
     frame = (
         rows.repartition(workers, *key)
         .sortWithinPartitions(*key)
@@ -146,7 +148,7 @@ def fit(
     )  # fmt: skip
     with planned_at_once(spark):
         booster: xgboost.Booster = estimator.fit(frame).get_booster()
-    booster.feature_names = [one.name for one in inputs]
+    booster.feature_names = [one.booster_name for one in inputs]
     return booster
 
 
@@ -174,7 +176,7 @@ def described(
     return [
         one.model_copy(
             update={
-                "importance": float(gains.get(one.name, 0.0)) / total,
+                "importance": float(gains.get(one.booster_name, 0.0)) / total,
                 "histogram": histograms.reference(one, sample[one.name]),
             }
         )

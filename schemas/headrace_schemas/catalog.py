@@ -5,6 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Self
 
+from headrace_schemas.column_name import PREDICTIONS, folded
 from headrace_schemas.contract import Contract, load_contract
 from headrace_schemas.declaration import Frozen
 from headrace_schemas.errors import DeclarationInvalid, TransformInvalid, UnknownTable
@@ -151,6 +152,14 @@ class Catalog(Frozen):
             raise DeclarationInvalid(
                 file, 1, ", ".join(unknown), f"no such column in {model.table}", sorted(known)
             )
+        named = (*self.contract(model.table).key, model.event_time)
+        if taken := [name for name in named if folded(name) in PREDICTIONS]:
+            file = str(self.root / "models" / f"{model.name}.yaml")
+            problem = (
+                f"{model.table} names rows or their time by this column, and predictions have a "
+                "column of this name beside it; name it otherwise in the feature table"
+            )
+            raise DeclarationInvalid(file, 1, ", ".join(dict.fromkeys(taken)), problem)
 
 
 def check_transform_source(build: TableBuild, source: str) -> None:

@@ -53,7 +53,11 @@ class SpecHead(Frozen):
 
 
 class LoadSpec(SpecHead):
-    """Stage one batch: delivered files, or a transform of pinned inputs."""
+    """Stage one batch: delivered files, or a transform of pinned inputs.
+
+    Attributes:
+        table_uri: The table that it is for: a contract that it cannot follow is refused first.
+    """
 
     job: Literal["load"] = "load"
     build: TableBuild
@@ -63,6 +67,7 @@ class LoadSpec(SpecHead):
     inputs: dict[str, PinnedInput] = Field(default_factory=dict)
     transform_path: str | None = None
     staged_uri: str
+    table_uri: str | None = None
 
 
 class GateSpec(SpecHead):

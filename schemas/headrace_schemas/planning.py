@@ -94,6 +94,7 @@ class Planner:
             inputs=self.inputs(build, partition),
             transform_path=str(root / "pipelines" / str(build.transform)) if is_sql else None,
             staged_uri=self.lake.staging(table, self.batch(partition), job_id),
+            table_uri=self.lake.table(table),
         )  # fmt: skip
 
     def inputs(self, build: TableBuild, partition: Partition | None) -> dict[str, PinnedInput]:
