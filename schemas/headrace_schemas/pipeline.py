@@ -1,5 +1,6 @@
 """Pipelines: how and when tables are built."""
 
+import re
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from pathlib import Path
@@ -7,10 +8,14 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from headrace_schemas.declaration import Frozen, read_yaml, validated
+from headrace_schemas.declaration import Frozen, line_of, read_yaml, validated
+from headrace_schemas.errors import DeclarationInvalid
 from headrace_schemas.partition import PartitionUnit
 
 TABLE_NAME = r"^(bronze|silver|gold)\.[a-z][a-z0-9_]*$"
+PLACEHOLDER = "{partition}"
+"""Of `source.files`: stands for the key of the partition that is built."""
+
 TRANSFORM = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$|^[\w/.-]+\.sql$"
 
 
@@ -35,7 +40,8 @@ class Source(Frozen):
     """Files that someone delivers.
 
     Attributes:
-        files: Path below the landing root; `{partition}` stands for the key, `*` for anything.
+        files: Path below the landing root; `{partition}` stands for the key, `*` for anything. A
+            table with partitions names it once, one without does not.
         format: `csv` (with a header, UTF-8) or `parquet`.
         null_values: Texts of a CSV that mean "no value".
     """
@@ -50,6 +56,20 @@ class Source(Frozen):
         """Refuse a path that leaves the landing root."""
         if files.startswith("/") or ".." in Path(files).parts:
             raise ValueError("must be a path below the landing root, without '..'")
+        return files
+
+    @field_validator("files")
+    @classmethod
+    def knows_its_placeholder(cls, files: str) -> str:
+        """Refuse braces that are not `{partition}`: they would be looked for as they stand."""
+        others = files.replace(PLACEHOLDER, "")
+        if found := re.search(r"\{[^{}]*\}|[{}]", others):
+            raise ValueError(
+                f"{found[0]} stands for nothing: the only placeholder is {PLACEHOLDER}. Write ? for "
+                "a brace in a file's name"
+            )
+        if files.count(PLACEHOLDER) > 1:
+            raise ValueError(f"names {PLACEHOLDER} twice; write * for the other one")
         return files
 
 
@@ -186,4 +206,25 @@ def load_pipeline(file: Path) -> Pipeline:
         DeclarationInvalid: Naming file, line, key and the known keys.
     """
     content, node = read_yaml(file)
-    return validated(Pipeline, content, file, node)
+    pipeline = validated(Pipeline, content, file, node)
+    for build in pipeline.tables:
+        if problem := misnamed_files(build):
+            path = ("tables", build.name, "source", "files")
+            raise DeclarationInvalid(str(file), line_of(node, path), ".".join(path), problem)
+    return pipeline
+
+
+def misnamed_files(build: TableBuild) -> str | None:
+    """Why a delivered table's files cannot be those of one batch; None if they can."""
+    if build.source is None or (PLACEHOLDER in build.source.files) == (build.partition is not None):
+        return None
+    if build.partition is None:
+        return (
+            f"{build.name} has no partitions, so nothing can stand for {PLACEHOLDER}. Write * for "
+            "any file, or give the table a `partition`"
+        )
+    return (
+        f"{build.name} is built {build.partition.value} by {build.partition.value}, and every one "
+        f"would be made of all files that match {build.source.files}. Put {PLACEHOLDER} where the "
+        f"files' names have the {build.partition.value}, or build the table whole: partition: none"
+    )

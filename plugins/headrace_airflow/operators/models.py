@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from headrace_airflow.assets import candidate_asset, predictions_asset
 from headrace_airflow.lake_reader import partition_keys, read_ledger
 from headrace_airflow.operators.spark_job import SparkJobOperator
-from headrace_airflow.operators.tables import event_extra, run_partition
+from headrace_airflow.operators.tables import event_extra, refuse_key, run_partition
 from headrace_airflow.settings import Settings
 from headrace_airflow.training_plan import (
     Form,
@@ -147,6 +147,7 @@ class PlanTrainingOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Say what is trained, or skip the run and say why."""
+        refuse_key(context, f"a training of {self.model} is about no partition")
         try:
             training = self.plan(context)
         except NothingToLearn as nothing:
