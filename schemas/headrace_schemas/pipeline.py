@@ -13,6 +13,11 @@ from headrace_schemas.errors import DeclarationInvalid
 from headrace_schemas.partition import PartitionUnit
 
 TABLE_NAME = r"^(bronze|silver|gold)\.[a-z][a-z0-9_]*$"
+TIME_LIMIT_MINUTES = 6 * 60
+"""Of a job, where nothing else is declared: what takes longer hangs, or is worth a declaration."""
+
+LONGEST_MINUTES = 31 * 24 * 60
+
 PLACEHOLDER = "{partition}"
 """Of `source.files`: stands for the key of the partition that is built."""
 
@@ -94,6 +99,7 @@ class TableBuild(Frozen):
         source: Where a delivered table's files lie; None for a derived one.
         inputs: Parameter name of the transform → what it reads.
         transform: `module:function`, or a `.sql` file beside the pipeline; None hands its input on.
+        time_limit_minutes: After which each of its jobs is ended.
     """
 
     name: str = Field(pattern=TABLE_NAME)
@@ -103,6 +109,7 @@ class TableBuild(Frozen):
     transform: str | None = Field(default=None, pattern=TRANSFORM)
     write: WriteMode = WriteMode.REPLACE_PARTITION
     evolution: Evolution = Evolution.FREEZE
+    time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
 
 
 class TableEntry(Frozen):
@@ -114,6 +121,7 @@ class TableEntry(Frozen):
     transform: str | None = Field(default=None, pattern=TRANSFORM)
     write: WriteMode = WriteMode.REPLACE_PARTITION
     evolution: Evolution = Evolution.FREEZE
+    time_limit_minutes: int | None = Field(default=None, ge=1, le=LONGEST_MINUTES)
 
     @field_validator("inputs", mode="before")
     @classmethod
@@ -138,6 +146,10 @@ class TableEntry(Frozen):
         return self
 
 
+INHERITED = ("time_limit_minutes",)
+"""What a table takes from its pipeline where its entry does not say else, under the same key."""
+
+
 class Pipeline(Frozen):
     """How and when a set of tables is built.
 
@@ -147,6 +159,7 @@ class Pipeline(Frozen):
         start: First day with data.
         end: First day without, if the data ends.
         pool: Airflow pool of its tasks.
+        time_limit_minutes: After which a job of its tables is ended; a table may have its own.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -157,6 +170,7 @@ class Pipeline(Frozen):
     start: date
     end: date | None = None
     pool: str = "default_pool"
+    time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
     entries: dict[str, TableEntry] = Field(alias="tables", min_length=1)
 
     @field_validator("schedule")
@@ -196,6 +210,8 @@ class Pipeline(Frozen):
         own = entry.partition
         unit = None if own == "none" else self.partition if own is None else PartitionUnit(own)
         fields = {key: getattr(entry, key) for key in TableEntry.model_fields if key != "partition"}
+        for key in INHERITED:
+            fields[key] = getattr(self, key) if fields[key] is None else fields[key]
         return TableBuild(name=name, partition=unit, **fields)
 
 

@@ -12,6 +12,7 @@ from headrace_airflow.lake_reader import partition_keys, read_ledger
 from headrace_airflow.operators.spark_job import SparkJobOperator
 from headrace_airflow.operators.tables import event_extra, refuse_key, run_partition
 from headrace_airflow.settings import Settings
+from headrace_airflow.time_limit import model_limit, training_limit
 from headrace_airflow.training_plan import (
     Form,
     NothingToLearn,
@@ -43,6 +44,7 @@ class ModelOperator(SparkJobOperator):
     """A job of one model."""
 
     def __init__(self, *, model: str, catalog: Catalog, **kwargs: Any) -> None:
+        kwargs.setdefault("time_limit", model_limit(catalog, model))
         super().__init__(catalog=catalog, **kwargs)
         self.model = model
 
@@ -201,6 +203,10 @@ class TrainOperator(ModelOperator):
         "spark.scheduler.barrier.maxConcurrentTasksCheck.interval": "1s",
         "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures": "90",
     }
+
+    def __init__(self, *, model: str, catalog: Catalog, **kwargs: Any) -> None:
+        limit = training_limit(catalog, model)
+        super().__init__(model=model, catalog=catalog, time_limit=limit, **kwargs)
 
     def batch(self, context: Context) -> str:
         """A training run is about no partition."""

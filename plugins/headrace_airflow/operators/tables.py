@@ -11,6 +11,7 @@ from headrace_airflow.landing import delivered_files
 from headrace_airflow.links import GateRecordLink
 from headrace_airflow.operators.spark_job import SparkJobOperator, partition_key
 from headrace_airflow.settings import Settings
+from headrace_airflow.time_limit import table_limit
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.errors import StaleInput
 from headrace_schemas.job import GateSpec, JobReport, LoadSpec, PublishSpec
@@ -22,7 +23,7 @@ class TableOperator(SparkJobOperator):
     """A job on one batch of one table."""
 
     def __init__(self, *, table: str, catalog: Catalog, **kwargs: Any) -> None:
-        super().__init__(catalog=catalog, **kwargs)
+        super().__init__(catalog=catalog, time_limit=table_limit(catalog, table), **kwargs)
         self.table = table
 
     def partition(self, context: Context) -> Partition | None:
