@@ -234,6 +234,25 @@ class JobCrashed(HeadraceError):
         )  # fmt: skip
 
 
+class TimeLimitPassed(HeadraceError, TimeoutError):
+    """A job that was ended because it ran longer than it may.
+
+    Tried again once: what hung may work the next time, what is slow will not get faster.
+    """
+
+    retryable = True
+
+    def __init__(self, job: str, job_dir: str, minutes: int, declared: str) -> None:
+        super().__init__(
+            f"job {job}: was ended after {minutes} minutes, its limit by {declared}. "
+            f"Its log says what it did last: {job_dir}/job.log. If it only needs longer, raise the "
+            "limit.",
+            job=job, job_dir=job_dir, minutes=minutes, declared=declared,
+        )  # fmt: skip
+
+    __str__ = Exception.__str__  # OSError would show errno and filename
+
+
 class JobFailed(HeadraceError):
     """A job that reported an error which trying again may cure."""
 

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from headrace_schemas.declaration import Frozen, read_yaml, validated
-from headrace_schemas.pipeline import TABLE_NAME
+from headrace_schemas.pipeline import LONGEST_MINUTES, TABLE_NAME, TIME_LIMIT_MINUTES
 
 
 class Task(StrEnum):
@@ -49,12 +49,14 @@ class Training(Frozen):
         num_boost_round: Trees.
         seed: Of sampling; with the same rows and workers the bytes repeat.
         params: XGBoost's own parameters, by XGBoost's names.
+        time_limit_minutes: After which a training is ended.
     """
 
     num_workers: int | None = Field(default=None, ge=1, le=1024)
     num_boost_round: int = Field(default=100, ge=1, le=10_000)
     seed: int = Field(default=7, ge=0)
     params: dict[str, float | int | str] = Field(default_factory=dict)
+    time_limit_minutes: int = Field(default=24 * 60, ge=1, le=LONGEST_MINUTES)
 
     @field_validator("params")
     @classmethod
@@ -170,6 +172,7 @@ class Model(Frozen):
         label_delay_days: After a partition's end, when its labels count as matured.
         features: Columns that are learnt from, in the booster's order.
         approval: Whether a person must approve a promotion.
+        time_limit_minutes: After which any other of its jobs than a training is ended.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -188,6 +191,7 @@ class Model(Frozen):
     monitors: Monitors
     retraining: Retraining = Retraining()
     approval: Literal["none", "required"] = "none"
+    time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
 
     @model_validator(mode="after")
     def fits_together(self) -> Self:

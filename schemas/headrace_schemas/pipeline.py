@@ -7,11 +7,18 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from headrace_schemas.declaration import Frozen, read_yaml, validated
+from headrace_schemas.declaration import Frozen, line_of, read_yaml, validated
+from headrace_schemas.errors import DeclarationInvalid
 from headrace_schemas.partition import PartitionUnit
+from headrace_schemas.source import PLACEHOLDER
 from headrace_schemas.source import Source as Source  # tables name it together with their build
 
 TABLE_NAME = r"^(bronze|silver|gold)\.[a-z][a-z0-9_]*$"
+TIME_LIMIT_MINUTES = 6 * 60
+"""Of a job, where nothing else is declared: what takes longer hangs, or is worth a declaration."""
+
+LONGEST_MINUTES = 31 * 24 * 60
+
 TRANSFORM = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$|^[\w/.-]+\.sql$"
 
 
@@ -53,6 +60,7 @@ class TableBuild(Frozen):
         source: Where a delivered table's files lie; None for a derived one.
         inputs: Parameter name of the transform → what it reads.
         transform: `module:function`, or a `.sql` file beside the pipeline; None hands its input on.
+        time_limit_minutes: After which each of its jobs is ended.
     """
 
     name: str = Field(pattern=TABLE_NAME)
@@ -62,6 +70,7 @@ class TableBuild(Frozen):
     transform: str | None = Field(default=None, pattern=TRANSFORM)
     write: WriteMode = WriteMode.REPLACE_PARTITION
     evolution: Evolution = Evolution.FREEZE
+    time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
 
 
 class TableEntry(Frozen):
@@ -73,6 +82,7 @@ class TableEntry(Frozen):
     transform: str | None = Field(default=None, pattern=TRANSFORM)
     write: WriteMode = WriteMode.REPLACE_PARTITION
     evolution: Evolution = Evolution.FREEZE
+    time_limit_minutes: int | None = Field(default=None, ge=1, le=LONGEST_MINUTES)
 
     @field_validator("inputs", mode="before")
     @classmethod
@@ -97,6 +107,10 @@ class TableEntry(Frozen):
         return self
 
 
+INHERITED = ("time_limit_minutes",)
+"""What a table takes from its pipeline where its entry does not say else, under the same key."""
+
+
 class Pipeline(Frozen):
     """How and when a set of tables is built.
 
@@ -106,6 +120,7 @@ class Pipeline(Frozen):
         start: First day with data.
         end: First day without, if the data ends.
         pool: Airflow pool of its tasks.
+        time_limit_minutes: After which a job of its tables is ended; a table may have its own.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -116,6 +131,7 @@ class Pipeline(Frozen):
     start: date
     end: date | None = None
     pool: str = "default_pool"
+    time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
     entries: dict[str, TableEntry] = Field(alias="tables", min_length=1)
 
     @field_validator("schedule")
@@ -155,6 +171,8 @@ class Pipeline(Frozen):
         own = entry.partition
         unit = None if own == "none" else self.partition if own is None else PartitionUnit(own)
         fields = {key: getattr(entry, key) for key in TableEntry.model_fields if key != "partition"}
+        for key in INHERITED:
+            fields[key] = getattr(self, key) if fields[key] is None else fields[key]
         return TableBuild(name=name, partition=unit, **fields)
 
 
@@ -165,4 +183,25 @@ def load_pipeline(file: Path) -> Pipeline:
         DeclarationInvalid: Naming file, line, key and the known keys.
     """
     content, node = read_yaml(file)
-    return validated(Pipeline, content, file, node)
+    pipeline = validated(Pipeline, content, file, node)
+    for build in pipeline.tables:
+        if problem := misnamed_files(build):
+            path = ("tables", build.name, "source", "files")
+            raise DeclarationInvalid(str(file), line_of(node, path), ".".join(path), problem)
+    return pipeline
+
+
+def misnamed_files(build: TableBuild) -> str | None:
+    """Why a delivered table's files cannot be those of one batch; None if they can."""
+    if build.source is None or (PLACEHOLDER in build.source.files) == (build.partition is not None):
+        return None
+    if build.partition is None:
+        return (
+            f"{build.name} has no partitions, so nothing can stand for {PLACEHOLDER}. Write * for "
+            "any file, or give the table a `partition`"
+        )
+    return (
+        f"{build.name} is built {build.partition.value} by {build.partition.value}, and every one "
+        f"would be made of all files that match {build.source.files}. Put {PLACEHOLDER} where the "
+        f"files' names have the {build.partition.value}, or build the table whole: partition: none"
+    )
