@@ -4,6 +4,7 @@ In a process of its own: deltalake may end it at its exit.
 """
 
 import json
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -16,7 +17,10 @@ ROOT = Path(__file__).parents[2]
 def read(uri: str, order: str) -> list[dict[str, Any]]:
     """The table's rows in order of a column; DuckDB, deltalake and its partition list agree."""
     command = [sys.executable, "-m", "tests.jobs.readers", uri, order]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT,
+        env={**os.environ, "TZ": "UTC"},
+    )  # fmt: skip
     assert done.stdout, done.stderr
     seen = json.loads(done.stdout)
     assert seen["duckdb"] == seen["deltalake"]
@@ -41,7 +45,7 @@ def seen(uri: str, order: str) -> dict[str, Any]:
     assert spec is not None
     assert spec.submodule_search_locations is not None
     (extension,) = Path(next(iter(spec.submodule_search_locations))).rglob("*.duckdb_extension")
-    connection = duckdb.connect(config={"TimeZone": "UTC"})
+    connection = duckdb.connect()
     connection.execute(f"LOAD '{extension}'")
     found = connection.execute(f"SELECT * FROM delta_scan('{uri}')")
     names = [one[0] for one in found.description]

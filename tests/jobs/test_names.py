@@ -5,24 +5,39 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
+from headrace_jobs import evaluate, monitor, score, tables, train
 from headrace_jobs.columns import check_columns
+from headrace_jobs.registry import Registry
+from headrace_schemas.contract import Column, Contract
 from headrace_schemas.errors import SchemaBroken
+from headrace_schemas.job import PinnedTable
 from headrace_schemas.pipeline import Evolution
 from tests.jobs.batches import Batch, contract
+from tests.jobs.learning import (
+    COLUMNS,
+    FEATURES,
+    TABLE,
+    evaluate_spec,
+    model,
+    monitor_spec,
+    score_spec,
+    train_spec,
+    trips,
+)
 from tests.jobs.readers import read
 
 WORKING = (
-    "outcome", "prediction", "model_version", "window", "rows", "label", "challenger", "champion",
-    "source", "target", "value", "name", "id", "batch", "measured", "refused", "all", "readable",
-    "passed", "quarantined", "rule_ids", "row_json", "source_file", "source_row", "partition",
-    "number", "count", "where", "start", "end", "x0", "column", "t", "version",
+    "outcome", "prediction", "model_version", "window", "rows", "label", "source", "target",
+    "value", "name", "id", "batch", "measured", "readable", "rule_ids", "row_json", "source_row",
+    "where", "t",
 )  # fmt: skip
 """Words that the jobs use for columns, views, aliases or metrics of their own."""
 
 ODD = (
-    "wind speed (m/s)", "a.b", "x/y", "[m/s]", '"quoted"', "it's", "größe", "p%c",
-    "semi;colon", "{brace}", "eq=l", "com,ma", " lead", "1st", "a:b", "😀", "back\\slash",
+    "wind speed (m/s)", "a.b", "x/y", "[m/s]", '"quoted"', "it's", "größe", "p%c", "{brace};",
+    "eq=l", "com,ma", " lead", "a:b", "😀",
 )  # fmt: skip
 
 
@@ -63,6 +78,59 @@ def test_every_value_is_published_when_columns_are_called_as_headrace_calls_its_
     bad = sorted(read(batch.quarantine, "source_row"), key=lambda row: row["source_row"])
     assert [row["rule_ids"] for row in bad] == [["key.unique"], ["outcome.type"]]
     assert json.loads(bad[0]["row_json"]) == {"meter": "b", **values}
+
+
+TRIPS = {
+    "trip": "value", "line": "source.id", "starts_at": "window", "known_at": "known at",
+    "wind": "prediction", "stops": "model_version", "fare": "[fare] <EUR>", "is_peak": "challenger",
+    "depot": "champion", "is_late": "label", "minutes": "rows",
+}  # fmt: skip
+"""What else the columns of the trips may be called."""
+
+
+@pytest.mark.spark
+def test_model_learns_scores_and_is_watched_when_columns_are_called_as_headrace_calls_its_own(
+    spark: SparkSession, mlflow_uri: str, tmp_path: Path
+) -> None:
+    columns = tuple(Column(name=TRIPS[name], type=type) for name, type in COLUMNS.items())
+    known = Contract(name=TABLE, version="1", key=("source.id", "value"), columns=columns)
+    late = model(
+        "odd", target="label", event_time="window", known_time="known at",
+        features=[TRIPS[name] for name in FEATURES],
+        training={"num_workers": 1, "num_boost_round": 5, "params": {"max_depth": 2}},
+        gates={"floors": {"auc": 0.5}, "champion": {"metric": "auc", "resamples": 10},
+               "slices": {"columns": ["champion"], "max_drop": 0.2, "min_rows": 5}},
+    )  # fmt: skip
+    casts = [F.col(old).cast(COLUMNS[old]).alias(new) for old, new in TRIPS.items()]
+    months = F.date_format("starts_at", "yyyy-MM").alias("_partition")
+    frame = spark.createDataFrame(trips(a_month=120)).select(*casts, months)
+    uri = str(tmp_path / "features")
+    tables.writing(frame, "overwrite").save(uri)
+    table = PinnedTable(name=TABLE, uri=uri, version=0)
+    spec = train_spec(late, table).model_copy(update={"contract": known})
+
+    trained = train.run(spark, spec)
+    version = str(trained.model_version)
+    judged = evaluate.run(spark, evaluate_spec(spec, version, version))
+    scoring = score_spec(late, table, tmp_path / "scored", version)
+    scored = score.run(spark, scoring.model_copy(update={"contract": known}))
+    watching = monitor_spec(late, table, scored.table, tmp_path / "watched", version, version)
+    watched = monitor.run(spark, watching.model_copy(update={"contract": known}))
+
+    features = Registry().load("odd", version).manifest.features
+    assert [one.name for one in features] == list(late.features)
+    assert sum(one.importance for one in features) == pytest.approx(1)
+    assert judged.promotion_evidence is not None
+    assert judged.promotion_evidence.comparison is not None
+    assert judged.promotion_evidence.comparison.challenger > 0.6
+    rows = read(str(tmp_path / "scored"), "value")
+    assert len(rows) == 120
+    assert list(rows[0]) == [
+        "_partition", "source.id", "value", "window", "prediction", "model_version",
+    ]  # fmt: skip
+    assert watched.monitor_evidence is not None
+    assert watched.monitor_evidence.labelled == 120
+    assert {one.feature for one in watched.monitor_evidence.shifts} == set(late.features)
 
 
 MANY = [f"c{index}" for index in range(20_000)]
