@@ -30,12 +30,14 @@ def run(spark: SparkSession, spec: EvaluateSpec) -> JobReport:
     evidence = PromotionEvidence(
         challenger=spec.challenger, champion=spec.champion, holdout_rows=window.holdout_rows,
         metrics=measured, comparison=compare(model, rows) if champion else None,
+        measured=len(rows), positive=metrics.positive(model.task, target),
     )  # fmt: skip
     notes = overlap(challenger, champion)
     if len(rows) < window.holdout_rows:
         notes.append(f"measured on {len(rows)} of {window.holdout_rows} holdout rows, by key hash")
     evaluation: dict[str, Any] = {
         "evidence": evidence.model_dump(mode="json"), "metrics": measured, "notes": notes,
+        "errors": {one: metrics.standard_error(one, target, predicted) for one in measured},
         "rows_measured": len(rows), "as_of": spec.as_of.isoformat(),
         "holdout": [window.holdout_start.isoformat(), window.holdout_end.isoformat()],
         "calibration": metrics.calibration(target, predicted), "slices": slices(model, rows),
@@ -54,7 +56,8 @@ def holdout(
 ) -> pd.DataFrame:
     """The challenger's holdout with target, slices and predictions; a sample if it is large."""
     model, contract, window = spec.model, spec.contract, challenger.manifest.window
-    known = features.known_rows(tables.read(spark, spec.features), model, spec.as_of)
+    delivered = features.delivered_rows(tables.read(spark, spec.features), spec.as_of)
+    known = features.known_rows(delivered, model, spec.as_of)
     kept = known.where(F.col(model.event_time) >= features.instant(window.holdout_start))
     columns = [features.target_number(model, contract)]
     columns += [F.col(name).cast("string").alias(f"slice.{name}") for name in slice_columns(model)]

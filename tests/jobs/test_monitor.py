@@ -64,6 +64,9 @@ def test_results_are_those_of_the_served_predictions_when_labels_have_matured(
     assert evidence.performance.current == pytest.approx(expected)
     assert evidence.performance.reference == learned.evidence.metrics["auc"]
     assert evidence.performance.first == evidence.performance.current
+    assert evidence.positive == int(truth["is_late"].sum())
+    assert evidence.performance.error is not None
+    assert 0.01 < evidence.performance.error < evidence.performance.standard_error < 0.05
     assert evidence.shifts[0].feature == "wind"
     assert sum(one.importance for one in evidence.shifts) == pytest.approx(1)
     row = engine.read.format("delta").load(spec.monitoring_uri).collect()[0]
@@ -111,6 +114,7 @@ def test_only_what_moved_is_high_when_some_inputs_moved(
     assert min(psi["wind"], psi["depot"]) > 0.5
     assert max(psi["stops"], psi["fare"], psi["is_peak"]) < 0.1
     assert 0.5 < evidence.moved_importance(0.2) < 1
+    assert all(one.trained_rows == learned.trained.counts.rows_out for one in evidence.shifts)
     row = spark.read.format("delta").load(spec.monitoring_uri).collect()[0]
     assert row["moved_importance"] == evidence.moved_importance(0.2)
 
@@ -187,7 +191,8 @@ def test_inputs_are_still_measured_when_there_are_no_predictions(
     assert report.monitor_evidence.performance is None
     assert report.monitor_evidence.labelled == 0
     assert len(report.monitor_evidence.shifts) == 5
-    assert report.notes == ("auc is not defined on 0 labelled rows",)
+    assert report.notes == ("none of 400 labelled rows was scored",)
+    assert report.monitor_evidence.unmeasured == report.notes[0]
 
 
 def test_a_note_says_so_when_the_champion_was_never_evaluated(
