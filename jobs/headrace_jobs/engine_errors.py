@@ -30,7 +30,7 @@ active is one that a restarted server no longer knows. An executor that is lost 
 even the only one of a machine that slept: its heartbeats stop. And a training counts the slots
 before it starts: those that Spark misses then were lost in between."""
 
-REFUSED = re.compile(r"xgboost\.core\.XGBoostError: (?:\[[\d:]+\] )?(?:/\S+:\d+: )?([^\n]+)")
+REFUSED = re.compile(r"xgboost[.\w]*\.XGBoostError: (?:\[[\d:]+\] )?(?:/\S+:\d+: )?([^\n]+)")
 """What XGBoost says of parameters or rows, within the trace of a barrier stage that failed for it."""
 
 OF_WORKERS = re.compile(

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from headrace_jobs import features, metrics, tables
 from headrace_jobs.registry import LoadedModel, Registry
 from headrace_jobs.score import predicted_here
-from headrace_schemas.decisions import Comparison, PromotionEvidence
+from headrace_schemas.evidence import Comparison, PromotionEvidence, too_few
 from headrace_schemas.job import Counts, EvaluateSpec, JobReport
 from headrace_schemas.model import Model, SliceGate, gain
 
@@ -86,7 +86,8 @@ def compare(model: Model, rows: pd.DataFrame) -> Comparison | None:
     champion = metrics.measure(gate.metric, target, old)
     if challenger is None or champion is None:
         return None
-    worst = max(slices(model, rows), key=lambda one: one["drop"], default=None)
+    believed = [one for one in slices(model, rows) if one["too_few"] is None]
+    worst = max(believed, key=lambda one: one["drop"], default=None)
     dropped = worst is not None and worst["drop"] > 0
     return Comparison(
         metric=gate.metric,
@@ -102,26 +103,30 @@ def compare(model: Model, rows: pd.DataFrame) -> Comparison | None:
 
 def slices(model: Model, rows: pd.DataFrame) -> list[dict[str, Any]]:
     """The champion gate's metric within each slice that is large enough."""
-    gate, metric = model.gates.slices, model.gates.champion.metric
+    gate = model.gates.slices
     if gate is None:
         return []
     return [
         one
         for column in gate.columns
         for value, part in rows.groupby(f"slice.{column}", sort=True)
-        if (one := judged_slice(gate, metric, f"{column}={value}", part)) is not None
+        if (one := judged_slice(model, gate, f"{column}={value}", part)) is not None
     ]
 
 
 def judged_slice(
-    gate: SliceGate, metric: str, name: str, part: pd.DataFrame
+    model: Model, gate: SliceGate, name: str, part: pd.DataFrame
 ) -> dict[str, Any] | None:
-    """One slice; None if it is too small or the metric is not defined in it."""
-    target = part[features.TARGET].to_numpy()
+    """One slice; None if it is too small or the metric is not defined in it.
+
+    One with too few rows, or too few of a class, is kept for people and decides nothing.
+    """
+    metric, target = model.gates.champion.metric, part[features.TARGET].to_numpy()
     new = metrics.measure(metric, target, part["challenger"].to_numpy())
     if len(part) < gate.min_rows or new is None:
         return None
-    found = {"slice": name, "rows": len(part), "challenger": new, "drop": 0.0}
+    few = too_few(len(part), metrics.positive(model.task, target), "labelled rows")
+    found = {"slice": name, "rows": len(part), "challenger": new, "drop": 0.0, "too_few": few}
     if "champion" in part:
         old = metrics.measure(metric, target, part["champion"].to_numpy())
         if old is not None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import xgboost
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # it ships no types
 from pyspark import SparkConf
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession

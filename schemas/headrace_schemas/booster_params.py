@@ -7,6 +7,7 @@ installed.
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,6 +15,12 @@ from typing import Any
 
 LARGEST = 2**31 - 1
 """XGBoost counts in 32 bits."""
+
+LEAST_FLOAT, GREATEST_FLOAT = 1.1754944e-38, 3.4028235e38
+"""And its other numbers have as many; it refuses those that are nearer to zero, but for zero."""
+
+PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""Texts that XGBoost and Python read as the same number; `1_000` is not one."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +50,14 @@ class Number:
         """Whether XGBoost can use the value. Texts are read: to YAML `1e-3` is one."""
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             return False
-        try:
-            number: float = int(value) if self.is_whole and isinstance(value, str) else float(value)
-        except (ValueError, OverflowError):
+        if isinstance(value, str) and not PLAIN.fullmatch(value):
             return False
-        if self.is_whole and not isinstance(value, int | str):
+        if self.is_whole and not str(value).lstrip("+-").isdigit():
             return False  # XGBoost cannot read 3.0 as a whole number
+        number = float(value)
+        size = LEAST_FLOAT <= abs(number) <= GREATEST_FLOAT or not number
         lowest = number > self.low if self.excludes_low else number >= self.low
-        return lowest and number <= self.high and math.isfinite(number)
+        return size and lowest and number <= self.high
 
 
 @dataclass(frozen=True)
@@ -187,19 +194,21 @@ MONOTONE = (-1, 0, 1)
 
 
 def wrong_params(
-    params: Mapping[str, Any], features: Sequence[str] | None = None, is_share: bool = False
+    params: Mapping[str, Any], features: Sequence[str] | None = None, is_share: bool | None = None
 ) -> list[str]:
     """What is wrong with a model's parameters, a sentence each.
 
     Args:
         features: That constraints may name; None where they are not known.
-        is_share: Whether the target is 0 or 1, so that the `base_score` lies between.
+        is_share: Whether the target is 0 or 1; None where that is not known.
     """
     problems = [problem for name, value in params.items() if (problem := wrong(name, value))]
     doubled = sorted(
         f"{name} and {ALIASES[name]}" for name in params if ALIASES.get(name) in params
     )
     problems += [f"{both} are two names of one parameter" for both in doubled]
+    if is_share is False and "scale_pos_weight" in params:
+        problems.append("scale_pos_weight is not set here: a number has no positive class")
     if not problems and is_share and not 0 < float(params.get("base_score", 0.5)) < 1:
         problems.append(
             f"base_score: {params['base_score']!r} is not between 0 and 1, as the target is"

@@ -105,7 +105,8 @@ class SliceGate(Frozen):
     Attributes:
         columns: Columns whose values make the slices.
         max_drop: Largest loss of the champion gate's metric.
-        min_rows: Slices with fewer labelled rows are not judged.
+        min_rows: Slices with fewer labelled rows are not judged, nor are those of which there is too
+            little to believe a metric (`evidence.FEWEST_ROWS`).
     """
 
     columns: tuple[str, ...] = Field(min_length=1)

@@ -85,6 +85,21 @@ def test_table_says_what_xgboost_says_when_a_value_fits_or_not(name: str) -> Non
             fitted({name: value})
 
 
+NUMBERS = (
+    "1e-3", "+.5", "5.", " 3 ", "03", "1_0", "0x3", "0.1f", "", "-", "1e400", "inf", "nan", "3 4", "\u0663",
+    1e-60, 1e-38, 1e39, 3.4e38, 10**30, float("nan"), float("inf"), -0.0, True,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["gamma", "max_depth", "subsample"])
+def test_xgboost_reads_whatever_number_the_table_takes(name: str) -> None:
+    taken = [one for one in NUMBERS if wrong(name, one) is None]
+
+    assert taken
+    for value in taken:
+        fitted({name: value})
+
+
 def test_every_name_of_xgboost_is_taken_or_refused_with_a_reason() -> None:
     known = {*TAKEN, *ALIASES, *CONSTRAINTS, *NOT_TAKEN, *OF_THE_BOOSTER}
     recorded = set()

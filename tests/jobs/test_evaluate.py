@@ -187,3 +187,20 @@ def test_small_slices_are_not_judged_when_rows_are_few() -> None:
 
     assert [one["slice"] for one in found] == ["depot=a"]
     assert found[0]["drop"] == -1.0
+    assert found[0]["too_few"] == "30 labelled rows, 15 of the rarer class, 50 of each are needed"
+
+
+@pytest.mark.parametrize(("rows", "worst"), [(98, None), (100, "depot=b")])
+def test_a_slice_decides_nothing_when_it_has_too_few_rows_of_a_class(
+    rows: int, worst: str | None
+) -> None:
+    other = [0.0, 1.0] * (rows // 2)
+    found = pd.DataFrame({
+        features.TARGET: [0.0, 1.0] * 200 + other, "slice.depot": ["a"] * 400 + ["b"] * rows,
+        "challenger": [0.1, 0.9] * 200 + other[::-1], "champion": [0.1, 0.9] * 200 + other,
+    })  # fmt: skip
+
+    compared = evaluate.compare(model("m"), found)
+
+    assert compared is not None
+    assert compared.worst_slice == worst

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from headrace_jobs import metrics, monitor, score, train
 from headrace_jobs.registry import Registry
-from headrace_schemas.decisions import MonitorEvidence
+from headrace_schemas.decisions import MonitorEvidence, Verdict, decide_retraining
 from headrace_schemas.job import PinnedTable
 from headrace_schemas.model import Model
 from tests.jobs.learning import (
@@ -140,6 +140,41 @@ def test_labels_known_later_do_not_count_when_a_window_is_monitored(
     assert evidence.rows == 400
     assert evidence.performance is not None
     assert evidence.performance.current > 0.75
+
+
+@pytest.mark.parametrize(
+    ("count", "note", "reason"),
+    [
+        (12, "12 labelled rows, ", "nothing to go by: results cannot be judged: 12 labelled rows, "),
+        (109, "109 labelled rows, all of one class",
+         "nothing to go by: results cannot be judged: 109 labelled rows, all of one class; inputs "
+         "cannot be judged: 109 rows, "),
+    ],
+    ids=["a dozen rows", "one class"],
+)  # fmt: skip
+def test_nothing_is_asked_for_when_a_window_has_few_rows_or_one_class(
+    spark: SparkSession, learned: Learned, tmp_path: Path, count: int, note: str, reason: str
+) -> None:
+    rows, window = learned.rows.copy(), april(learned.rows)
+    few = rows[~window | (rows.index < rows.index[window][count])]
+    if count > 100:
+        few = few.assign(is_late=few["is_late"] & ~window)
+    features = publish(spark, tmp_path / "features", few)
+    predictions = scored(spark, learned.model, features, tmp_path, learned.version)
+    spec = monitor_spec(
+        learned.model, features, predictions, tmp_path / "monitoring", learned.version,
+        learned.version,
+    )  # fmt: skip
+
+    report = monitor.run(spark, spec)
+
+    evidence = report.monitor_evidence
+    assert evidence is not None
+    assert (evidence.rows, evidence.labelled) == (count, count)
+    assert report.notes[0].startswith(note)
+    decided = decide_retraining(learned.model, evidence, [], MAY_3 + timedelta(days=1))
+    assert decided.verdict is Verdict.KEEP
+    assert decided.reason.startswith(reason)
 
 
 def test_the_first_model_is_judged_on_the_same_rows_when_another_one_serves(

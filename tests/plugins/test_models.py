@@ -34,7 +34,7 @@ PLAN = {
     "overrides": {"max_depth": 3},
 }  # fmt: skip
 
-GOOD = {"challenger": "7", "champion": None, "holdout_rows": 900, "metrics": {"auc": 0.7, "rmse": 9}}
+GOOD = {"challenger": "7", "champion": None, "holdout_rows": 99, "metrics": {"auc": 0.7, "rmse": 9}}
 BAD = {**GOOD, "metrics": {"auc": 0.5, "rmse": 99}}
 
 

@@ -76,6 +76,17 @@ def test_a_model_is_refused_when_xgboost_would_fail_on_or_ignore_a_parameter(
     assert problem in str(refused.value)
 
 
+def test_weights_of_a_class_are_refused_when_the_target_is_a_number() -> None:
+    number = {
+        "task": "regression", "training": {"params": {"scale_pos_weight": 2, "base_score": 30}},
+        "gates": {"floors": {"rmse": 9}, "champion": {"metric": "rmse"}},
+        "monitors": {"performance": {"metric": "rmse", "max_drop": 1}},
+    }  # fmt: skip
+
+    with pytest.raises(ValidationError, match="a number has no positive class"):
+        Model.model_validate(DECLARED | number)
+
+
 @pytest.mark.parametrize(
     "params",
     [
