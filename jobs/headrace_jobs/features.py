@@ -13,11 +13,13 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from headrace_jobs import tables
 from headrace_jobs.manifest import Feature, FeatureKind
 from headrace_schemas.contract import Contract
 from headrace_schemas.errors import SchemaBroken, TrainingDataInvalid
 from headrace_schemas.model import Model
 from headrace_schemas.rules import quoted
+from headrace_schemas.partition import PartitionUnit
 
 TARGET = "_target"
 """The label within frames of labelled rows, as DOUBLE."""
@@ -82,6 +84,20 @@ def moment(micros: int) -> datetime:
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def delivered_rows(frame: DataFrame, as_of: datetime) -> DataFrame:
+    """Rows of partitions that had ended by `as_of`: what had been delivered by then.
+
+    A label of a partition that came later may well have been known earlier, as are those of the
+    first days of a month that is still running. But a training of that time had none of it, and a
+    repeated one must learn from the same rows. What was restated since then is another matter: it
+    is the table's version that says which restatement is read.
+    """
+    now = as_of.astimezone(UTC).strftime(PartitionUnit.HOUR.key_format)
+    key = F.col(tables.PARTITION)
+    # A key is what the instant's own, cut to the same length, is of the partition that holds it.
+    return frame.where(key < F.substring(F.lit(now), F.lit(1), F.length(key)))
 
 
 def known_rows(frame: DataFrame, model: Model, as_of: datetime) -> DataFrame:

@@ -22,16 +22,29 @@ class FeatureKind(StrEnum):
 class Histogram(Frozen):
     """How a feature's values spread over bins in the training window.
 
+    A number's bins, in order: below `lowest`, up to each of the edges, up to `highest`, above it, a
+    bin for each heavy value, missing. Without `lowest`, as of flags and in manifests from before
+    there was one: up to each of the edges, above them, missing.
+
     Attributes:
-        edges: Upper bounds, inclusive, of all but the last bin of a number or flag.
+        edges: Upper bounds, inclusive, of all but the last bin of a number or flag; heavy values,
+            whose bins are their own, lie in none of these bins.
+        lowest: Least training value.
+        highest: Greatest training value.
+        heavy: Values that many rows hold, each with a bin of its own.
         categories: The most frequent values of a category; the other known ones share a bin, and
             those that training never saw share another.
         shares: Of the rows, bin by bin; the last is the share of missing values.
+        rows: How many rows these are shares of; 0 where they were not counted.
     """
 
     edges: tuple[float, ...] = ()
+    lowest: float | None = None
+    highest: float | None = None
+    heavy: tuple[float, ...] = ()
     categories: tuple[str, ...] = ()
     shares: tuple[float, ...] = ()
+    rows: int = 0
 
 
 class Feature(Frozen):

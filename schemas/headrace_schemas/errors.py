@@ -135,6 +135,17 @@ class TrainingDataInvalid(HeadraceError, ValueError):
         )  # fmt: skip
 
 
+class TrainingRefused(HeadraceError, ValueError):
+    """What XGBoost itself refuses to train with; trying again gives the same answer."""
+
+    def __init__(self, model: str, problem: str) -> None:
+        super().__init__(
+            f"model {model}: XGBoost refuses to train: {problem}. Correct `training.params`, or the "
+            "rows that it names.",
+            model=model, problem=problem,
+        )  # fmt: skip
+
+
 class SlotsShort(HeadraceError):
     """Fewer task slots than the training asks workers for: waiting would never end.
 

@@ -95,7 +95,7 @@ class PublishSpec(SpecHead):
 
 
 class TrainSpec(SpecHead):
-    """Fit a booster on labels known by `as_of` and register it as a candidate.
+    """Fit a booster on labels known by `as_of`, of partitions that had ended by then; register it.
 
     Attributes:
         answers: Id of the decision or run that asked; with it a repeated run finds its own version.
