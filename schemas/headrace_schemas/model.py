@@ -2,12 +2,14 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from headrace_schemas.declaration import Frozen, read_yaml, validated
-from headrace_schemas.pipeline import TABLE_NAME
+from headrace_schemas import model_checks
+from headrace_schemas.declaration import Declaration, Frozen
+from headrace_schemas.names import PLAIN_NAME, TABLE_NAME
+from headrace_schemas.reading import loaded
 
 
 class Task(StrEnum):
@@ -159,7 +161,7 @@ class Retraining(Frozen):
     max_age_days: float = Field(default=90, gt=0)
 
 
-class Model(Frozen):
+class Model(Declaration):
     """What is learnt from a gold table, and when it must be relearned.
 
     Attributes:
@@ -172,7 +174,7 @@ class Model(Frozen):
         approval: Whether a person must approve a promotion.
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str = Field(pattern=PLAIN_NAME)
     description: str
     owner: str
     table: str = Field(pattern=TABLE_NAME)
@@ -189,26 +191,13 @@ class Model(Frozen):
     retraining: Retraining = Retraining()
     approval: Literal["none", "required"] = "none"
 
-    @model_validator(mode="after")
-    def fits_together(self) -> Self:
-        """Refuse leaks that the file itself shows, and metrics that the task does not have."""
-        own = {self.target, self.event_time, self.known_time}
-        if leaks := [name for name in self.features if name in own]:
-            raise ValueError(f"features must not hold {', '.join(leaks)}: known only afterwards")
-        if doubled := sorted({name for name in self.features if self.features.count(name) > 1}):
-            raise ValueError(f"features named twice: {', '.join(doubled)}")
-        used = [self.gates.champion.metric, self.monitors.performance.metric, *self.gates.floors]
-        if wrong := sorted(set(used) - set(self.task.metrics)):
-            known = ", ".join(self.task.metrics)
-            raise ValueError(f"metrics {', '.join(wrong)} do not fit {self.task.value}: {known}")
-        return self
+    checks: ClassVar = model_checks.CHECKS
 
 
 def load_model(file: Path) -> Model:
     """Read one model file.
 
     Raises:
-        DeclarationInvalid: Naming file, line, key and the known keys.
+        DeclarationInvalid: For all that is wrong, naming file, line, key and the known keys.
     """
-    content, node = read_yaml(file)
-    return validated(Model, content, file, node)
+    return loaded(Model, file)
