@@ -18,8 +18,8 @@ from headrace_jobs.manifest import Feature, FeatureKind
 from headrace_schemas.contract import Contract
 from headrace_schemas.errors import SchemaBroken, TrainingDataInvalid
 from headrace_schemas.model import Model
-from headrace_schemas.rules import quoted
 from headrace_schemas.partition import PartitionUnit
+from headrace_schemas.rules import quoted
 
 TARGET = "_target"
 """The label within frames of labelled rows, as DOUBLE."""

@@ -10,6 +10,9 @@ from typing import ClassVar
 SHOWN = 10
 """How many entries of a list a message shows; the rest is counted."""
 
+SHOWN_PROBLEMS = 50
+"""How many problems of declarations one message shows; the rest is counted."""
+
 
 def listed(entries: Sequence[object]) -> str:
     """The first entries joined by commas, and how many more there are."""
@@ -32,13 +35,43 @@ class DeclarationInvalid(HeadraceError, ValueError):
     """A contract, pipeline or model file that cannot be read as what it should be."""
 
     def __init__(
-        self, file: str, line: int, key: str, problem: str, allowed: Sequence[str] = ()
-    ) -> None:
+        self, file: str, line: int, key: str, problem: str, allowed: Sequence[str] = (),
+        advice: str = "",
+    ) -> None:  # fmt: skip
         known = f" Known keys here: {', '.join(allowed)}." if allowed else ""
         super().__init__(
-            f"{file}:{line}: {key}: {problem}.{known}",
-            file=file, line=line, key=key, problem=problem, allowed=list(allowed),
+            f"{file}:{line}: {key}: {problem}.{known}{f' {advice}' if advice else ''}",
+            file=file, line=line, key=key, problem=problem, allowed=list(allowed), advice=advice,
         )  # fmt: skip
+
+    @property
+    def problems(self) -> tuple["DeclarationInvalid", ...]:
+        """Each thing that is wrong."""
+        return (self,)
+
+    @property
+    def place(self) -> tuple[str, int, str]:
+        """File, line and key, by which problems are ordered."""
+        return str(self.fields["file"]), int(str(self.fields["line"])), str(self.fields["key"])
+
+
+class DeclarationsInvalid(DeclarationInvalid):
+    """Several things that are wrong in declarations, by file and line; the fields are the first's."""
+
+    def __init__(self, problems: Sequence[DeclarationInvalid]) -> None:
+        self.all = tuple(sorted(problems, key=lambda one: one.place))
+        file, line, key = self.all[0].place
+        super().__init__(file, line, key, str(self.all[0].fields["problem"]))
+        shown = [one.message for one in self.all[:SHOWN_PROBLEMS]]
+        if rest := len(self.all) - len(shown):
+            shown.append(f"... and {rest} more.")
+        self.message = "\n".join([f"{len(self.all)} problems in the declarations:", *shown])
+        self.args = (self.message,)
+
+    @property
+    def problems(self) -> tuple[DeclarationInvalid, ...]:
+        """Each thing that is wrong."""
+        return self.all
 
 
 class UnknownTable(HeadraceError, KeyError):

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
+from headrace_schemas import model_checks
 from headrace_schemas.booster_params import wrong_params
-from headrace_schemas.declaration import Frozen, read_yaml, validated
-from headrace_schemas.pipeline import LONGEST_MINUTES, TABLE_NAME, TIME_LIMIT_MINUTES
+from headrace_schemas.declaration import Declaration, Frozen
+from headrace_schemas.names import PLAIN_NAME, TABLE_NAME
+from headrace_schemas.pipeline import LONGEST_MINUTES, TIME_LIMIT_MINUTES
+from headrace_schemas.reading import loaded
 
 
 class Task(StrEnum):
@@ -164,7 +167,7 @@ class Retraining(Frozen):
     max_age_days: float = Field(default=90, gt=0)
 
 
-class Model(Frozen):
+class Model(Declaration):
     """What is learnt from a gold table, and when it must be relearned.
 
     Attributes:
@@ -178,7 +181,7 @@ class Model(Frozen):
         time_limit_minutes: After which any other of its jobs than a training is ended.
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str = Field(pattern=PLAIN_NAME)
     description: str
     owner: str
     table: str = Field(pattern=TABLE_NAME)
@@ -196,22 +199,7 @@ class Model(Frozen):
     approval: Literal["none", "required"] = "none"
     time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
 
-    @model_validator(mode="after")
-    def fits_together(self) -> Self:
-        """Refuse leaks that the file itself shows, and metrics that the task does not have."""
-        own = {self.target, self.event_time, self.known_time}
-        if leaks := [name for name in self.features if name in own]:
-            raise ValueError(f"features must not hold {', '.join(leaks)}: known only afterwards")
-        if doubled := sorted({name for name in self.features if self.features.count(name) > 1}):
-            raise ValueError(f"features named twice: {', '.join(doubled)}")
-        used = [self.gates.champion.metric, self.monitors.performance.metric, *self.gates.floors]
-        if wrong := sorted(set(used) - set(self.task.metrics)):
-            known = ", ".join(self.task.metrics)
-            raise ValueError(f"metrics {', '.join(wrong)} do not fit {self.task.value}: {known}")
-        is_share = self.task is Task.BINARY
-        if problems := wrong_params(self.training.params, self.features, is_share):
-            raise ValueError(f"training.params: {'; '.join(problems)}")
-        return self
+    checks: ClassVar = model_checks.CHECKS
 
     def with_training(self, params: Mapping[str, Any], **settings: Any) -> "Model":
         """The model with other parameters and settings of its training, checked as a file's are.
@@ -229,7 +217,6 @@ def load_model(file: Path) -> Model:
     """Read one model file.
 
     Raises:
-        DeclarationInvalid: Naming file, line, key and the known keys.
+        DeclarationInvalid: For all that is wrong, naming file, line, key and the known keys.
     """
-    content, node = read_yaml(file)
-    return validated(Model, content, file, node)
+    return loaded(Model, file)

@@ -225,11 +225,11 @@ def test_table_is_unchanged_when_a_columns_type_no_longer_fits(
     batch.gate()
     batch.contract = contract(tmp_path, READINGS.replace("DOUBLE", "STRING"))
     with pytest.raises(
-        SchemaBroken, match="kilowatts .DOUBLE in the table, STRING in the contract"
+        SchemaBroken, match=r"kilowatts .DOUBLE in the table, STRING in the contract"
     ):
         batch.load_rows(*GOOD)
     with pytest.raises(
-        SchemaBroken, match="kilowatts .DOUBLE in the table, STRING in the contract"
+        SchemaBroken, match=r"kilowatts .DOUBLE in the table, STRING in the contract"
     ):
         batch.publish()
     assert DeltaTable(batch.table).version() == version
