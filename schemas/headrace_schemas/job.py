@@ -53,12 +53,17 @@ class SpecHead(Frozen):
 
 
 class LoadSpec(SpecHead):
-    """Stage one batch: delivered files, or a transform of pinned inputs."""
+    """Stage one batch: delivered files, or a transform of pinned inputs.
+
+    Attributes:
+        landing: Root of the landing area, a path or a URI; no delivered file lies outside of it.
+    """
 
     job: Literal["load"] = "load"
     build: TableBuild
     contract: Contract
     partition: Partition | None
+    landing: str | None = None
     source_files: tuple[str, ...] = ()
     inputs: dict[str, PinnedInput] = Field(default_factory=dict)
     transform_path: str | None = None
