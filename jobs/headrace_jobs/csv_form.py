@@ -24,6 +24,9 @@ BLOCK_BYTES = 512 * 1024
 NARROW_BYTES = 20_480
 """As many values as Spark's reader has room for if it is not told: a shorter line has fewer."""
 
+CR_ALONE = "lines end with CR alone"
+ADVICE_ON_ENDINGS = "End all lines with LF, or all with CRLF."
+
 PLAIN = Source(files="*")
 """How a file is written if nothing is declared."""
 
@@ -72,10 +75,12 @@ class Reader:
         self.lines = source.skip_lines
         self.ending = b"\n"
         self.is_wide = False
+        self.has_bare_return = False
 
     def read(self, stream: IO[bytes]) -> CsvForm:
         """The form of the whole file."""
         header, rows = self.read_first(stream)
+        first = self.lines
         while block := stream.read(BLOCK_BYTES):
             if not block.endswith(b"\n"):
                 block += stream.readline(RECORD_BYTES + 1)
@@ -87,6 +92,8 @@ class Reader:
                 rows += 1
                 if begun.is_over():
                     break
+        if self.has_bare_return and self.lines == first:
+            raise self.invalid(CR_ALONE, ADVICE_ON_ENDINGS, first)
         return CsvForm(header, rows, self.ending.decode(), self.is_wide)
 
     def read_first(self, stream: IO[bytes]) -> tuple[tuple[str, ...], int]:
@@ -102,10 +109,7 @@ class Reader:
                 "begins with a blank line", "Declare how many lines stand before the header, as "
                 "`skip_lines`.", number,
             )  # fmt: skip
-        if b"\r" in line[: -len(self.ending)].split(self.quote or b"\n")[0]:
-            raise self.invalid(
-                "lines end with CR alone", "End all lines with LF, or all with CRLF.", number
-            )
+        self.has_bare_return = b"\r" in line[: -len(self.ending)].split(self.quote or b"\n")[0]
         first_record = next(self.records(chain_one((number, line), lines)), None)
         if first_record is None:
             if self.source.header:
@@ -168,9 +172,7 @@ class Reader:
     def unended(self, line: bytes, number: int) -> SourceInvalid:
         """What is said of a last line without line end."""
         if number == self.source.skip_lines + 1 and b"\r" in line:
-            return self.invalid(
-                "lines end with CR alone", "End all lines with LF, or all with CRLF.", number
-            )
+            return self.invalid(CR_ALONE, ADVICE_ON_ENDINGS, number)
         return self.invalid(
             "the last line does not end: the file was cut", "Deliver it again; if its last line "
             "never ends, declare `last_line: any`, or deliver a manifest.", number,
@@ -250,9 +252,7 @@ class Reader:
     def check_ending(self, record: bytes, number: int) -> None:
         """Refuse a second kind of line end: Spark would take it into the last column's value."""
         if record.endswith(b"\r\n") != (self.ending == b"\r\n"):
-            raise self.invalid(
-                "lines end in two ways", "End all lines with LF, or all with CRLF.", number
-            )
+            raise self.invalid("lines end in two ways", ADVICE_ON_ENDINGS, number)
 
     def check_values(self, record: bytes, number: int) -> None:
         """Refuse values that Spark would fail on without saying where."""

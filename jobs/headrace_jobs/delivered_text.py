@@ -35,9 +35,14 @@ def as_utf8(stream: IO[bytes], source: Source, name: str) -> IO[bytes]:
     Raises:
         SourceInvalid: While it is read: its bytes are not of the declared encoding.
     """
-    raw = iter(lambda: stream.read(CHUNK), b"")
     encoding = codecs.lookup(source.encoding).name
     is_utf8 = encoding in ("utf-8", "utf-8-sig")  # judged line by line when the form is read
+    is_whole = not source.skip_lines and source.last_line == "complete"
+    if is_utf8 and is_whole and isinstance(stream, io.BufferedReader):
+        if stream.peek(len(BOM)).startswith(BOM):
+            stream.read(len(BOM))
+        return stream  # as it is: a copy in memory is felt with large files
+    raw = iter(lambda: stream.read(CHUNK), b"")
     chunks = without_mark(raw) if is_utf8 else Decoder(name, source.encoding).utf8(raw)
     if source.skip_lines:
         chunks = without_lines(chunks, source.skip_lines)

@@ -18,6 +18,8 @@ SESSION = {
     "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
     # Spark's INT96 counts nanoseconds: other readers wrap years before 1677 and after 2262.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # Timestamps of nanoseconds are read as numbers, and not refused with the whole file.
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
 }
 """What every job relies on, whoever configured the engine."""
 

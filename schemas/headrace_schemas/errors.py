@@ -125,6 +125,19 @@ class SourceInvalid(HeadraceError, ValueError):
         )
 
 
+class SourceChanged(HeadraceError):
+    """A delivered file that somebody wrote to while it was read; nothing was staged."""
+
+    retryable = True
+
+    def __init__(self, table: str, file: str) -> None:
+        super().__init__(
+            f"{table}: {file} changed while it was read. Deliver a file under another name and "
+            "rename it when it is whole; the task tries again.",
+            table=table, file=file,
+        )  # fmt: skip
+
+
 class SchemaBroken(HeadraceError, ValueError):
     """Columns of a batch that do not fit the contract's."""
 

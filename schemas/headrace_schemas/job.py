@@ -57,12 +57,14 @@ class LoadSpec(SpecHead):
 
     Attributes:
         table_uri: The table that it is for: a contract that it cannot follow is refused first.
+        landing: Root of the landing area, a path or a URI; no delivered file lies outside of it.
     """
 
     job: Literal["load"] = "load"
     build: TableBuild
     contract: Contract
     partition: Partition | None
+    landing: str | None = None
     source_files: tuple[str, ...] = ()
     inputs: dict[str, PinnedInput] = Field(default_factory=dict)
     transform_path: str | None = None

@@ -56,8 +56,10 @@ class LoadOperator(TableOperator):
             self.skip_without_data(partition)
             self.refuse_gaps(partition, planner)
         build = self.catalog.build(self.table)
-        files = delivered_files(Settings.current().landing, build, partition)
-        return planner.load(self.table, partition, files, job_id)
+        landing = Settings.current().landing
+        files = delivered_files(landing, build, partition)
+        spec = planner.load(self.table, partition, files, job_id)
+        return spec.model_copy(update={"landing": landing})
 
     def skip_without_data(self, partition: Partition) -> None:
         """A schedule does not know where the data begins and ends; the pipeline does."""
