@@ -16,13 +16,14 @@ import pandas as pd
 from pyspark.sql import SparkSession
 
 from headrace_jobs import files
-from headrace_jobs.csv_form import CsvForm, as_utf8, read_form
+from headrace_jobs.csv_form import CsvForm, read_form
+from headrace_jobs.delivered_text import as_utf8
 from headrace_jobs.landed import Landed, landed_name
 from headrace_jobs.parquet_form import ParquetForm, read_parquet_form
 from headrace_jobs.sidecar import read_sidecar
 from headrace_schemas.declaration import Frozen
 from headrace_schemas.errors import HeadraceError, SourceInvalid
-from headrace_schemas.pipeline import Source
+from headrace_schemas.source import Source
 
 CHUNK = 1024 * 1024
 
@@ -70,6 +71,7 @@ class Delivery(Frozen):
         size: Bytes as delivered.
         columns: In the file's order.
         copy_uri: The bytes that were checked: UTF-8 text of a CSV, a Parquet file as it is.
+        csv: What else is known of a CSV file.
         parquet: What else is known of a Parquet file.
     """
 
@@ -79,6 +81,7 @@ class Delivery(Frozen):
     columns: tuple[str, ...]
     rows: int
     copy_uri: str
+    csv: CsvForm | None = None
     parquet: ParquetForm | None = None
 
 
@@ -154,6 +157,8 @@ def inspect(intake: Intake, uri: str, place: int) -> Delivery:
         said.check(landed.name, "bytes", size)
         metered = Metered(raw, landed.name, with_digest=said.sha256 is not None)
         form: CsvForm | ParquetForm
+        if said.bytes is not None or said.sha256 is not None:
+            source = source.model_copy(update={"last_line": "any"})  # it is told to be whole
         if source.format == "csv":
             form = keep_csv(landed, source, metered, size, copy_uri)
         else:
@@ -167,6 +172,7 @@ def inspect(intake: Intake, uri: str, place: int) -> Delivery:
         raise SourceInvalid(landed.name, problem, "Deliver what the contract asks for.")
     return Delivery(
         uri=uri, name=landed.name, size=size, columns=columns, rows=form.rows, copy_uri=copy_uri,
+        csv=form if isinstance(form, CsvForm) else None,
         parquet=form if isinstance(form, ParquetForm) else None,
     )  # fmt: skip
 
@@ -191,7 +197,7 @@ def keep_csv(
     else:
         text = as_utf8(stream, source, landed.name)
     with files.create(copy_uri) as kept:
-        form = read_form(io.BufferedReader(Kept(text, kept), CHUNK), landed.name)
+        form = read_form(io.BufferedReader(Kept(text, kept), CHUNK), landed.name, source)
     while metered.read(CHUNK):
         pass
     return form

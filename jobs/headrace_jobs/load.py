@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
+from typing import Any
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, Observation, SparkSession
@@ -32,12 +33,16 @@ from headrace_jobs.copies import (
     counters,
     with_landed_names,
 )
-from headrace_jobs.csv_form import FIELD_CHARACTERS
+from headrace_jobs.csv_form import FIELD_CHARACTERS, CsvForm
 from headrace_jobs.engine_errors import told
+from headrace_jobs.headers import columns_of
 from headrace_jobs.ingest import Delivery, Intake, inspect_all
 from headrace_jobs.parquet_rows import read_parquet
+from headrace_jobs.readings import readings
+from headrace_jobs.schema_change import refuse_changes
 from headrace_jobs.tables import SOURCE_FILE, SOURCE_ROW
 from headrace_jobs.united import Part, united
+from headrace_schemas.contract import Contract
 from headrace_schemas.errors import (
     SchemaBroken,
     SourceMissing,
@@ -45,14 +50,17 @@ from headrace_schemas.errors import (
     TransformInvalid,
 )
 from headrace_schemas.job import Counts, JobReport, LoadSpec
-from headrace_schemas.pipeline import Source
 from headrace_schemas.rules import quoted
+from headrace_schemas.source import Source, misfits
 
 BOUNDS = ("start", "end")
 
 ONE_FILE_A_TASK = {"spark.sql.files.openCostInBytes": "134217728b",
                    "spark.sql.files.maxPartitionBytes": "134217728b"}  # fmt: skip
 """A task reads one CSV file from its first row on, so that its rows can be numbered."""
+
+DROPPED = "_dropped_"
+"""Begins the name under which a column without one is read."""
 
 ROW_IN_TASK = (1 << 33) - 1
 """The lower bits of `monotonically_increasing_id`; the upper ones number the task."""
@@ -63,10 +71,11 @@ def run(spark: SparkSession, spec: LoadSpec) -> JobReport:
 
     Raises:
         SourceMissing, SourceChanged, SourceInvalid: A delivered file is not there, or damaged.
-        SchemaBroken: Columns are not the contract's.
+        SchemaBroken: Columns are not the contract's, or the table cannot follow the contract.
         StaleInput: An input lacks the partition.
         TransformInvalid: The transform cannot be found or has other parameters.
     """
+    refuse_changes(spark, spec.build, spec.contract, spec.table_uri)
     if spec.build.source is None:
         where = spec.build.transform or "the input"
         return stage(spark, spec, as_staged(derive(spark, spec), spec, where), [])
@@ -116,7 +125,9 @@ def as_staged(frame: DataFrame, spec: LoadSpec, where: str) -> DataFrame:
     """
     batch = f"{spec.build.name}/{spec.partition.key if spec.partition else 'all'}"
     try:
-        staged = typed(frame, spec.contract, spec.build.evolution, batch)
+        source = spec.build.source
+        read = readings(source, spec.contract, frame.schema) if source else {}
+        staged = typed(frame, spec.contract, spec.build.evolution, batch, read)
         _ = staged.schema  # Connect analyses no earlier
     except SchemaBroken as error:
         raise error.of(where) from error
@@ -139,11 +150,34 @@ def delivered_files(spark: SparkSession, spec: LoadSpec) -> list[Delivery]:
         table=spec.build.name, source=source, landing=spec.landing,
         copies=copies_of(spec.staged_uri),
     )  # fmt: skip
+    refuse_misfits(source, spec.contract)
     deliveries = inspect_all(spark, intake, spec.source_files)
+    is_csv = source.format == "csv"
+    if is_csv:
+        deliveries = [with_names(one, source, spec.contract) for one in deliveries]
     for one in deliveries:
-        is_csv = source.format == "csv"
-        check_columns(spec.contract, one.name, one.columns, spec.build.evolution, is_csv)
+        columns = [name for name in one.columns if name]
+        check_columns(spec.contract, one.name, columns, spec.build.evolution, is_csv)
     return deliveries
+
+
+def refuse_misfits(source: Source, contract: Contract) -> None:
+    """Refuse what the source says of columns that cannot be so written.
+
+    Raises:
+        SchemaBroken: Naming the columns' options.
+    """
+    if wrong := misfits(source, contract):
+        raise SchemaBroken(
+            contract.name, "its source's `columns` do not fit the contract",
+            [f"{key} {problem}" for key, problem in wrong], "Change the pipeline's `source`.",
+        )  # fmt: skip
+
+
+def with_names(one: Delivery, source: Source, contract: Contract) -> Delivery:
+    """A CSV file with its columns' names; a column that is dropped has none."""
+    columns = columns_of(source, contract, one.name, one.columns)
+    return one.model_copy(update={"columns": columns})
 
 
 def read_files(spark: SparkSession, spec: LoadSpec, deliveries: Sequence[Delivery]) -> DataFrame:
@@ -165,6 +199,8 @@ def read_files(spark: SparkSession, spec: LoadSpec, deliveries: Sequence[Deliver
 
 def read_as(one: Delivery) -> object:
     """What is equal in files that Spark reads together, beside their columns."""
+    if one.csv is not None:
+        return one.csv.ending, one.csv.is_wide
     form = one.parquet
     return None if form is None else (form.types, str(form.nanoseconds))
 
@@ -174,18 +210,37 @@ def read_csv(spark: SparkSession, source: Source, group: Sequence[Delivery]) -> 
     for key, value in ONE_FILE_A_TASK.items():
         spark.conf.set(key, value)
     columns = group[0].columns
-    schema = ", ".join(f"{quoted(name)} STRING" for name in (*columns, CORRUPT))
+    inner = [name or f"{DROPPED}{n}" for n, name in enumerate(columns)]
+    schema = ", ".join(f"{quoted(name)} STRING" for name in (*inner, CORRUPT))
     # With pruned columns a line of the wrong length would pass.
     reader = spark.read.option("columnPruning", False)
     rows = reader.csv(
-        [one.copy_uri for one in group], schema=schema, header=True, enforceSchema=False,
-        mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT, multiLine=True, escape='"',
-        nullValue="\0", emptyValue="", maxCharsPerColumn=2 * FIELD_CHARACTERS, encoding="UTF-8",
+        [one.copy_uri for one in group], schema=schema, mode="PERMISSIVE",
+        columnNameOfCorruptRecord=CORRUPT, multiLine=True, nullValue="\0", emptyValue="",
+        maxCharsPerColumn=2 * FIELD_CHARACTERS, encoding="UTF-8", **dialect(source, group[0]),
     )  # fmt: skip
     number = F.monotonically_increasing_id().bitwiseAND(F.lit(ROW_IN_TASK)) + 1
     values = [null_texts(F.col(quoted(name)), source.null_values).alias(name)
-              for name in columns]  # fmt: skip
+              for name in columns if name]  # fmt: skip
     return rows.select(*values, CORRUPT, copy_name().alias(SOURCE_FILE), number.alias(SOURCE_ROW))
+
+
+def dialect(source: Source, one: Delivery) -> dict[str, Any]:
+    """How Spark reads a file as the check did."""
+    form = one.csv or CsvForm(one.columns, one.rows)
+    options: dict[str, Any] = {
+        "sep": source.delimiter, "header": source.header,
+        # Told nothing of line ends, it makes others of those within quotes.
+        "lineSep": form.ending,
+        # Names that were trimmed or are none differ from the file's.
+        "enforceSchema": source.trim_header or source.unnamed_columns == "drop",
+    }  # fmt: skip
+    options |= dict.fromkeys(("quote", "escape"), source.quote if source.is_quoted else "")
+    if source.comment:
+        options["comment"] = source.comment
+    if form.is_wide:
+        options["maxColumns"] = FIELD_CHARACTERS
+    return options
 
 
 def derive(spark: SparkSession, spec: LoadSpec) -> DataFrame:
@@ -201,12 +256,13 @@ def derive(spark: SparkSession, spec: LoadSpec) -> DataFrame:
         frame = by_sql(spark, spec, frames)
     else:
         frame = by_function(spec, transform, frames)
-    found = [name for name in frame.columns if name not in (tables.PARTITION, tables.BATCH)]
-    frame = frame.select(*found)
-    named = [name for name in found if name not in (SOURCE_FILE, SOURCE_ROW)]
     where = transform or f"input {next(iter(frames))}"
+    kept = [name for name in frame.columns if name not in (tables.PARTITION, tables.BATCH)]
+    # A join of two inputs has both their sources, and then nobody knows which is meant.
+    sources = [name for name in (SOURCE_FILE, SOURCE_ROW) if kept.count(name) == 1]
+    named = [name for name in kept if name not in sources]
     check_columns(spec.contract, where, named, spec.build.evolution, False)
-    return frame
+    return frame.select(*[quoted(name) for name in kept])
 
 
 def check_inputs(spec: LoadSpec, frames: dict[str, DataFrame]) -> None:

@@ -38,7 +38,7 @@ def test_rows_are_those_of_pythons_reader(block_bytes: int, ending: str) -> None
 
     form = read_form(io.BytesIO(content.encode()), "one.csv")
 
-    assert form == CsvForm(header=("a", "b", "c"), rows=len(expected) - 1)
+    assert form == CsvForm(header=("a", "b", "c"), rows=len(expected) - 1, ending=ending)
 
 
 @pytest.mark.parametrize(

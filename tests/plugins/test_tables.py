@@ -88,7 +88,14 @@ def test_load_is_skipped_when_the_pipeline_has_no_such_data(
 
 
 @pytest.mark.parametrize(
-    ("key", "message"), [(None, "the run has no partition key"), ("April", "is not a month like")]
+    ("key", "message"),
+    [
+        (None, "the run has no partition key"),
+        ("April", "is not a month like"),
+        ("2013-4", "write 2013-04"),
+        ("2013-04 ", "write 2013-04"),
+        ("9999-12", "ends after the year 9999"),
+    ],
 )
 def test_load_fails_for_good_when_the_run_names_no_partition(
     catalog: Catalog, run_context: RunContext, key: str | None, message: str
@@ -96,6 +103,14 @@ def test_load_fails_for_good_when_the_run_names_no_partition(
     load = LoadOperator(task_id="load", table="bronze.trips", catalog=catalog)
     with pytest.raises(AirflowFailException, match=message):
         load.execute(run_context(key))
+
+
+def test_run_fails_for_good_when_it_names_a_partition_of_a_table_without(
+    catalog: Catalog, run_context: RunContext
+) -> None:
+    load = LoadOperator(task_id="load", table="bronze.stations", catalog=catalog)
+    with pytest.raises(AirflowFailException, match="without a partition key"):
+        load.execute(run_context("2013-04"))
 
 
 def test_inputs_are_pinned_when_a_table_is_derived(
