@@ -5,7 +5,7 @@ What Spark would fail on without saying where, or cut without a word, is refused
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -68,7 +68,7 @@ class ParquetForm(Frozen):
         columns: In the file's order.
         types: Text of the physical schema: files in which it is equal are read together.
         nanoseconds: Columns that hold them.
-        empty: Columns without a type, as pandas writes those that hold nothing.
+        empty: Paths of what has no type, as pandas writes columns and lists that hold nothing.
     """
 
     columns: tuple[str, ...]
@@ -111,8 +111,7 @@ def read_parquet_form(uri: str, name: str) -> ParquetForm:
                 columns=columns, rows=file.metadata.num_rows,
                 types=str(file.schema).partition("\n")[2],
                 nanoseconds=nanoseconds(uri, name, leaves, columns),
-                empty=tuple(one.path for one in leaves
-                            if one.path in columns and kind(one)["Type"] == "Null"),
+                empty=tuple(one.path for one in leaves if kind(one)["Type"] == "Null"),
             )  # fmt: skip
 
 
@@ -243,21 +242,29 @@ def check_unpacked(
             shortened.append((leaf, chunks))
             most += sum(one.num_values * one.total_uncompressed_size for one in chunks)
         least += stored
-    if least <= limit < least + most:
-        for leaf, chunks in shortened:
-            for found in text_bytes(uri, leaf, chunks):
-                least += found
-                if least > limit:
-                    break
-    if least > limit:
+    for count in (at_most, exactly):
+        if least <= limit < least + most:
+            arrays = (array for leaf, chunks in shortened for array in texts(uri, leaf, chunks))
+            most = up_to(limit - least, map(count, arrays))
+    if least + most > limit:
         raise SourceInvalid(
             name, f"unpacks to more than {limit} bytes",
             f"A file of {size} bytes may not; deliver large batches as several files.",
         )  # fmt: skip
 
 
-def text_bytes(uri: str, leaf: Any, chunks: Sequence[Any]) -> Iterator[int]:
-    """Bytes of a column's texts, batch by batch; each of a dictionary is unpacked once."""
+def up_to(limit: int, counts: Iterable[int]) -> int:
+    """The sum, or one beyond the limit if it goes there."""
+    total = 0
+    for count in counts:
+        total += count
+        if total > limit:
+            break
+    return total
+
+
+def texts(uri: str, leaf: Any, chunks: Sequence[Any]) -> Iterator[Any]:
+    """A column's texts, batch by batch; those of a dictionary are unpacked once."""
     rows, dictionaries = BATCH_ROWS, [leaf.path]
     if any("DELTA_BYTE_ARRAY" in one.encodings for one in chunks):
         longest = max(one.total_uncompressed_size for one in chunks)
@@ -265,13 +272,22 @@ def text_bytes(uri: str, leaf: Any, chunks: Sequence[Any]) -> Iterator[int]:
     with opened(uri) as stream:
         file = parquet.ParquetFile(stream, read_dictionary=dictionaries)
         for batch in file.iter_batches(rows, columns=[leaf.path]):
-            for array in values(batch.column(0)):
-                if isinstance(array, pyarrow.DictionaryArray):
-                    lengths = pc.cast(pc.binary_length(array.dictionary), "int64")
-                    array = lengths.take(array.indices)
-                else:
-                    array = pc.binary_length(array)
-                yield pc.sum(array).as_py() or 0
+            yield from values(batch.column(0))
+
+
+def at_most(array: Any) -> int:
+    """No more bytes than these are in a batch of texts."""
+    if not isinstance(array, pyarrow.DictionaryArray):
+        return exactly(array)
+    return len(array) * (pc.max(pc.binary_length(array.dictionary)).as_py() or 0)
+
+
+def exactly(array: Any) -> int:
+    """Bytes of a batch of texts."""
+    if isinstance(array, pyarrow.DictionaryArray):
+        lengths = pc.cast(pc.binary_length(array.dictionary), "int64")
+        return pc.sum(lengths.take(array.indices)).as_py() or 0
+    return pc.sum(pc.binary_length(array)).as_py() or 0
 
 
 def values(array: Any) -> Iterator[Any]:

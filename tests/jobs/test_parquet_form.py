@@ -51,7 +51,7 @@ def test_what_passes_is_what_spark_reads(spark: SparkSession, tmp_path: Path) ->
     for codec in ("none", "snappy", "gzip", "zstd", "lz4"):
         found = form(tmp_path, pa.table(READ), compression=codec)
         assert found.columns == tuple(READ)
-        assert (found.rows, found.empty) == (1, ("nothing",))
+        assert (found.rows, found.empty) == (1, ("nothing", "struct.nothing"))
         (tmp_path / "one.parquet").rename(tmp_path / f"{codec}.parquet")
         parts.append(str(tmp_path / f"{codec}.parquet"))
     frame = spark.read.parquet(*parts)
@@ -173,6 +173,13 @@ def test_file_is_refused_when_it_unpacks_without_bound(tmp_path: Path, array: pa
         f"one.parquet: unpacks to more than 1073741824 bytes. A file of {size} bytes may not; "
         "deliver large batches as several files."
     )
+
+
+def test_texts_are_counted_exactly_when_few_are_long(tmp_path: Path) -> None:
+    texts = pa.DictionaryArray.from_arrays(
+        pa.nulls(2_000_000, pa.int32()).fill_null(0), pa.array(["x", "y" * 100_000])
+    )
+    assert form(tmp_path, pa.table({"v": texts})).rows == 2_000_000
 
 
 def test_texts_are_counted_when_each_repeats_the_one_before(

@@ -18,6 +18,7 @@ METERS = """
 - {name: serial, logicalType: integer, physicalType: BIGINT}
 - {name: read_at, logicalType: timestamp, physicalType: TIMESTAMP}
 - {name: clock, logicalType: timestamp, physicalType: TIMESTAMP_NTZ}
+- {name: visits, logicalType: array, physicalType: "ARRAY<STRUCT<at: TIMESTAMP, by: STRING>>"}
 """
 
 EXACT = 9007199254740993
@@ -34,7 +35,7 @@ def deliver(batch: Batch, name: str, **columns: object) -> str:
     file.parent.mkdir(parents=True, exist_ok=True)
     rows = len(next(iter(columns.values())))  # type: ignore[arg-type]
     given = {"meter": [name] * rows, "serial": pa.nulls(rows), "read_at": pa.nulls(rows),
-             "clock": pa.nulls(rows), **columns}  # fmt: skip
+             "clock": pa.nulls(rows), "visits": pa.nulls(rows), **columns}  # fmt: skip
     pq.write_table(pa.table(given), file, write_page_checksum=True)
     return str(file)
 
@@ -49,7 +50,8 @@ def test_each_file_keeps_its_values_when_types_differ(engine: SparkSession, tmp_
         deliver(batch, "long", serial=[EXACT], extra=pa.array([1], pa.int8())),
         deliver(batch, "double", serial=[5.0, 2.5, None], extra=pa.array([EXACT] * 3)),
         deliver(batch, "small", serial=pa.array([7], pa.int8()), extra=pa.nulls(1)),
-        deliver(batch, "text", serial=["8"]),
+        deliver(batch, "text", serial=["8"], visits=[[]]),
+        deliver(batch, "lists", visits=[[{"at": None, "by": "x"}], [None], [], None]),
         deliver(
             batch, "whole", read_at=nanoseconds(HOUR_NS, -1_000, None, zone="UTC"),
             clock=nanoseconds(HOUR_NS + 1_000, -1_000, None),
@@ -71,6 +73,8 @@ def test_each_file_keeps_its_values_when_types_differ(engine: SparkSession, tmp_
         [EXACT], [5, None, None], [7], [8],
     ]  # fmt: skip
     assert values("double", "_load_failures") == [[], ["serial.type"], []]
+    assert values("text", "visits") == [[]]
+    assert values("lists", "visits") == [[{"at": None, "by": "x"}], [None], [], None]
     assert values("long", "extra") == [1]
     assert values("double", "extra") == [EXACT] * 3
     assert values("small", "extra") == values("text", "extra") == [None]
