@@ -6,6 +6,7 @@ On an object store it takes endpoint and keys from the usual `AWS_*` variables.
 
 from typing import Any
 
+from headrace_schemas.column_name import PARTITION
 from headrace_schemas.decisions import Decision
 from headrace_schemas.errors import EngineUnavailable
 
@@ -52,7 +53,9 @@ def partition_keys(uri: str) -> list[str]:
         EngineUnavailable: The lake cannot be read.
     """
     table = open_table(uri)
-    return [] if table is None else sorted({one["_partition"] for one in table.partitions()})
+    if table is None or PARTITION not in table.metadata().partition_columns:
+        return []
+    return sorted({one[PARTITION] for one in table.partitions()})
 
 
 def open_table(uri: str) -> Any:

@@ -96,6 +96,35 @@ class PublishSpec(SpecHead):
     quarantine_uri: str
 
 
+class RebuiltBatch(Frozen):
+    """One batch of a table that is built anew; its fields mean what they do in its own specs."""
+
+    partition: Partition | None
+    source_files: tuple[str, ...] = ()
+    inputs: dict[str, PinnedInput] = Field(default_factory=dict)
+    staged_uri: str
+    gated_uri: str
+    record_uri: str
+
+
+class RebuildSpec(SpecHead):
+    """Build a table anew under its name: every batch that it holds, by the contract as it is now.
+
+    Attributes:
+        table: The version that is replaced; if there is a newer one by then, nothing is written.
+        batches: Oldest first.
+    """
+
+    job: Literal["rebuild"] = "rebuild"
+    build: TableBuild
+    contract: Contract
+    table: PinnedTable
+    batches: tuple[RebuiltBatch, ...] = Field(min_length=1)
+    transform_path: str | None = None
+    table_uri: str
+    quarantine_uri: str
+
+
 class TrainSpec(SpecHead):
     """Fit a booster on labels known by `as_of`, of partitions that had ended by then; register it.
 
@@ -174,7 +203,7 @@ class DecideSpec(SpecHead):
 
 
 JobSpec = Annotated[
-    LoadSpec | GateSpec | PublishSpec | TrainSpec | EvaluateSpec | PromoteSpec | ScoreSpec
+    LoadSpec | GateSpec | PublishSpec | RebuildSpec | TrainSpec | EvaluateSpec | PromoteSpec | ScoreSpec
     | MonitorSpec | DecideSpec,
     Field(discriminator="job"),
 ]  # fmt: skip
@@ -183,7 +212,16 @@ SPEC: TypeAdapter[Any] = TypeAdapter(cast("Any", JobSpec))
 """Reads and writes a spec as JSON."""
 
 JobName = Literal[
-    "load", "gate", "publish", "train", "evaluate", "promote", "score", "monitor", "decide"
+    "load",
+    "gate",
+    "publish",
+    "rebuild",
+    "train",
+    "evaluate",
+    "promote",
+    "score",
+    "monitor",
+    "decide",
 ]
 
 

@@ -55,7 +55,17 @@ def test_every_table_and_model_has_its_dags_when_declared(dags: dict[str, Any]) 
         for kind in ("score", "monitor", "drift", "train")
         for model in ("long_trip", "duration")
     }
-    assert set(dags) == tables | models | {"promote.duration"}
+    rebuilds = {f"rebuild.{name}" for name in tables}
+    assert set(dags) == tables | rebuilds | models | {"promote.duration"}
+
+
+def test_table_is_built_anew_only_when_a_person_asks(dags: dict[str, Any]) -> None:
+    rebuilt = dags["rebuild.silver.trips"]
+    assert rebuilt["schedule"] == "NullTimetable"
+    assert rebuilt["after"] == {"rebuild": []}
+    assert rebuilt["at_once"] == {"rebuild": 1}
+    assert rebuilt["outlets"] == {}
+    assert dags["rebuild.silver.stations"]["outlets"] == {"rebuild": ["silver.stations"]}
 
 
 def test_table_is_published_after_its_gate_when_built(dags: dict[str, Any]) -> None:
@@ -140,6 +150,7 @@ def test_person_is_asked_in_a_dag_of_its_own_when_approval_is_required(
     ("dag", "roles"),
     [
         ("bronze.trips", ["engineer", "operator"]),
+        ("rebuild.bronze.trips", ["engineer", "operator"]),
         ("score.duration", ["engineer", "operator"]),
         ("monitor.duration", ["engineer", "operator"]),
         ("drift.duration", ["engineer", "operator"]),
