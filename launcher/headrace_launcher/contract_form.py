@@ -58,9 +58,24 @@ def check_standard(file: DeclarationFile) -> Iterator[DeclarationInvalid]:
     """The file against the standard's schema."""
     # YAML reads dates that JSON does not know; the schema describes them as text.
     content = json.loads(json.dumps(file.content, default=str))
+    for _, column in columns(content):
+        if "logicalType" not in column and (meant := meant_by(column.get("physicalType"))):
+            # The schema asks a column without one for what each of them needs, all at once.
+            column["logicalType"] = meant
     for error in standard().iter_errors(content):
         cause = best_match(iter([error])) or error
         yield file.refusal(tuple(cause.absolute_path), said(cause))
+
+
+def meant_by(physical: Any) -> str:
+    """The logical type that follows from a type of Spark; empty if that cannot be read."""
+    try:
+        stored = ColumnType.parse(physical if isinstance(physical, str) else "").stem
+    except TypeInvalid:
+        return ""
+    if stored in INTEGERS:
+        return "integer"
+    return next((name for name, stems in SERVES.items() if stored in stems and name != "time"), "")
 
 
 def said(error: ValidationError) -> str:
@@ -84,9 +99,9 @@ def mappings(value: Any) -> Iterator[tuple[int, dict[str, Any]]]:
             yield index, one
 
 
-def columns(file: DeclarationFile) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+def columns(content: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
     """Every column as it is written, with its place."""
-    for position, table in mappings(file.content.get("schema")):
+    for position, table in mappings(content.get("schema")):
         for index, column in mappings(table.get("properties")):
             yield ("schema", position, "properties", index), column
 
@@ -96,14 +111,14 @@ def rules(file: DeclarationFile) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
     for position, table in mappings(file.content.get("schema")):
         for index, rule in mappings(table.get("quality")):
             yield ("schema", position, "quality", index), rule
-    for path, column in columns(file):
+    for path, column in columns(file.content):
         for index, rule in mappings(column.get("quality")):
             yield (*path, "quality", index), rule
 
 
 def check_columns(file: DeclarationFile) -> Iterator[DeclarationInvalid]:
     """Columns whose words contradict each other, or promise what nothing would check."""
-    for path, column in columns(file):
+    for path, column in columns(file.content):
         name, physical = column.get("name"), column.get("physicalName")
         if physical is not None and physical != name:
             yield file.refusal(
@@ -150,7 +165,7 @@ def nested(path: KeyPath, column: dict[str, Any]) -> Iterator[tuple[KeyPath, dic
 
 def check_rule_columns(file: DeclarationFile) -> Iterator[DeclarationInvalid]:
     """Rules name columns that are there."""
-    known = [str(column.get("name")) for _, column in columns(file)]
+    known = [str(column.get("name")) for _, column in columns(file.content)]
     for path, rule in rules(file):
         for inner, name in named_columns(rule):
             if name not in known:
@@ -194,7 +209,7 @@ def check_patterns(file: DeclarationFile) -> Iterator[DeclarationInvalid]:
 def patterns(file: DeclarationFile) -> Iterator[tuple[KeyPath, str]]:
     """Every regular expression, with its place."""
     found: list[tuple[KeyPath, Any]] = []
-    for path, column in columns(file):
+    for path, column in columns(file.content):
         options = column.get("logicalTypeOptions")
         if isinstance(options, dict):
             found.append(((*path, "logicalTypeOptions", "pattern"), options.get("pattern")))

@@ -14,7 +14,6 @@ from headrace_launcher.transform_files import check_transform
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.declaration import KeyPath
 from headrace_schemas.declaration_file import Problems, related
-from headrace_schemas.errors import DeclarationInvalid
 from headrace_schemas.folder import Folder, Read
 from headrace_schemas.model import Model
 from headrace_schemas.pipeline import Pipeline
@@ -63,15 +62,15 @@ def check_contracts(folder: Folder) -> None:
         if one is not None:
             for check in CHECKS:
                 for problem in check(one.file):
-                    add_unless_said(folder.problems, problem)
+                    file, _, key = problem.place
+                    if not is_said(folder.problems, file, key):
+                        folder.problems.add(problem)
 
 
-def add_unless_said(problems: Problems, problem: DeclarationInvalid) -> None:
-    """Note a problem, unless something is wrong with the same value or a part of it already."""
-    file, _, key = problem.place
+def is_said(problems: Problems, file: str, key: str) -> bool:
+    """Whether something is wrong with a value, or with a part of it, already."""
     said = (one.place for one in problems.found)
-    if not any(other == file and related(key, where) for other, _, where in said):
-        problems.add(problem)
+    return any(other == file and related(key, where) for other, _, where in said)
 
 
 def check_calendars(folder: Folder) -> None:
@@ -94,6 +93,9 @@ def check_calendars(folder: Folder) -> None:
 def check_transforms(folder: Folder) -> None:
     """Functions and queries that are missing, or do not take what is declared."""
     for one in folder.entries():
+        file, path = str(one.pipeline.file.path), ".".join(map(str, one.path))
+        if any(is_said(folder.problems, file, f"{path}.{key}") for key in ("transform", "inputs")):
+            continue
         contract = folder.contracts.get(one.name)
         declared = contract.declared if contract is not None else None
         for problem in check_transform(folder.root / "pipelines", one, declared):

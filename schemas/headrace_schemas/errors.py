@@ -4,6 +4,7 @@ A message says where, what, the value and what to do. `retryable` tells Airflow 
 can help.
 """
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -18,6 +19,15 @@ def listed(entries: Sequence[object]) -> str:
     """The first entries joined by commas, and how many more there are."""
     shown = ", ".join(str(entry) for entry in entries[:SHOWN])
     return shown if len(entries) <= SHOWN else f"{shown} and {len(entries) - SHOWN} more"
+
+
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What would break a line of a message, or speak to the terminal."""
+
+
+def escaped(found: re.Match[str]) -> str:
+    """A character that cannot be printed, as Python writes it."""
+    return repr(found.group())[1:-1]
 
 
 class HeadraceError(Exception):
@@ -39,8 +49,9 @@ class DeclarationInvalid(HeadraceError, ValueError):
         advice: str = "",
     ) -> None:  # fmt: skip
         known = f" Known keys here: {', '.join(allowed)}." if allowed else ""
+        said = f"{key}: {problem}.{known}{f' {advice}' if advice else ''}"
         super().__init__(
-            f"{file}:{line}: {key}: {problem}.{known}{f' {advice}' if advice else ''}",
+            f"{file}:{line}: {UNPRINTABLE.sub(escaped, said)}",
             file=file, line=line, key=key, problem=problem, allowed=list(allowed), advice=advice,
         )  # fmt: skip
 
