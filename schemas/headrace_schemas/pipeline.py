@@ -249,9 +249,10 @@ class Pipeline(Declaration):
 
     def files_are_one_batch(self) -> Iterator[Misfit]:
         """Each partition of a delivered table has files of its own."""
-        for build in self.tables:
-            if problem := misnamed_files(build):
-                yield Misfit(("tables", build.name, "source", "files"), problem)
+        for name, entry in self.entries.items():
+            unit = self.unit_of(entry)
+            if entry.source and (problem := misnamed_files(name, entry.source.files, unit)):
+                yield Misfit(("tables", name, "source", "files"), problem)
 
     checks: ClassVar = (
         says_whose, name_is_short, names_have_a_layer, ends_after_it_starts,
@@ -275,12 +276,15 @@ class Pipeline(Declaration):
 
     def resolve(self, name: str, entry: TableEntry) -> TableBuild:
         """One entry with the pipeline's defaults."""
-        own = entry.partition
-        unit = None if own == "none" else self.partition if own is None else PartitionUnit(own)
         fields = {key: getattr(entry, key) for key in TableEntry.model_fields if key != "partition"}
         for key in INHERITED:
             fields[key] = getattr(self, key) if fields[key] is None else fields[key]
-        return TableBuild(name=name, partition=unit, **fields)
+        return TableBuild(name=name, partition=self.unit_of(entry), **fields)
+
+    def unit_of(self, entry: TableEntry) -> PartitionUnit | None:
+        """How long a table's partitions are; None for one that is built whole."""
+        own = entry.partition
+        return None if own == "none" else self.partition if own is None else PartitionUnit(own)
 
 
 def load_pipeline(file: Path) -> Pipeline:
@@ -292,17 +296,17 @@ def load_pipeline(file: Path) -> Pipeline:
     return loaded(Pipeline, file)
 
 
-def misnamed_files(build: TableBuild) -> str | None:
+def misnamed_files(name: str, files: str, unit: PartitionUnit | None) -> str | None:
     """Why a delivered table's files cannot be those of one batch; None if they can."""
-    if build.source is None or (PLACEHOLDER in build.source.files) == (build.partition is not None):
+    if (PLACEHOLDER in files) == (unit is not None):
         return None
-    if build.partition is None:
+    if unit is None:
         return (
-            f"{build.name} has no partitions, so nothing can stand for {PLACEHOLDER}. Write * for "
+            f"{name} has no partitions, so nothing can stand for {PLACEHOLDER}. Write * for "
             "any file, or give the table a `partition`"
         )
     return (
-        f"{build.name} is built {build.partition.value} by {build.partition.value}, and every one "
-        f"would be made of all files that match {build.source.files}. Put {PLACEHOLDER} where the "
-        f"files' names have the {build.partition.value}, or build the table whole: partition: none"
+        f"{name} is built {unit.value} by {unit.value}, and every one "
+        f"would be made of all files that match {files}. Put {PLACEHOLDER} where the "
+        f"files' names have the {unit.value}, or build the table whole: partition: none"
     )
