@@ -15,6 +15,7 @@ from headrace_schemas.folder import Entry, Folder, Read
 from headrace_schemas.model import Model
 from headrace_schemas.names import TABLE_NAME, form_of
 from headrace_schemas.pipeline import WriteMode
+from headrace_schemas.source import misfits
 
 LONGEST_WAIT_DAYS = 36_525
 """A hundred years: no model waits longer for its first training."""
@@ -64,6 +65,11 @@ def check_entry(
             ("write",), "merge needs a key and the contract has none",
             "Mark the key's columns with primaryKey, or choose another write mode.",
         )  # fmt: skip
+    if contract is not None and one.entry.source is not None:
+        for key, problem in misfits(one.entry.source, contract.declared):
+            own = [name for name in one.entry.source.columns if f"{key}.".startswith(f"{name}.")]
+            path = ("source", "columns", *own[:1]) if own else ("source",)
+            yield one.refusal(path, f"columns.{key}: {problem}")
     for name, asked in one.entry.inputs.items():
         here: KeyPath = ("inputs", name)
         source = entries.get(asked.table)
