@@ -39,6 +39,8 @@ VERBATIM = frozenset({"PLAIN", "RLE", "BIT_PACKED", "DELTA_LENGTH_BYTE_ARRAY"})
 
 WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
 
+MOST_COLUMNS = 10_000
+
 MOST_DIGITS = 38
 
 NOT_READ = {"Float16": "FLOAT", "Time": "a text or a number", "UUID": "a text",
@@ -95,6 +97,7 @@ def read_parquet_form(uri: str, name: str) -> ParquetForm:
     with reading(name), opened(uri) as stream:
         check_marks(stream, name)
         with parquet.ParquetFile(stream) as file:
+            check_width(name, len(file.schema))
             columns = tuple(file.schema_arrow.names)
             leaves = [file.schema.column(place) for place in range(len(file.schema))]
             check_names(name, columns, [one.path for one in leaves])
@@ -150,6 +153,13 @@ def check_marks(stream: Any, name: str) -> None:
     # The footer of a file with encrypted columns is signed behind its end.
     if first == ENCRYPTED or parquet.read_metadata(stream).serialized_size != length:
         raise SourceInvalid(name, "is encrypted", "Deliver the file without encryption.")
+
+
+def check_width(name: str, columns: int) -> None:
+    """Refuse what no table has, before each column is looked at."""
+    if columns > MOST_COLUMNS:
+        problem = f"has {columns} columns, more than {MOST_COLUMNS}"
+        raise SourceInvalid(name, problem, "Deliver what the contract asks for.")
 
 
 def check_names(name: str, columns: Sequence[str], paths: Sequence[str]) -> None:

@@ -97,7 +97,9 @@ def test_file_is_refused_when_spark_cannot_unpack_it(tmp_path: Path) -> None:
         (["a", "a"], "has column a twice"),
         (["a", ""], "has a column without a name"),
         ([], "has no columns"),
+        ([f"c{number}" for number in range(10_001)], "has 10001 columns, more than 10000"),
     ],
+    ids=["case", "twice", "nameless", "none", "wide"],
 )
 def test_file_is_refused_when_columns_cannot_be_told_apart(
     tmp_path: Path, names: list[str], told: str
