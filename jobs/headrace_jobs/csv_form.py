@@ -189,18 +189,23 @@ class Reader:
                 self.check_ending(line, number)
                 continue
             is_open = self.is_open_after(line, number, bool(parts))
-            begun = begun if parts else number
-            parts.append(line)
-            held += len(line)
-            if held > RECORD_BYTES:
-                break
-            if not is_open:
-                record = b"".join(parts)
+            record = line
+            if parts or is_open:
+                begun = begun if parts else number
+                parts.append(line)
+                held += len(line)
+                if held > RECORD_BYTES:
+                    break
+                if is_open:
+                    continue
+                record, number = b"".join(parts), begun
                 parts, held = [], 0
-                self.check_ending(record, begun)
-                self.check_values(record, begun)
-                if record != self.ending:
-                    yield begun, record
+            if not (self.ending and record.endswith(self.ending)) or b"\r" in record[-2:]:
+                self.check_ending(record, number)
+            if len(record) > NARROW_BYTES:
+                self.check_values(record, number)
+            if record != self.ending:
+                yield number, record
         if parts:
             raise self.invalid("a quote is opened and not closed", self.quote_advice, begun)
 
@@ -257,8 +262,6 @@ class Reader:
 
     def check_values(self, record: bytes, number: int) -> None:
         """Refuse values that Spark would fail on without saying where."""
-        if len(record) <= NARROW_BYTES:
-            return
         self.is_wide = self.is_wide or record.count(self.delimiter) >= NARROW_BYTES
         if len(record) <= FIELD_CHARACTERS:
             return

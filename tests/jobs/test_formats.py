@@ -317,7 +317,8 @@ def test_index_is_dropped_and_names_are_trimmed_when_declared(
     )
     load(batch, ', a ,"b ",\n0,1, x,\n1,2,y\n')
     assert values(batch, "a", "b") == [(1, " x"), (2, "y")]
-    assert [row["_load_failures"] for row in batch.staged_rows()] == [[], []]
+    assert [row["_load_failures"] for row in batch.staged_rows()] == [[], ["row.malformed"]]
+    assert batch.staged_rows()[1]["_raw"] == "1,2,y"
 
 
 def test_columns_are_the_contracts_when_the_header_is_passed_over(
