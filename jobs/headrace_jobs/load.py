@@ -36,6 +36,7 @@ from headrace_jobs.copies import (
 from headrace_jobs.csv_form import FIELD_CHARACTERS, CsvForm
 from headrace_jobs.engine_errors import told
 from headrace_jobs.headers import columns_of
+from headrace_jobs.hints import hints
 from headrace_jobs.ingest import Delivery, Intake, inspect_all
 from headrace_jobs.parquet_rows import read_parquet
 from headrace_jobs.readings import readings
@@ -104,6 +105,8 @@ def stage(
     rows, bad_rows = found["rows"], found["bad"]
     if deliveries:
         check_counts(deliveries, found, spark.read.parquet(spec.staged_uri))
+    is_worth_a_query = deliveries and 2 * bad_rows > rows
+    notes = hints(spark.read.parquet(spec.staged_uri), spec.contract) if is_worth_a_query else ()
     return JobReport(
         job="load", job_id=spec.job_id, status="succeeded", output_uri=spec.staged_uri,
         counts=Counts(rows_in=rows, rows_out=rows),
@@ -111,6 +114,7 @@ def stage(
             "files": len(deliveries), "bytes": sum(one.size for one in deliveries),
             "rows_not_readable": bad_rows,
         },
+        notes=notes,
     )  # fmt: skip
 
 
