@@ -14,6 +14,11 @@ from headrace_schemas.java_regex import pattern_problem
 PROMISES = ("required", "unique", "primaryKey", "quality", "enum", "logicalTypeOptions")
 """What a nested field may say and nothing would check."""
 
+BOUNDS = (
+    ("minimum", "maximum"), ("exclusiveMinimum", "exclusiveMaximum"), ("minLength", "maxLength"),
+)  # fmt: skip
+"""Options of which the first must not be above the second."""
+
 COLUMN_KEYS = ("column", "column_A", "column_B")
 COLUMN_LISTS = ("column_list", "column_set")
 
@@ -55,6 +60,7 @@ def check_columns(file: DeclarationFile) -> Iterator[DeclarationInvalid]:
                 advice="`name` is what files and tables call it; leave physicalName out.",
             )  # fmt: skip
         yield from check_types(file, path, column)
+        yield from check_options(file, path, column)
         for inner, field in nested(path, column):
             for key in PROMISES:
                 if field.get(key):
@@ -80,6 +86,40 @@ def check_types(
             (*path, "logicalType"), f"{logical} contradicts physicalType {physical}",
             advice=f"A {logical} is stored as {', '.join(sorted(SERVES[logical]))} or STRING.",
         )  # fmt: skip
+
+
+def check_options(
+    file: DeclarationFile, path: KeyPath, column: dict[str, Any]
+) -> Iterator[DeclarationInvalid]:
+    """The lowest value that is allowed is not above the highest."""
+    options = column.get("logicalTypeOptions")
+    if not isinstance(options, dict):
+        return
+    for low, high in BOUNDS:
+        if is_above(options.get(low), options.get(high)):
+            yield file.refusal(
+                (*path, "logicalTypeOptions", low),
+                f"{low} {options[low]} is above {high} {options[high]}, so every row would be bad",
+            )
+
+
+def check_thresholds(file: DeclarationFile) -> Iterator[DeclarationInvalid]:
+    """Bounds of a measured value stand in order."""
+    for path, rule in rules(file):
+        for key in ("mustBeBetween", "mustNotBeBetween"):
+            bounds = rule.get(key)
+            if isinstance(bounds, list) and len(bounds) == 2 and is_above(*bounds):
+                yield file.refusal(
+                    (*path, key), f"{bounds[0]} is above {bounds[1]}",
+                    advice=f"Write [{bounds[1]}, {bounds[0]}].",
+                )  # fmt: skip
+
+
+def is_above(low: Any, high: Any) -> bool:
+    """Whether two bounds are of one kind and the first is the larger one."""
+    numbers = all(type(one) in (int, float) for one in (low, high))
+    texts = all(isinstance(one, str) for one in (low, high))
+    return bool((numbers or texts) and low > high)
 
 
 def nested(path: KeyPath, column: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
@@ -176,4 +216,4 @@ def in_query(path: KeyPath, query: Any) -> Iterator[tuple[KeyPath, str]]:
             yield path, pattern.this
 
 
-CHECKS = (check_standard, check_columns, check_rule_columns, check_patterns)
+CHECKS = (check_standard, check_columns, check_thresholds, check_rule_columns, check_patterns)

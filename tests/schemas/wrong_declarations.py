@@ -76,6 +76,8 @@ CONTRACTS: list[Change] = [
     (GOLD, BETWEEN, "{type: expect_column_values_to_match_regex, kwargs: {regex: '[a-'}}", 23, f"{KILOWATTS}.quality.0.implementation.kwargs.regex", "a bracket is not closed"),
     (GOLD, METER, f"{METER}, logicalTypeOptions: {{pattern: '(?P<a>x)'}}", 13, "schema.0.properties.0.logicalTypeOptions.pattern", "Java writes a named group as (?<name>...)"),
     (GOLD, METER, f"{METER}, logicalTypeOptions: {{pattern: 7}}", 13, "schema.0.properties.0.logicalTypeOptions.pattern", "must be string (found: 7)"),
+    (GOLD, METER, f"{METER}, logicalTypeOptions: {{minLength: 5, maxLength: 2}}", 13, "schema.0.properties.0.logicalTypeOptions.minLength", "minLength 5 is above maxLength 2"),
+    (GOLD, "mustBeGreaterThan: 3", "mustBeBetween: [9, 3]", 25, "schema.0.quality.0.mustBeBetween", "9 is above 3. Write [3, 9]"),
     (GOLD, METER, f"{METER}, primaryKey: maybe", 13, "schema.0.properties.0.primaryKey", "stands twice"),
     (GOLD, ENOUGH, "{name: a, type: library, metric: invalidValues, arguments: {properties: [meter], pattern: '*'}, mustBe: 0}", 25, "schema.0.quality.0.arguments.pattern", "'*' repeats nothing"),
     (GOLD, ENOUGH, "{name: a, type: sql, query: \"SELECT count(*) FROM {table} WHERE meter RLIKE '('\", mustBe: 0}", 25, "schema.0.quality.0.query", "a parenthesis is not closed"),
