@@ -1,6 +1,7 @@
 """A contract against the Open Data Contract Standard's own JSON Schema."""
 
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -21,6 +22,8 @@ SERVES = {
     "array": frozenset({"ARRAY"}),
 }  # fmt: skip
 """Which types can hold what a logical type names; a text can hold any, as files deliver it."""
+
+MISSING = re.compile(r"'(\w+)' is a required property")
 
 FREE = frozenset(
     {
@@ -70,6 +73,8 @@ class Standard:
             if path[:1] == ("schema",) and path[2:3] == ("properties",) and len(path) > 3:
                 kept = left_out.get(path[1], [])
                 path = (*path[:3], kept[int(path[3])] if kept else path[3], *path[4:])
+            if cause.validator == "required" and (named := MISSING.match(cause.message)):
+                path = (*path, named[1])
             yield path, cause
 
     def leave_out(self, content: dict[str, Any]) -> dict[str | int, list[int]]:
@@ -118,28 +123,27 @@ def check_standard(file: DeclarationFile) -> Iterator[DeclarationInvalid]:
     # YAML reads dates that JSON does not know; the schema describes them as text.
     content = json.loads(json.dumps(file.content, default=str))
     for _, column in columns(content):
-        if "logicalType" not in column and (meant := meant_by(column.get("physicalType"))):
-            # The schema asks a column without one for what each of them needs, all at once.
-            column["logicalType"] = meant
+        # The schema asks a column without one for what each of them needs, all at once.
+        column.setdefault("logicalType", meant_by(column.get("physicalType")))
     for path, cause in standard().errors(content):
         yield file.refusal(path, said(cause))
 
 
 def meant_by(physical: Any) -> str:
-    """The logical type that follows from a type of Spark; empty if that cannot be read."""
+    """The logical type that follows from a type of Spark; `string` if that cannot be read."""
     try:
         stored = ColumnType.parse(physical if isinstance(physical, str) else "").stem
     except TypeInvalid:
-        return ""
+        return "string"
     if stored in INTEGERS:
         return "integer"
-    return next((name for name, stems in SERVES.items() if stored in stems and name != "time"), "")
+    return next(name for name, stems in SERVES.items() if stored in stems)
 
 
 def said(error: ValidationError) -> str:
     """What the schema says, without the whole of the value."""
     if error.validator == "required":
-        return str(error.message)
+        return "is missing"
     allowed: Any = error.validator_value
     found = "" if isinstance(error.instance, dict | list) else f" (found: {error.instance})"
     if error.validator == "enum":

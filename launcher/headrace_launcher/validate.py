@@ -101,7 +101,7 @@ def check_calendars(folder: Folder) -> None:
         if schedule is None or len(schedule.split()) != 5:
             continue  # refused where it is read
         if problem := cron_problem(schedule):
-            advice = "Give minute, hour, day, month and weekday, as '0 2 * * *'."
+            advice = "Give minute, hour, day of the month, month and weekday, as '0 2 * * *'."
             problem = f"{problem} (found: {schedule[:60]})"
             folder.problems.add(one.refusal(path, problem, advice=advice))
 

@@ -132,6 +132,8 @@ class TableEntry(Declaration):
                 ("transform",),
                 "a delivered table has no `transform`: derive a second table from it",
             )
+        if self.source is not None and not self.source.files.strip():
+            yield Misfit(("source", "files"), "is empty")
         if self.transform is None and len(self.inputs) > 1:
             yield Misfit(
                 ("inputs",), "several inputs need a `transform` that makes one table of them"
