@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from headrace_launcher.contract_form import CHECKS
+from headrace_launcher.contract_form import CHECKS, rule_path
 from headrace_launcher.crons import cron_problem
 from headrace_launcher.stray_files import stray_files
 from headrace_launcher.transform_files import check_transform
@@ -43,6 +45,7 @@ def validate(root: Path) -> Checked:
     folder = Folder.read(root)
     check_references(folder)
     check_contracts(folder)
+    check_rule_queries(folder)
     check_calendars(folder)
     check_transforms(folder)
     for problem in stray_files(root):
@@ -67,6 +70,19 @@ def check_contracts(folder: Folder) -> None:
                         folder.problems.add(problem)
 
 
+def check_rule_queries(folder: Folder) -> None:
+    """SQL of rules that cannot be read, or looks at more than its batch."""
+    if find_spec("headrace_schemas.rule_sql") is None:
+        return
+    check_rule_sql = import_module("headrace_schemas.rule_sql").check_rule_sql
+    for one in filter(None, folder.contracts.values()):
+        for found in check_rule_sql(one.declared):
+            problem = one.refusal(rule_path(one.file, found.rule), found.problem.rstrip("."))
+            file, _, key = problem.place
+            if not is_said(folder.problems, file, key):
+                folder.problems.add(problem)
+
+
 def is_said(problems: Problems, file: str, key: str) -> bool:
     """Whether something is wrong with a value, or with a part of it, already."""
     said = (one.place for one in problems.found)
@@ -85,7 +101,7 @@ def check_calendars(folder: Folder) -> None:
         if schedule is None or len(schedule.split()) != 5:
             continue  # refused where it is read
         if problem := cron_problem(schedule):
-            advice = "Give minute, hour, day, month and weekday, as '0 2 * * *'."
+            advice = "Give minute, hour, day of the month, month and weekday, as '0 2 * * *'."
             problem = f"{problem} (found: {schedule[:60]})"
             folder.problems.add(one.refusal(path, problem, advice=advice))
 

@@ -1,7 +1,7 @@
 """Contracts: what a table promises, read from Open Data Contract Standard files."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
@@ -24,6 +24,7 @@ from headrace_schemas.contract_checks import (
     names_can_be_held,
     properties,
     qualities,
+    readable_types,
     second_place,
 )
 from headrace_schemas.declaration import Frozen, KeyPath
@@ -198,12 +199,14 @@ def read_rules(
 ) -> tuple[list[RowRule], list[TableRule]]:
     """All rules, those that follow from types, keys and nullability first."""
     rules: list[RowRule | TableRule] = []
-    key = read_key(table)
+    key, types = read_key(table), readable_types(table)
     for index, column in properties(table):
         name = str(column.name)
+        if name not in types:
+            continue  # refused where it is read: nothing more is said of it
         if column.required or column.primaryKey:
             rules.append(not_null(name))
-        if is_float(column.physicalType):
+        if types[name].stem in FLOATS:
             rules.append(finite(name))
         if column.unique:
             rules.append(unique(f"{name}.unique", (name,)))
@@ -211,19 +214,11 @@ def read_rules(
             rules.extend(option_rules(column))
     if key:
         rules.append(unique("key.unique", key))
-    rules.extend(declared_rules(file, table, problems))
+    rules.extend(declared_rules(file, table, types, problems))
     rules.extend(vacuous_pass_rules(table))
     refuse_double_ids(file, table, rules, problems)
     rows = [rule for rule in rules if isinstance(rule, RowRule)]
     return rows, [rule for rule in rules if isinstance(rule, TableRule)]
-
-
-def is_float(type: str | None) -> bool:
-    """Whether a type holds NaN; one that cannot be read is refused elsewhere."""
-    try:
-        return ColumnType.parse(type or "").stem in FLOATS
-    except TypeInvalid:
-        return False
 
 
 @contextmanager
@@ -236,13 +231,15 @@ def placed(file: DeclarationFile, path: KeyPath) -> Iterator[None]:
 
 
 def declared_rules(
-    file: DeclarationFile, table: SchemaObject, problems: Problems
-) -> list[RowRule | TableRule]:
+    file: DeclarationFile, table: SchemaObject, types: Mapping[str, ColumnType],
+    problems: Problems,
+) -> list[RowRule | TableRule]:  # fmt: skip
     """The rules of every `quality` list, with their lines in errors."""
     rules = []
     for path, column, quality in qualities(table):
-        with problems.caught(), placed(file, path):
-            rules.append(quality_rule(quality, int(path[-1]), column))
+        if column is None or column in types:
+            with problems.caught(), placed(file, path):
+                rules.append(quality_rule(quality, int(path[-1]), column))
     return rules
 
 

@@ -141,6 +141,12 @@ def cannot_be_compared(
         )  # fmt: skip
 
 
+def readable_types(table: SchemaObject) -> dict[str, ColumnType]:
+    """Columns whose name and type can be read."""
+    found = {str(one.name): column_type(one) for _, one in properties(table) if one.name}
+    return {name: type for name, type in found.items() if type is not None}
+
+
 def column_type(column: SchemaProperty) -> ColumnType | None:
     """Its type; None if that cannot be read."""
     try:

@@ -11,7 +11,14 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator
 
 from headrace_schemas.declaration import Declaration, Frozen, Misfit, said
-from headrace_schemas.names import LONGEST_NAME, PLAIN_NAME, TABLE_NAME, TRANSFORM, form_of
+from headrace_schemas.names import (
+    LONGEST_TAG,
+    PLAIN_NAME,
+    TABLE_NAME,
+    TOO_LONG_FOR_A_TAG,
+    TRANSFORM,
+    form_of,
+)
 from headrace_schemas.partition import Partition, PartitionUnit
 from headrace_schemas.reading import loaded
 from headrace_schemas.source import PLACEHOLDER
@@ -113,6 +120,8 @@ class TableEntry(Declaration):
                 ("transform",),
                 "a delivered table has no `transform`: derive a second table from it",
             )
+        if self.source is not None and not self.source.files.strip():
+            yield Misfit(("source", "files"), "is empty")
         if self.transform is None and len(self.inputs) > 1:
             yield Misfit(
                 ("inputs",), "several inputs need a `transform` that makes one table of them"
@@ -208,8 +217,8 @@ class Pipeline(Declaration):
 
     def name_is_short(self) -> Iterator[Misfit]:
         """It is a tag in Airflow."""
-        if len(self.name) > min(100, LONGEST_NAME):
-            yield Misfit(("name",), "is longer than the 100 characters that Airflow takes of a tag")
+        if len(self.name) > LONGEST_TAG:
+            yield Misfit(("name",), TOO_LONG_FOR_A_TAG)
 
     def ends_after_it_starts(self) -> Iterator[Misfit]:
         """Data begin before they end."""

@@ -4,6 +4,7 @@ YAML has more in it than a declaration needs, and some of it is read otherwise t
 refused here, with its line, before anything is made of it.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,10 @@ TAGS = frozenset(
     f"{TAG}{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq")
 )
 """Kinds of values that a declaration is made of."""
+
+NUMBERS = frozenset({f"{TAG}int", f"{TAG}float"})
+ODD_NUMBER = re.compile(r"[-+]?0[0-7_]+$|[^:]*:")
+"""Octal by a leading 0, and numbers to the base of sixty: 1:30 is 90."""
 
 READ_AS = {"int": "a number", "float": "a number", "bool": "true or false", "null": "nothing",
            "timestamp": "a date"}  # fmt: skip
@@ -180,6 +185,9 @@ class Nodes:
                         "Write it in quotes, or without its tag.")  # fmt: skip
             return 1
         if isinstance(node, yaml.ScalarNode):
+            if node.tag in NUMBERS and ODD_NUMBER.match(node.value):
+                self.refuse(node, f"YAML reads {node.value} as another number than it looks", None,
+                            "Write it in quotes, or as a decimal number.")  # fmt: skip
             return 1
         if id(node) in self.open:
             self.refuse(node, "an alias names what it is a part of")

@@ -169,14 +169,17 @@ def test_only_the_asked_dag_is_made_when_a_task_s_process_reads_the_file() -> No
     assert set(read_dags(DECLARATIONS, "gold.trip_features")["dags"]) == {"gold.trip_features"}
 
 
-def test_import_error_names_file_and_line_when_a_declaration_is_wrong(tmp_path: Path) -> None:
+def test_import_error_names_files_and_lines_when_declarations_are_wrong(tmp_path: Path) -> None:
     wrong = shutil.copytree(DECLARATIONS, tmp_path / "schemas")
     pipeline = wrong / "pipelines" / "rides.yaml"
     text = pipeline.read_text()
     pipeline.write_text(text.replace("schedule:", "schedul:"))
     line = 1 + text.splitlines().index('schedule: "0 2 1 * *"')
+    model = wrong / "models" / "duration.yaml"
+    model.write_text(model.read_text().replace("target: minutes", "target: station"))
     result = read_dags(wrong)
     assert result["dags"] == {}
     assert len(result["errors"]) == 4
     for error in result["errors"].values():
         assert f"{pipeline}:{line}: schedul: unknown key. Known keys here: " in error
+        assert f"{model}:6: target: column station of gold.trip_features is STRING" in error
