@@ -8,7 +8,7 @@ completed by the next, and rows in = rows out + rows quarantined.
 from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
 from pyspark.sql import functions as F
 
-from headrace_jobs import tables
+from headrace_jobs import empty_partitions, tables
 from headrace_jobs.columns import LOAD_FAILURES, RAW
 from headrace_jobs.row_rules import BROKEN, OUTCOME, PASSED, QUARANTINED, RULE_IDS, gated
 from headrace_jobs.tables import BATCH, PARTITION, SOURCE_FILE, SOURCE_ROW
@@ -33,6 +33,8 @@ def run(spark: SparkSession, spec: PublishSpec) -> JobReport:
     passed = batch.where(F.col(OUTCOME) == PASSED)
     passed = passed.drop(LOAD_FAILURES, RAW, BROKEN, RULE_IDS, OUTCOME)
     table, rows = write_table(spark, spec, passed)
+    if not rows and spec.partition is not None:
+        table = empty_partitions.note(spark, table, spec.partition.key)
     return JobReport(
         job="publish", job_id=spec.job_id, status="succeeded", table=table,
         counts=Counts(

@@ -18,6 +18,10 @@ TIME_LIMIT_MINUTES = 6 * 60
 
 LONGEST_MINUTES = 31 * 24 * 60
 
+MOST_QUARANTINED, FEWEST_QUARANTINED = 0.2, 10
+"""The share of a batch that may go to quarantine where none is declared, and the rows from which on
+it counts: of a few rows, one bad one is a large share and says nothing."""
+
 PLACEHOLDER = "{partition}"
 """Of `source.files`: stands for the key of the partition that is built."""
 
@@ -100,6 +104,8 @@ class TableBuild(Frozen):
         inputs: Parameter name of the transform → what it reads.
         transform: `module:function`, or a `.sql` file beside the pipeline; None hands its input on.
         time_limit_minutes: After which each of its jobs is ended.
+        most_quarantined: Share of a batch, 0 to 1, that may go to quarantine; more stops the batch.
+            None: `MOST_QUARANTINED`, of batches in which that is no accident.
     """
 
     name: str = Field(pattern=TABLE_NAME)
@@ -110,6 +116,7 @@ class TableBuild(Frozen):
     write: WriteMode = WriteMode.REPLACE_PARTITION
     evolution: Evolution = Evolution.FREEZE
     time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
+    most_quarantined: float | None = Field(default=None, ge=0, le=1)
 
 
 class TableEntry(Frozen):
@@ -122,6 +129,7 @@ class TableEntry(Frozen):
     write: WriteMode = WriteMode.REPLACE_PARTITION
     evolution: Evolution = Evolution.FREEZE
     time_limit_minutes: int | None = Field(default=None, ge=1, le=LONGEST_MINUTES)
+    most_quarantined: float | None = Field(default=None, ge=0, le=1)
 
     @field_validator("inputs", mode="before")
     @classmethod
@@ -146,7 +154,7 @@ class TableEntry(Frozen):
         return self
 
 
-INHERITED = ("time_limit_minutes",)
+INHERITED = ("time_limit_minutes", "most_quarantined")
 """What a table takes from its pipeline where its entry does not say else, under the same key."""
 
 
@@ -160,6 +168,7 @@ class Pipeline(Frozen):
         end: First day without, if the data ends.
         pool: Airflow pool of its tasks.
         time_limit_minutes: After which a job of its tables is ended; a table may have its own.
+        most_quarantined: Share of a batch that may go to quarantine; a table may have its own.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -171,6 +180,7 @@ class Pipeline(Frozen):
     end: date | None = None
     pool: str = "default_pool"
     time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
+    most_quarantined: float | None = Field(default=None, ge=0, le=1)
     entries: dict[str, TableEntry] = Field(alias="tables", min_length=1)
 
     @field_validator("schedule")

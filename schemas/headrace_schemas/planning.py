@@ -115,12 +115,19 @@ class Planner:
         self, table: str, partition: Partition | None, staged_uri: str, job_id: str
     ) -> GateSpec:
         """Run `table`'s contract on a staged batch."""
-        batch = self.batch(partition)
+        batch, build = self.batch(partition), self.catalog.build(table)
+        contract = self.catalog.contract(table)
+        times = [one.event_time for one in self.catalog.models.values() if one.table == table]
+        time = contract.time_of_partition(times)
+        uri = self.lake.table(table)
+        newest = self.version_of(uri) if partition and contract.key else None
         return GateSpec(
-            **self.head(job_id), contract=self.catalog.contract(table), partition=partition,
+            **self.head(job_id), contract=contract, partition=partition,
             as_of=partition.end if partition else None, staged_uri=staged_uri,
             gated_uri=self.lake.staging(table, batch, job_id),
-            record_uri=self.lake.gate_record(table, batch),
+            record_uri=self.lake.gate_record(table, batch), write=build.write,
+            table=None if newest is None else PinnedTable(name=table, uri=uri, version=newest),
+            event_time=time.name if time else None, most_quarantined=build.most_quarantined,
         )  # fmt: skip
 
     def publish(

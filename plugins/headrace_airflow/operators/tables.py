@@ -6,7 +6,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from headrace_airflow.assets import table_asset
-from headrace_airflow.lake_reader import partition_keys
+from headrace_airflow.lake_reader import published_keys
 from headrace_airflow.landing import delivered_files
 from headrace_airflow.links import GateRecordLink
 from headrace_airflow.operators.spark_job import SparkJobOperator, partition_key
@@ -85,7 +85,7 @@ class LoadOperator(TableOperator):
         for one in self.catalog.build(self.table).inputs.values():
             if one.lookback:
                 first = self.catalog.pipeline_of(one.table).starts_at
-                held = set(partition_keys(planner.lake.table(one.table)))
+                held = published_keys(planner.lake.table(one.table))
                 for key in partition.lookback(one.lookback, first):
                     if key not in held:
                         raise StaleInput(self.table, one.table, key)
