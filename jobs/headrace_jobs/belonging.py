@@ -25,6 +25,9 @@ from headrace_schemas.rules import RowRule, Severity, literal, quoted, rows_wher
 ELSEWHERE = "_published_elsewhere"
 """BOOLEAN: whether another partition of the table has the row's key."""
 
+IN_PARTITION = "in_partition"
+"""Behind the name of the column."""
+
 UNIQUE_IN_TABLE = "key.unique_in_table"
 
 UNORDERED = frozenset({"BOOLEAN", "BINARY", "ARRAY", "MAP", "STRUCT"})
@@ -37,7 +40,9 @@ def with_rules(spec: GateSpec) -> GateSpec:
     A rule that the contract itself has under the same name takes the place of ours.
     """
     known = {rule.id for rule in spec.contract.row_rules}
-    wanted = [rule for rule in (in_partition(spec), unique_in_table(spec)) if rule]
+    bounds = in_partition(spec)
+    is_bounded = bounds is not None and bounds.id not in known
+    wanted = [rule for rule in (bounds, unique_in_table(spec, is_bounded)) if rule]
     new = [rule for rule in wanted if rule.id not in known]
     contract = spec.contract.model_copy(update={"row_rules": (*spec.contract.row_rules, *new)})
     return spec.model_copy(update={"contract": contract})
@@ -62,7 +67,7 @@ def in_partition(spec: GateSpec) -> RowRule | None:
         return None
     bad = outside(column, spec.partition)
     return RowRule(
-        id=f"{column.name}.in_partition", severity=Severity.CRITICAL, bad=bad,
+        id=f"{column.name}.{IN_PARTITION}", severity=Severity.CRITICAL, bad=bad,
         description=f"{column.name} lies in {spec.partition.key}, UTC", expectation=rows_where(bad),
     )  # fmt: skip
 
@@ -79,12 +84,16 @@ def outside(column: ContractColumn, partition: Partition) -> str:
     return f"{name} < {type} '{start}{zone}' OR {name} >= {type} '{end}{zone}'"
 
 
-def unique_in_table(spec: GateSpec) -> RowRule | None:
-    """No other partition has the row's key; None where none can have it."""
+def unique_in_table(spec: GateSpec, is_bounded: bool) -> RowRule | None:
+    """No other partition has the row's key; None where none can have it.
+
+    Args:
+        is_bounded: Whether a rule holds the rows' times within the partition.
+    """
     time, key = time_column(spec), spec.contract.key
     if spec.table is None or spec.partition is None or not key or spec.write is WriteMode.MERGE:
         return None
-    if time is not None and time.name in key:
+    if is_bounded and time is not None and time.name in key:
         return None
     bad = quoted(ELSEWHERE)
     return RowRule(

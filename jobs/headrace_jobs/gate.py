@@ -70,7 +70,7 @@ def run(spark: SparkSession, spec: GateSpec) -> JobReport:
     if verdict != "failed":
         return report
     key = spec.partition.key if spec.partition else None
-    too_much = share_told(spec, seen) if emptied else ""
+    too_much = share_told(spec, seen, emptied) if emptied else ""
     failed = GateFailed(spec.contract.name, key, [*emptied, *blocking], too_much)
     error = job_error(failed, engine="")
     return report.model_copy(update={"status": "failed", "output_uri": None, "error": error})
@@ -134,7 +134,7 @@ def table_rules(spec: GateSpec) -> list[TableRule]:
         return rules
     query = f"SELECT max({quoted(promised.column)}) FROM {{table}}"  # noqa: S608 - declared
     begin = datetime.min.replace(tzinfo=UTC)
-    oldest = max(spec.as_of - min(promised.limit, spec.as_of - begin), begin).isoformat()
+    oldest = (spec.as_of - min(promised.limit, spec.as_of - begin)).isoformat()
     fresh = TableRule(
         id=FRESH, severity=Severity.WARNING,
         description=f"the newest {promised.column} is at most {promised.limit} old",
@@ -194,13 +194,20 @@ def emptied_by(
     return [f"{one.rule} ({one.failed:,} of {rows:,} rows)" for one in taking]
 
 
-def share_told(spec: GateSpec, seen: dict[str, int]) -> str:
-    """How much of the batch would go to quarantine, and where another share is declared."""
+def share_told(spec: GateSpec, seen: dict[str, int], emptied: Sequence[str]) -> str:
+    """How much of the batch would go to quarantine, and what can be declared instead."""
     share = MOST_QUARANTINED if spec.most_quarantined is None else spec.most_quarantined
-    return (
+    text = (
         f"{seen[QUARANTINED]:,} of {seen[ALL]:,} rows would go to quarantine; `most_quarantined` of "
         f"the pipeline allows a share of {share:g}. "
     )
+    time = belonging.time_column(spec)
+    if time is not None and emptied[0].startswith(f"{time.name}.{belonging.IN_PARTITION} "):
+        text += (
+            "Was another partition's file delivered? If the partitions are not cut by "
+            f"{time.name}, say `partitioned: false` of it in the contract. "
+        )
+    return text
 
 
 def judge(blocking: Sequence[str], failures: Sequence[RuleFailure], quarantined: int) -> Verdict:
