@@ -8,7 +8,7 @@ completed by the next, and rows in = rows out + rows quarantined.
 from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
 from pyspark.sql import functions as F
 
-from headrace_jobs import tables
+from headrace_jobs import empty_partitions, tables
 from headrace_jobs.columns import LOAD_FAILURES, RAW
 from headrace_jobs.row_rules import BROKEN, OUTCOME, PASSED, QUARANTINED, RULE_IDS, gated
 from headrace_jobs.schema_change import refuse_changes
@@ -35,6 +35,8 @@ def run(spark: SparkSession, spec: PublishSpec) -> JobReport:
     set_aside = write_quarantine(spark, spec, batch.where(F.col(OUTCOME) == QUARANTINED))
     passed = without_working_columns(batch.where(F.col(OUTCOME) == PASSED))
     table, rows = write_table(spark, spec, passed)
+    if not rows and spec.partition is not None:
+        table = empty_partitions.note(spark, table, spec.partition.key)
     return JobReport(
         job="publish", job_id=spec.job_id, status="succeeded", table=table,
         counts=Counts(

@@ -6,12 +6,14 @@ once. Its old versions stay readable. A job that was cut off is started again fr
 """
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import and_
 
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from headrace_jobs import gate, load, publish, row_rules, tables
-from headrace_jobs.row_rules import OUTCOME, PASSED, QUARANTINED
+from headrace_jobs import belonging, empty_partitions, gate, load, publish, row_rules, tables
+from headrace_jobs.row_rules import OUTCOME, PASSED, QUARANTINED, RULE_IDS
 from headrace_jobs.tables import PARTITION, SOURCE_FILE, SOURCE_ROW
 from headrace_schemas.errors import WriteConflict
 from headrace_schemas.job import (
@@ -19,6 +21,7 @@ from headrace_schemas.job import (
     GateSpec,
     JobReport,
     LoadSpec,
+    PinnedTable,
     RebuildSpec,
     RebuiltBatch,
 )
@@ -42,6 +45,9 @@ def run(spark: SparkSession, spec: RebuildSpec) -> JobReport:
             return report.model_copy(update={"job": "rebuild"})
         counts = together(counts, report.counts or Counts())
     judged = united([judged_batch(spark, spec, batch) for batch in spec.batches])
+    if keys_may_meet(spec):
+        judged = once_in_table(judged, spec.contract.key)
+        counts = recounted(judged)
     bad = judged.where(F.col(OUTCOME) == QUARANTINED)
     passed = publish.without_working_columns(judged.where(F.col(OUTCOME) == PASSED))
     if spec.build.write is WriteMode.MERGE:
@@ -54,6 +60,7 @@ def run(spark: SparkSession, spec: RebuildSpec) -> JobReport:
     if spec.batches[0].partition is None:
         passed = passed.drop(PARTITION)
     written = tables.overwrite(spark, passed, spec.table_uri, spec.build.name, None, evolve=True)
+    written = note_empty(spark, spec, written)
     return JobReport(
         job="rebuild", job_id=spec.job_id, status="succeeded", table=written, counts=counts,
         metrics={"batches": len(spec.batches)},
@@ -63,23 +70,70 @@ def run(spark: SparkSession, spec: RebuildSpec) -> JobReport:
 
 def gated(spark: SparkSession, spec: RebuildSpec, batch: RebuiltBatch) -> JobReport:
     """The gate's report on one batch, freshly loaded."""
-    head = {key: getattr(spec, key) for key in ("job_id", "run_id", "headrace_version")}
     load.run(
         spark,
         LoadSpec(
-            **head, build=spec.build, contract=spec.contract, partition=batch.partition,
+            **head(spec), build=spec.build, contract=spec.contract, partition=batch.partition,
             source_files=batch.source_files, inputs=batch.inputs,
             transform_path=spec.transform_path, staged_uri=batch.staged_uri,
+            landing=spec.landing,
         ),
     )  # fmt: skip
-    return gate.run(
-        spark,
-        GateSpec(
-            **head, contract=spec.contract, partition=batch.partition,
-            as_of=batch.partition.end if batch.partition else None, staged_uri=batch.staged_uri,
-            gated_uri=batch.gated_uri, record_uri=batch.record_uri,
-        ),
+    return gate.run(spark, gate_spec(spec, batch))
+
+
+def head(spec: RebuildSpec) -> dict[str, str]:
+    """What the specs of the parts carry."""
+    return {key: getattr(spec, key) for key in ("job_id", "run_id", "headrace_version")}
+
+
+def gate_spec(spec: RebuildSpec, batch: RebuiltBatch) -> GateSpec:
+    """How a batch is judged. What is published does not count: it is what is replaced."""
+    return GateSpec(
+        **head(spec), contract=spec.contract, partition=batch.partition,
+        as_of=batch.partition.end if batch.partition else None, staged_uri=batch.staged_uri,
+        gated_uri=batch.gated_uri, record_uri=batch.record_uri, write=spec.build.write,
+        event_time=spec.event_time, most_quarantined=spec.build.most_quarantined,
     )  # fmt: skip
+
+
+def keys_may_meet(spec: RebuildSpec) -> bool:
+    """Whether two batches can have one key, and must not."""
+    asked = gate_spec(spec, spec.batches[0]).model_copy(update={"table": spec.table})
+    return belonging.is_looked_up(belonging.with_rules(asked).contract)
+
+
+def once_in_table(judged: DataFrame, key: Sequence[str]) -> DataFrame:
+    """Rows that pass whose key an earlier partition has are set aside: that one came first."""
+    names = [F.col(quoted(name)) for name in key]
+    counts = reduce(and_, [one.isNotNull() for one in names], F.col(OUTCOME) == PASSED)
+    first = F.min(PARTITION).over(Window.partitionBy(*names, counts))
+    is_later = F.coalesce(counts & (F.col(PARTITION) > first), F.lit(False))
+    broken = F.array(F.lit(belonging.UNIQUE_IN_TABLE))
+    return judged.withColumns(
+        {
+            RULE_IDS: F.when(is_later, F.concat(RULE_IDS, broken)).otherwise(F.col(RULE_IDS)),
+            OUTCOME: F.when(is_later, F.lit(QUARANTINED)).otherwise(F.col(OUTCOME)),
+        }
+    )
+
+
+def recounted(judged: DataFrame) -> Counts:
+    """The rows of all batches, by their outcome."""
+    is_bad = F.count_if(F.col(OUTCOME) == QUARANTINED)
+    rows, bad = judged.agg(F.count(F.lit(1)), is_bad).collect()[0]
+    return Counts(rows_in=rows, rows_out=rows - bad, rows_quarantined=bad)
+
+
+def note_empty(spark: SparkSession, spec: RebuildSpec, written: PinnedTable) -> PinnedTable:
+    """Remember which partitions have no rows now; the newest version."""
+    keys = [one.partition.key for one in spec.batches if one.partition is not None]
+    if not keys:
+        return written
+    found = tables.read(spark, written).select(PARTITION).distinct().collect()
+    for key in sorted(set(keys) - {row[PARTITION] for row in found}):
+        written = empty_partitions.note(spark, written, key)
+    return written
 
 
 def judged_batch(spark: SparkSession, spec: RebuildSpec, batch: RebuiltBatch) -> DataFrame:

@@ -98,16 +98,23 @@ class UnknownTable(HeadraceError, KeyError):
 
 
 class GateFailed(HeadraceError):
-    """A table-level critical rule did not hold: nothing of the batch was published."""
+    """A table-level critical rule did not hold, or too few rows were left: nothing was published.
 
-    def __init__(self, table: str, partition: str | None, rules: Sequence[str]) -> None:
+    Args:
+        rules: What does not hold; where quarantine took most of the batch, its rules come first.
+        emptied: How much of the batch quarantine would take; empty where it is not too much.
+    """
+
+    def __init__(
+        self, table: str, partition: str | None, rules: Sequence[str], emptied: str = ""
+    ) -> None:
         batch = f" [{partition}]" if partition else ""
         super().__init__(
             f"{table}{batch}: {len(rules)} critical rule(s) do not hold: "
-            f"{'; '.join(rules[:SHOWN])}. "
+            f"{'; '.join(rules[:SHOWN])}. {emptied}"
             "Nothing was published. Fix the source and run the load again, or change the rule "
             "in the contract.",
-            table=table, partition=partition, rules=list(rules[:SHOWN]),
+            table=table, partition=partition, rules=list(rules[:SHOWN]), emptied=emptied,
         )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from headrace_schemas.decisions import Decision, MonitorEvidence, PromotionEvide
 from headrace_schemas.declaration import Frozen
 from headrace_schemas.model import Model
 from headrace_schemas.partition import Partition
-from headrace_schemas.pipeline import TableBuild
+from headrace_schemas.pipeline import TableBuild, WriteMode
 
 SHOWN_FAILURES = 10
 """How many failed rules a report carries."""
@@ -73,7 +73,14 @@ class LoadSpec(SpecHead):
 
 
 class GateSpec(SpecHead):
-    """Run the contract on a staged batch and part good rows from bad ones."""
+    """Run the contract on a staged batch and part good rows from bad ones.
+
+    Attributes:
+        write: How the batch will change its table.
+        table: What is published already; None if nothing is.
+        event_time: Column whose values lie in the partition; None if only the contract may name it.
+        most_quarantined: As `TableBuild` has it.
+    """
 
     job: Literal["gate"] = "gate"
     contract: Contract
@@ -82,6 +89,10 @@ class GateSpec(SpecHead):
     staged_uri: str
     gated_uri: str
     record_uri: str
+    write: WriteMode = WriteMode.REPLACE_PARTITION
+    table: PinnedTable | None = None
+    event_time: str | None = None
+    most_quarantined: float | None = None
 
 
 class PublishSpec(SpecHead):
@@ -113,6 +124,8 @@ class RebuildSpec(SpecHead):
     Attributes:
         table: The version that is replaced; if there is a newer one by then, nothing is written.
         batches: Oldest first.
+        event_time: As `GateSpec` has it.
+        landing: As `LoadSpec` has it.
     """
 
     job: Literal["rebuild"] = "rebuild"
@@ -123,6 +136,8 @@ class RebuildSpec(SpecHead):
     transform_path: str | None = None
     table_uri: str
     quarantine_uri: str
+    event_time: str | None = None
+    landing: str | None = None
 
 
 class TrainSpec(SpecHead):

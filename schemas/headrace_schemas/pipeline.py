@@ -35,6 +35,10 @@ TIME_LIMIT_MINUTES = 6 * 60
 
 LONGEST_MINUTES = 31 * 24 * 60
 
+MOST_QUARANTINED, FEWEST_QUARANTINED = 0.2, 10
+"""The share of a batch that may go to quarantine where none is declared, and the rows from which on
+it counts: of a few rows, one bad one is a large share and says nothing."""
+
 
 class WriteMode(StrEnum):
     """How a batch changes its table."""
@@ -75,6 +79,8 @@ class TableBuild(Frozen):
         inputs: Parameter name of the transform → what it reads.
         transform: `module:function`, or a `.sql` file beside the pipeline; None hands its input on.
         time_limit_minutes: After which each of its jobs is ended.
+        most_quarantined: Share of a batch, 0 to 1, that may go to quarantine; more stops the batch.
+            None: `MOST_QUARANTINED`, of batches in which that is no accident.
     """
 
     name: str = Field(pattern=TABLE_NAME)
@@ -85,6 +91,7 @@ class TableBuild(Frozen):
     write: WriteMode = WriteMode.REPLACE_PARTITION
     evolution: Evolution = Evolution.FREEZE
     time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
+    most_quarantined: float | None = Field(default=None, ge=0, le=1)
 
 
 class TableEntry(Declaration):
@@ -97,6 +104,7 @@ class TableEntry(Declaration):
     write: WriteMode = WriteMode.REPLACE_PARTITION
     evolution: Evolution = Evolution.FREEZE
     time_limit_minutes: int | None = Field(default=None, ge=1, le=LONGEST_MINUTES)
+    most_quarantined: float | None = Field(default=None, ge=0, le=1)
 
     @field_validator("inputs", mode="before")
     @classmethod
@@ -159,7 +167,7 @@ class TableEntry(Declaration):
     checks: ClassVar = (comes_from_somewhere, transform_takes_inputs, looks_back_over_partitions)
 
 
-INHERITED = ("time_limit_minutes",)
+INHERITED = ("time_limit_minutes", "most_quarantined")
 """What a table takes from its pipeline where its entry does not say else, under the same key."""
 
 
@@ -173,6 +181,7 @@ class Pipeline(Declaration):
         end: First day without, if the data ends.
         pool: Airflow pool of its tasks.
         time_limit_minutes: After which a job of its tables is ended; a table may have its own.
+        most_quarantined: Share of a batch that may go to quarantine; a table may have its own.
     """
 
     name: str = Field(pattern=PLAIN_NAME)
@@ -184,6 +193,7 @@ class Pipeline(Declaration):
     end: date | None = None
     pool: str = "default_pool"
     time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
+    most_quarantined: float | None = Field(default=None, ge=0, le=1)
     entries: dict[str, TableEntry] = Field(alias="tables", min_length=1)
 
     @field_validator("schedule")

@@ -122,13 +122,24 @@ class Planner:
         self, table: str, partition: Partition | None, staged_uri: str, job_id: str
     ) -> GateSpec:
         """Run `table`'s contract on a staged batch."""
-        batch = self.batch(partition)
+        batch, build = self.batch(partition), self.catalog.build(table)
+        contract = self.catalog.contract(table)
+        uri = self.lake.table(table)
+        newest = self.version_of(uri) if partition and contract.key else None
         return GateSpec(
-            **self.head(job_id), contract=self.catalog.contract(table), partition=partition,
+            **self.head(job_id), contract=contract, partition=partition,
             as_of=partition.end if partition else None, staged_uri=staged_uri,
             gated_uri=self.lake.staging(table, batch, job_id),
-            record_uri=self.lake.gate_record(table, batch),
+            record_uri=self.lake.gate_record(table, batch), write=build.write,
+            table=None if newest is None else PinnedTable(name=table, uri=uri, version=newest),
+            event_time=self.time_of_partition(table), most_quarantined=build.most_quarantined,
         )  # fmt: skip
+
+    def time_of_partition(self, table: str) -> str | None:
+        """The column whose values lie in a row's partition, by the contract or by a model."""
+        times = [one.event_time for one in self.catalog.models.values() if one.table == table]
+        column = self.catalog.contract(table).time_of_partition(times)
+        return column.name if column else None
 
     def publish(
         self, table: str, partition: Partition | None, gated_uri: str, job_id: str
@@ -161,6 +172,7 @@ class Planner:
             **self.head(job_id), build=build, contract=self.catalog.contract(table), table=present,
             batches=tuple(batches), transform_path=self.transform_path(build),
             table_uri=present.uri, quarantine_uri=self.lake.quarantine(table),
+            event_time=self.time_of_partition(table),
         )  # fmt: skip
 
     def train(self, model: Model, as_of: datetime, answers: str, job_id: str) -> TrainSpec:

@@ -19,7 +19,7 @@ from headrace_airflow.operators.tables import (
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.errors import SourceMissing, StaleInput
 from tests.plugins.conftest import FakeSubmit
-from tests.plugins.ledger import write_table
+from tests.plugins.ledger import note_empty, write_table
 
 RunContext = Callable[..., Any]
 
@@ -143,6 +143,18 @@ def test_load_waits_when_a_partition_it_looks_back_at_is_missing(
         StaleInput, match=r"silver\.trips, which has not published partition 2013-03"
     ):
         load.execute(run_context("2013-04"))
+
+
+def test_load_goes_on_when_the_partition_it_looks_back_at_was_published_empty(
+    catalog: Catalog, fake_submit: FakeSubmit, run_context: RunContext, home: Path
+) -> None:
+    write_table(home, "silver.trips", ["2013-01", "2013-04"])
+    note_empty(home, "silver.trips", "2013-03")
+    write_table(home, "bronze.weather", ["2013-04"])
+    write_table(home, "silver.stations", [])
+    load = LoadOperator(task_id="load", table="gold.trip_features", catalog=catalog)
+    load.execute(run_context("2013-04"))
+    assert fake_submit.spec.inputs["trips"].partitions == ("2013-03", "2013-04")
 
 
 def test_load_waits_when_an_input_was_never_published(

@@ -6,7 +6,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from headrace_airflow.assets import table_asset
-from headrace_airflow.lake_reader import partition_keys
+from headrace_airflow.lake_reader import published_keys
 from headrace_airflow.landing import delivered_files
 from headrace_airflow.links import GateRecordLink
 from headrace_airflow.operators.spark_job import SparkJobOperator, partition_key
@@ -87,7 +87,7 @@ class LoadOperator(TableOperator):
         for one in self.catalog.build(self.table).inputs.values():
             if one.lookback:
                 first = self.catalog.pipeline_of(one.table).starts_at
-                held = set(partition_keys(planner.lake.table(one.table)))
+                held = published_keys(planner.lake.table(one.table))
                 for key in partition.lookback(one.lookback, first):
                     if key not in held:
                         raise StaleInput(self.table, one.table, key)
@@ -147,7 +147,7 @@ class RebuildOperator(TableOperator):
         partitions: list[Partition | None] = [None]
         if (unit := build.partition) is not None:
             places = (lake.table(self.table), lake.quarantine(self.table))
-            keys = {key for uri in places for key in partition_keys(uri)}
+            keys = {key for uri in places for key in published_keys(uri)}
             try:
                 partitions = [Partition.parse(unit, key) for key in sorted(keys)]
             except ValueError as error:
@@ -156,7 +156,8 @@ class RebuildOperator(TableOperator):
             raise StaleInput(f"rebuild {self.table}", self.table)
         landing = Settings.current().landing
         delivered = [(one, delivered_files(landing, build, one)) for one in partitions]
-        return planner.rebuild(self.table, delivered, job_id)
+        spec = planner.rebuild(self.table, delivered, job_id)
+        return spec.model_copy(update={"landing": landing})
 
     def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:
         """Tell those who follow the whole table; partitions have no event of their own here."""
