@@ -269,8 +269,8 @@ class Pipeline(Declaration):
     def files_are_one_batch(self) -> Iterator[Misfit]:
         """Each partition of a delivered table has files of its own."""
         for name, entry in self.entries.items():
-            unit = self.unit_of(entry)
-            if entry.source and (problem := misnamed_files(name, entry.source.files, unit)):
+            files = entry.source.files if entry.source else ""
+            if files.strip() and (problem := misnamed_files(name, files, self.unit_of(entry))):
                 yield Misfit(("tables", name, "source", "files"), problem)
 
     checks: ClassVar = (
