@@ -10,7 +10,15 @@ from pyspark.sql import functions as F
 
 from headrace_jobs import tables
 from headrace_jobs.columns import LOAD_FAILURES, RAW
-from headrace_jobs.row_rules import BROKEN, OUTCOME, PASSED, QUARANTINED, RULE_IDS, gated
+from headrace_jobs.row_rules import (
+    BROKEN,
+    OUTCOME,
+    PASSED,
+    QUARANTINED,
+    RULE_IDS,
+    UNEVALUATED,
+    gated,
+)
 from headrace_jobs.tables import BATCH, PARTITION, SOURCE_FILE, SOURCE_ROW
 from headrace_schemas.errors import SchemaBroken
 from headrace_schemas.job import Counts, JobReport, PinnedTable, PublishSpec
@@ -31,7 +39,7 @@ def run(spark: SparkSession, spec: PublishSpec) -> JobReport:
     batch = gated(spark, spec.gated_uri)
     quarantined = write_quarantine(spark, spec, batch.where(F.col(OUTCOME) == QUARANTINED))
     passed = batch.where(F.col(OUTCOME) == PASSED)
-    passed = passed.drop(LOAD_FAILURES, RAW, BROKEN, RULE_IDS, OUTCOME)
+    passed = passed.drop(LOAD_FAILURES, RAW, BROKEN, UNEVALUATED, RULE_IDS, OUTCOME)
     table, rows = write_table(spark, spec, passed)
     return JobReport(
         job="publish", job_id=spec.job_id, status="succeeded", table=table,
@@ -59,14 +67,16 @@ def write_quarantine(spark: SparkSession, spec: PublishSpec, bad: DataFrame) -> 
     rows = bad.select(
         BATCH, F.col(RULE_IDS).alias("rule_ids"), F.col(SOURCE_FILE).alias("source_file"),
         F.col(SOURCE_ROW).alias("source_row"), as_json(bad).alias("row_json"),
+        F.col(UNEVALUATED).alias("unevaluated_rule_ids"),
     ).observe(seen, F.count(F.lit(1)).alias("rows"))  # fmt: skip
-    tables.replace(spark, rows, spec.quarantine_uri, name, key)
+    tables.replace(spark, rows, spec.quarantine_uri, name, key, evolve=True)
     return int(seen.get.get("rows", 0))
 
 
 def as_json(bad: DataFrame) -> Column:
     """The row as it was delivered; where reading it went well, as it was read."""
-    engine = {BATCH, SOURCE_FILE, SOURCE_ROW, LOAD_FAILURES, RAW, BROKEN, RULE_IDS, OUTCOME}
+    engine = {BATCH, SOURCE_FILE, SOURCE_ROW, LOAD_FAILURES, RAW, BROKEN, UNEVALUATED}
+    engine |= {RULE_IDS, OUTCOME}
     columns = [quoted(name) for name in bad.columns if name not in engine]
     return F.coalesce(F.col(RAW), F.to_json(F.struct(*columns)))
 

@@ -1,6 +1,7 @@
 """Contracts: what a table promises, read from Open Data Contract Standard files."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ from headrace_schemas.declaration import (
     validated,
 )
 from headrace_schemas.errors import DeclarationInvalid
+from headrace_schemas.quality import option_rules, quality_rule
 from headrace_schemas.rules import (
     Expectation,
     RowRule,
@@ -32,8 +34,6 @@ from headrace_schemas.rules import (
     TableRule,
     finite,
     not_null,
-    option_rules,
-    quality_rule,
     unique,
 )
 
@@ -173,25 +173,43 @@ def read_rules(
     """All rules, those that follow from types, keys and nullability first."""
     rules: list[RowRule | TableRule] = []
     key = read_key(table)
-    for _, column in properties(table):
+    types = {
+        str(column.name): ColumnType.parse(column.physicalType or "")
+        for _, column in properties(table)
+    }
+    for index, column in properties(table):
         name = str(column.name)
         if column.required or column.primaryKey:
             rules.append(not_null(name))
-        if ColumnType.parse(column.physicalType or "").stem in FLOATS:
+        if types[name].stem in FLOATS:
             rules.append(finite(name))
         if column.unique:
             rules.append(unique(f"{name}.unique", (name,)))
-        rules.extend(option_rules(column))
+        try:
+            rules.extend(option_rules(column, types[name]))
+        except RuleInvalid as error:
+            path = ("schema", 0, "properties", index)
+            raise rule_error(file, node, path, error) from error
     if key:
         rules.append(unique("key.unique", key))
-    rules.extend(declared_rules(file, node, table))
+    rules.extend(declared_rules(file, node, table, types))
     rules.extend(vacuous_pass_rules(table))
     refuse_double_ids(file, node, rules)
     rows = [rule for rule in rules if isinstance(rule, RowRule)]
     return rows, [rule for rule in rules if isinstance(rule, TableRule)]
 
 
-def declared_rules(file: Path, node: Node, table: SchemaObject) -> list[RowRule | TableRule]:
+def rule_error(
+    file: Path, node: Node, path: tuple[str | int, ...], error: RuleInvalid
+) -> DeclarationInvalid:
+    """A rule's error with its place."""
+    key = ".".join(str(step) for step in path)
+    return DeclarationInvalid(str(file), line_of(node, path), key, str(error))
+
+
+def declared_rules(
+    file: Path, node: Node, table: SchemaObject, types: Mapping[str, ColumnType]
+) -> list[RowRule | TableRule]:
     """The rules of every `quality` list, with their lines in errors."""
     places: list[tuple[tuple[str | int, ...], str | None, list[DataQuality]]] = [
         (("schema", 0, "quality"), None, table.quality or [])
@@ -204,12 +222,9 @@ def declared_rules(file: Path, node: Node, table: SchemaObject) -> list[RowRule 
     for where, name, qualities in places:
         for position, quality in enumerate(qualities):
             try:
-                rules.append(quality_rule(quality, position, name))
+                rules.append(quality_rule(quality, position, name, types))
             except RuleInvalid as error:
-                path = (*where, position)
-                raise DeclarationInvalid(
-                    str(file), line_of(node, path), ".".join(str(step) for step in path), str(error)
-                ) from error
+                raise rule_error(file, node, (*where, position), error) from error
     return rules
 
 
