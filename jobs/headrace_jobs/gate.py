@@ -4,14 +4,15 @@ Rows that break a critical row rule are set aside for quarantine. Table rules ju
 pass; if a critical one of them does not hold, the report says `failed` and nothing is published.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs import belonging, gate_record, row_rules
+from headrace_jobs import belonging, evaluation, gate_record, row_rules
 from headrace_jobs.engine_errors import job_error, without_values
 from headrace_jobs.expectations import Checked, check
 from headrace_jobs.measures import QUERY
@@ -24,6 +25,7 @@ from headrace_jobs.row_rules import (
     READABLE,
     BrokenRule,
 )
+from headrace_schemas.contract import Contract
 from headrace_schemas.errors import GateFailed
 from headrace_schemas.job import (
     SHOWN_EXAMPLES,
@@ -38,6 +40,11 @@ from headrace_schemas.rules import Severity, TableRule, query_rule, quoted
 
 FRESH = "table.fresh"
 
+NOTHING = BrokenRule(0, ())
+
+Check = Callable[..., list[Checked]]
+"""`expectations.check` for a batch of which some rules cannot run."""
+
 Verdict = Literal["passed", "warned", "failed"]
 
 
@@ -47,12 +54,14 @@ def run(spark: SparkSession, spec: GateSpec) -> JobReport:
     A failed gate's report says so itself, with all that was found; its error is a GateFailed.
     """
     spec = belonging.with_rules(spec)
-    batch, seen = part(spark, spec)
+    batch, seen, never = part(spark, spec)
     found = row_rules.broken_rules(batch, SHOWN_EXAMPLES) if seen[BROKEN] else {}
-    rows, table = checked(spec, batch, seen)
+    judged = {id for id, bad in found.items() if bad.unevaluated}
+    judged |= {rule.id for rule in spec.contract.row_rules if evaluation.asks_clock(rule)}
+    rows, table = checked(spec, batch, seen, partial(check, never=never, judged=judged))
     for one in rows:
-        bad = found.get(one.rule.id)
-        one.agree(bad.rows if bad else 0, seen[READABLE])
+        bad = found.get(one.rule.id, NOTHING)
+        one.agree(bad.rows, seen[READABLE], bad.unevaluated)
     failures = broken(spec, found, rows, table)
     blocking = [told(one) for one in (*table, *rows) if blocks(one)]
     emptied = emptied_by(spec, failures, seen, is_blocked=bool(blocking))
@@ -76,25 +85,36 @@ def run(spark: SparkSession, spec: GateSpec) -> JobReport:
     return report.model_copy(update={"status": "failed", "output_uri": None, "error": error})
 
 
-def part(spark: SparkSession, spec: GateSpec) -> tuple[DataFrame, dict[str, int]]:
-    """Write the judged batch by outcome; it, and how many rows of each kind the same pass saw."""
+def part(spark: SparkSession, spec: GateSpec) -> tuple[DataFrame, dict[str, int], dict[str, str]]:
+    """Write the judged batch by outcome.
+
+    Returns:
+        It, how many rows of each kind the same pass saw, and the rules that cannot run, by id, with
+        the reason.
+    """
     staged = spark.read.parquet(spec.staged_uri)
-    repeated = row_rules.repeated(staged, spec.contract)
     if belonging.is_looked_up(spec.contract):
         staged = belonging.looked_up(spark, spec, staged)
-    judged = row_rules.judged(staged, spec.contract, repeated).drop(belonging.ELSEWHERE)
-    seen = Observation()
-    wanted = row_rules.counts()
-    counting = judged.observe(seen, *[count.alias(name) for name, count in wanted.items()])
-    counting.write.mode("overwrite").partitionBy(OUTCOME).parquet(spec.gated_uri)
-    counted = {name: int(seen.get.get(name, 0)) for name in wanted}
-    if not counted[ALL]:  # nothing to part leaves no file, and so no columns for `publish` to read
-        judged.write.mode("overwrite").parquet(spec.gated_uri)
-    return row_rules.gated(spark, spec.gated_uri, schema=judged.schema), counted
+
+    def write(contract: Contract, is_careful: bool) -> tuple[DataFrame, dict[str, int]]:
+        repeated = row_rules.repeated(staged, contract)
+        judged = row_rules.judged(staged, contract, repeated, is_careful)
+        judged = judged.drop(belonging.ELSEWHERE)
+        seen = Observation()
+        wanted = row_rules.counts()
+        counting = judged.observe(seen, *[count.alias(name) for name, count in wanted.items()])
+        counting.write.mode("overwrite").partitionBy(OUTCOME).parquet(spec.gated_uri)
+        counted = {name: int(seen.get.get(name, 0)) for name in wanted}
+        if not counted[ALL]:  # nothing to part leaves no file, so no columns for `publish` to read
+            judged.write.mode("overwrite").parquet(spec.gated_uri)
+        return row_rules.gated(spark, spec.gated_uri, schema=judged.schema), counted
+
+    (batch, seen), never = evaluation.carefully(staged, spec.contract, write)
+    return batch, seen, never
 
 
 def checked(
-    spec: GateSpec, batch: DataFrame, seen: dict[str, int]
+    spec: GateSpec, batch: DataFrame, seen: dict[str, int], check: Check
 ) -> tuple[list[Checked], list[Checked]]:
     """What Great Expectations finds: row rules on readable rows, table rules on those that pass."""
     rows = [belonging.as_judged(rule) for rule in spec.contract.row_rules]
@@ -230,4 +250,7 @@ def told(one: Checked) -> str:
         return f"{one.rule.id} (cannot be judged: {without_values(one.problem)})"
     if "observed_value" in one.figures:
         return f"{one.rule.id} (found {one.figures['observed_value']})"
+    if unevaluated := one.figures.get("unevaluated_count"):
+        rows = one.figures["element_count"]
+        return f"{one.rule.id} ({unevaluated} of {rows} rows could not be evaluated)"
     return one.rule.description or one.rule.id

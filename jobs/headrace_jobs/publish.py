@@ -10,7 +10,15 @@ from pyspark.sql import functions as F
 
 from headrace_jobs import empty_partitions, tables
 from headrace_jobs.columns import LOAD_FAILURES, RAW
-from headrace_jobs.row_rules import BROKEN, OUTCOME, PASSED, QUARANTINED, RULE_IDS, gated
+from headrace_jobs.row_rules import (
+    BROKEN,
+    OUTCOME,
+    PASSED,
+    QUARANTINED,
+    RULE_IDS,
+    UNEVALUATED,
+    gated,
+)
 from headrace_jobs.schema_change import refuse_changes
 from headrace_jobs.tables import BATCH, PARTITION, SOURCE_FILE, SOURCE_ROW
 from headrace_schemas.column_name import is_reserved
@@ -61,20 +69,21 @@ def write_quarantine(spark: SparkSession, spec: PublishSpec, bad: DataFrame) -> 
         return 0
     seen = Observation()
     rows = quarantined(bad).observe(seen, F.count(F.lit(1)).alias("rows"))
-    tables.replace(spark, rows, spec.quarantine_uri, name, key)
+    tables.replace(spark, rows, spec.quarantine_uri, name, key, evolve=True)
     return int(seen.get.get("rows", 0))
 
 
 def without_working_columns(judged: DataFrame) -> DataFrame:
     """Rows of a gated batch as they are published."""
-    return judged.drop(LOAD_FAILURES, RAW, BROKEN, RULE_IDS, OUTCOME)
+    return judged.drop(LOAD_FAILURES, RAW, BROKEN, UNEVALUATED, RULE_IDS, OUTCOME)
 
 
 def quarantined(bad: DataFrame, *kept: str) -> DataFrame:
     """Rows of a gated batch as the quarantine table has them, and further columns of theirs."""
     return bad.select(
         BATCH, F.col(RULE_IDS).alias("rule_ids"), F.col(SOURCE_FILE).alias("source_file"),
-        F.col(SOURCE_ROW).alias("source_row"), as_json(bad).alias("row_json"), *kept,
+        F.col(SOURCE_ROW).alias("source_row"), as_json(bad).alias("row_json"),
+        F.col(UNEVALUATED).alias("unevaluated_rule_ids"), *kept,
     )  # fmt: skip
 
 

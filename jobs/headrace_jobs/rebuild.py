@@ -56,7 +56,7 @@ def run(spark: SparkSession, spec: RebuildSpec) -> JobReport:
     name = f"quarantine {spec.contract.name}"
     if counts.rows_quarantined or tables.exists(spark, spec.quarantine_uri):
         rows = publish.quarantined(bad, PARTITION)
-        tables.overwrite(spark, rows, spec.quarantine_uri, name, None, evolve=False)
+        tables.overwrite(spark, rows, spec.quarantine_uri, name, None, evolve=True)
     if spec.batches[0].partition is None:
         passed = passed.drop(PARTITION)
     written = tables.overwrite(spark, passed, spec.table_uri, spec.build.name, None, evolve=True)

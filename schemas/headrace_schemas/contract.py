@@ -31,6 +31,7 @@ from headrace_schemas.declaration import Frozen, KeyPath
 from headrace_schemas.declaration_file import DeclarationFile, Problems, line_of
 from headrace_schemas.empty_batches import NOT_EMPTY, may_be_empty
 from headrace_schemas.errors import DeclarationInvalid
+from headrace_schemas.quality import option_rules, quality_rule
 from headrace_schemas.reading import declared_as, note_unknown_keys
 from headrace_schemas.rules import (
     Expectation,
@@ -40,8 +41,6 @@ from headrace_schemas.rules import (
     TableRule,
     finite,
     not_null,
-    option_rules,
-    quality_rule,
     unique,
 )
 
@@ -236,7 +235,7 @@ def read_rules(
         if column.unique:
             rules.append(unique(f"{name}.unique", (name,)))
         with problems.caught(), placed(file, ("schema", 0, "properties", index)):
-            rules.extend(option_rules(column))
+            rules.extend(option_rules(column, types[name]))
     if key:
         rules.append(unique("key.unique", key))
     rules.extend(declared_rules(file, table, types, problems))
@@ -252,6 +251,7 @@ def placed(file: DeclarationFile, path: KeyPath) -> Iterator[None]:
     try:
         yield
     except RuleInvalid as error:
+        path = (*path, *file.place_of(error.found, path))
         raise file.refusal(path, str(error).rstrip(".")) from error
 
 
@@ -264,7 +264,7 @@ def declared_rules(
     for path, column, quality in qualities(table):
         if column is None or column in types:
             with problems.caught(), placed(file, path):
-                rules.append(quality_rule(quality, int(path[-1]), column))
+                rules.append(quality_rule(quality, int(path[-1]), column, types))
     return rules
 
 
