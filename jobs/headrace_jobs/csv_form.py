@@ -73,7 +73,7 @@ class Reader:
         self.quote = source.quote.encode() if source.is_quoted else b""
         self.comment = source.comment.encode()
         self.lines = source.skip_lines
-        self.ending = b"\n"
+        self.ending = b""  # until the first record tells
         self.is_wide = False
         self.has_bare_return = False
 
@@ -94,7 +94,7 @@ class Reader:
                     break
         if self.has_bare_return and self.lines == first:
             raise self.invalid(CR_ALONE, ADVICE_ON_ENDINGS, first)
-        return CsvForm(header, rows, self.ending.decode(), self.is_wide)
+        return CsvForm(header, rows, self.ending.decode() or "\n", self.is_wide)
 
     def read_first(self, stream: IO[bytes]) -> tuple[tuple[str, ...], int]:
         """The first record: names or values of the columns, and how many rows it is."""
@@ -103,13 +103,12 @@ class Reader:
         if first is None:
             raise self.invalid("is empty, without even a header", "Deliver the file again.", None)
         number, line = first[0], first[1].removeprefix(BOM)
-        self.ending = b"\r\n" if line.endswith(b"\r\n") else b"\n"
-        if line == self.ending and self.source.header:
+        if line in (b"\n", b"\r\n") and self.source.header:
             raise self.invalid(
                 "begins with a blank line", "Declare how many lines stand before the header, as "
                 "`skip_lines`.", number,
             )  # fmt: skip
-        self.has_bare_return = b"\r" in line[: -len(self.ending)].split(self.quote or b"\n")[0]
+        self.has_bare_return = b"\r" in line.rstrip(b"\r\n").split(self.quote or b"\n")[0]
         first_record = next(self.records(chain_one((number, line), lines)), None)
         if first_record is None:
             if self.source.header:
@@ -190,18 +189,23 @@ class Reader:
                 self.check_ending(line, number)
                 continue
             is_open = self.is_open_after(line, number, bool(parts))
-            begun = begun if parts else number
-            parts.append(line)
-            held += len(line)
-            if held > RECORD_BYTES:
-                break
-            if not is_open:
-                record = b"".join(parts)
+            record = line
+            if parts or is_open:
+                begun = begun if parts else number
+                parts.append(line)
+                held += len(line)
+                if held > RECORD_BYTES:
+                    break
+                if is_open:
+                    continue
+                record, number = b"".join(parts), begun
                 parts, held = [], 0
-                self.check_ending(record, begun)
-                self.check_values(record, begun)
-                if record != self.ending:
-                    yield begun, record
+            if not (self.ending and record.endswith(self.ending)) or b"\r" in record[-2:]:
+                self.check_ending(record, number)
+            if len(record) > NARROW_BYTES:
+                self.check_values(record, number)
+            if record != self.ending:
+                yield number, record
         if parts:
             raise self.invalid("a quote is opened and not closed", self.quote_advice, begun)
 
@@ -251,13 +255,13 @@ class Reader:
 
     def check_ending(self, record: bytes, number: int) -> None:
         """Refuse a second kind of line end: Spark would take it into the last column's value."""
-        if record.endswith(b"\r\n") != (self.ending == b"\r\n"):
+        ending = b"\r\n" if record.endswith(b"\r\n") else b"\n"
+        self.ending = self.ending or ending
+        if ending != self.ending:
             raise self.invalid("lines end in two ways", ADVICE_ON_ENDINGS, number)
 
     def check_values(self, record: bytes, number: int) -> None:
         """Refuse values that Spark would fail on without saying where."""
-        if len(record) <= NARROW_BYTES:
-            return
         self.is_wide = self.is_wide or record.count(self.delimiter) >= NARROW_BYTES
         if len(record) <= FIELD_CHARACTERS:
             return

@@ -42,13 +42,19 @@ def as_utf8(stream: IO[bytes], source: Source, name: str) -> IO[bytes]:
         if stream.peek(len(BOM)).startswith(BOM):
             stream.read(len(BOM))
         return stream  # as it is: a copy in memory is felt with large files
-    raw = iter(lambda: stream.read(CHUNK), b"")
+    raw = pieces(stream)
     chunks = without_mark(raw) if is_utf8 else Decoder(name, source.encoding).utf8(raw)
     if source.skip_lines:
         chunks = without_lines(chunks, source.skip_lines)
     if source.last_line == "any":
         chunks = ended(chunks)
     return io.BufferedReader(Chunks(chunks), CHUNK)
+
+
+def pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    """All bytes; a mark lies in the first piece as a whole."""
+    yield stream.read(max(CHUNK, max(map(len, MARKS))))
+    yield from iter(lambda: stream.read(CHUNK), b"")
 
 
 class Chunks(io.RawIOBase):
@@ -100,7 +106,8 @@ def ended(chunks: Iterator[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         if is_first and b"\n" in chunk:
             is_first = False
-            ending = b"\r\n" if chunk[: chunk.index(b"\n")].endswith(b"\r") else b"\n"
+            before = last + chunk[: chunk.index(b"\n")]
+            ending = b"\r\n" if before.endswith(b"\r") else b"\n"
         last = (last + chunk[-2:])[-2:]
         yield chunk
     if last and not last.endswith(b"\n"):

@@ -16,7 +16,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs import files, tables
+from headrace_jobs import empty_partitions, files, tables
 from headrace_jobs.columns import (
     CORRUPT,
     ENGINE_COLUMNS,
@@ -36,6 +36,7 @@ from headrace_jobs.copies import (
 from headrace_jobs.csv_form import FIELD_CHARACTERS, CsvForm
 from headrace_jobs.engine_errors import told
 from headrace_jobs.headers import columns_of
+from headrace_jobs.hints import hints
 from headrace_jobs.ingest import Delivery, Intake, inspect_all
 from headrace_jobs.parquet_rows import read_parquet
 from headrace_jobs.readings import readings
@@ -104,6 +105,8 @@ def stage(
     rows, bad_rows = found["rows"], found["bad"]
     if deliveries:
         check_counts(deliveries, found, spark.read.parquet(spec.staged_uri))
+    is_worth_a_query = deliveries and 2 * bad_rows > rows
+    notes = hints(spark.read.parquet(spec.staged_uri), spec.contract) if is_worth_a_query else ()
     return JobReport(
         job="load", job_id=spec.job_id, status="succeeded", output_uri=spec.staged_uri,
         counts=Counts(rows_in=rows, rows_out=rows),
@@ -111,6 +114,7 @@ def stage(
             "files": len(deliveries), "bytes": sum(one.size for one in deliveries),
             "rows_not_readable": bad_rows,
         },
+        notes=notes,
     )  # fmt: skip
 
 
@@ -248,7 +252,7 @@ def derive(spark: SparkSession, spec: LoadSpec) -> DataFrame:
     frames = {
         name: tables.read(spark, one.table, one.partitions) for name, one in spec.inputs.items()
     }
-    check_inputs(spec, frames)
+    check_inputs(spark, spec, frames)
     transform = spec.build.transform
     if transform is None:
         frame = next(iter(frames.values()))
@@ -265,11 +269,11 @@ def derive(spark: SparkSession, spec: LoadSpec) -> DataFrame:
     return frame.select(*[quoted(name) for name in kept])
 
 
-def check_inputs(spec: LoadSpec, frames: dict[str, DataFrame]) -> None:
+def check_inputs(spark: SparkSession, spec: LoadSpec, frames: dict[str, DataFrame]) -> None:
     """A join with a partition that is not there yet would give rows without values.
 
     Raises:
-        StaleInput: An input has no row in the partition that is built.
+        StaleInput: An input has no row in the partition that is built, and was not published so.
     """
     if spec.partition is None:
         return
@@ -286,8 +290,9 @@ def check_inputs(spec: LoadSpec, frames: dict[str, DataFrame]) -> None:
         union = union.unionAll(probe)
     there = {row["name"] for row in union.collect()}
     for name in partitioned:
-        if name not in there:
-            raise StaleInput(spec.build.name, spec.inputs[name].table.name, spec.partition.key)
+        table, key = spec.inputs[name].table, spec.partition.key
+        if name not in there and key not in empty_partitions.noted(spark, table.uri):
+            raise StaleInput(spec.build.name, table.name, key)
 
 
 def by_sql(spark: SparkSession, spec: LoadSpec, frames: dict[str, DataFrame]) -> DataFrame:

@@ -14,6 +14,8 @@ from headrace_schemas.errors import EngineUnavailable
 SESSION = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
+    # Or `${env:NAME}` inside SQL would read the server's environment.
+    "spark.sql.variable.substitute": "false",
     # One flipped bit in a data page is an error, not another number.
     "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
     # Spark's INT96 counts nanoseconds: other readers wrap years before 1677 and after 2262.

@@ -29,6 +29,11 @@ class Problems:
             if is_new and not any(related(key, other) for other in unread):
                 self.found.append(one)
 
+    def leave_out(self, file: "DeclarationFile", path: KeyPath) -> None:
+        """Say nothing of a value: another one stands where it is meant to be."""
+        dotted = ".".join(str(step) for step in path)
+        self.unread.setdefault(str(file.path), []).append(dotted)
+
     def add_unread(self, problem: DeclarationInvalid) -> None:
         """Note a value that cannot be read."""
         self.add(problem)
@@ -84,6 +89,25 @@ class DeclarationFile:
         key = ".".join(str(step) for step in path) or "file"
         line = line_of(self.node, path)
         return DeclarationInvalid(str(self.path), line, key, problem, tuple(allowed), advice)
+
+    def place_of(self, value: object, path: KeyPath) -> KeyPath:
+        """Where a value stands below `path`, the first time; nowhere if it does not."""
+        within: Any = self.content
+        for step in path:
+            within = within[step]
+        return next(places(within, value, ()), ())
+
+
+def places(within: Any, value: object, path: KeyPath) -> Iterator[KeyPath]:
+    """Where a value stands within another one."""
+    if value is None:
+        return
+    if path and str(within) == str(value):
+        yield path
+    elif isinstance(within, dict | list):
+        inner = within.items() if isinstance(within, dict) else enumerate(within)
+        for key, one in inner:
+            yield from places(one, value, (*path, key))
 
 
 def line_of(node: yaml.Node, path: KeyPath) -> int:

@@ -29,7 +29,7 @@ PLACEHOLDER = "{partition}"
 NO_QUOTE = "none"
 """The word for a source whose values are never quoted."""
 
-NOT_FOR_FILES = frozenset({"idna", "punycode", "raw_unicode_escape", "unicode_escape", "undefined",
+NOT_FOR_FILES = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined",
                            "utf-7", "mbcs", "oem"})  # fmt: skip
 """Encodings that Python knows and that no file is written in."""
 
@@ -222,7 +222,7 @@ class Source(Reading):
         """Python has a codec for it, and files are written in it."""
         try:
             "".encode(encoding)
-            known = codecs.lookup(encoding).name not in NOT_FOR_FILES
+            known = codecs.lookup(encoding).name.replace("_", "-") not in NOT_FOR_FILES
         except (LookupError, ValueError):
             known = False
         if not known:

@@ -48,7 +48,7 @@ def test_catalog_loads_when_declarations_fit_together(root):
         ("contracts/gold/readings.odcs.yaml", "logicalType: object", "logicalTyp: object", 11, "logicalTyp"),
         ("contracts/gold/readings.odcs.yaml", "min_value: 0, max_value: 100", "", 20, "min_value or max_value"),
         ("contracts/gold/readings.odcs.yaml", "severity: warning", "severity: loud", 25, "severity loud"),
-        ("contracts/gold/readings.odcs.yaml", "metric: rowCount", "metric: rowcount", 25, "needs a property"),
+        ("contracts/gold/readings.odcs.yaml", "metric: rowCount", "metric: rowcount", 25, "metric rowcount is not known"),
         ("contracts/gold/readings.odcs.yaml", "meters.enough", "kilowatts.plausible", 20, "two rules"),
         ("contracts/gold/readings.odcs.yaml", "name: gold.readings", "name: gold.reading", 4, "after the file"),
     ],
