@@ -4,7 +4,6 @@ A value that does not fit its type makes no error and no silent NULL: the row re
 breaks in `LOAD_FAILURES`, and what was delivered in `RAW`, until the gate puts it into quarantine.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame
@@ -12,9 +11,10 @@ from pyspark.sql import functions as F
 
 from headrace_jobs.casts import Fitted, NoSuchCast, fitted
 from headrace_jobs.tables import BATCH, PARTITION, SOURCE_FILE, SOURCE_ROW
+from headrace_schemas.column_name import RESERVED, alike, folded, is_reserved
 from headrace_schemas.column_type import ColumnType
 from headrace_schemas.contract import Contract
-from headrace_schemas.errors import SchemaBroken
+from headrace_schemas.errors import SchemaBroken, listed
 from headrace_schemas.pipeline import Evolution
 from headrace_schemas.rules import quoted
 
@@ -32,9 +32,6 @@ UNKNOWN_COLUMN = "schema.unknown_column"
 
 ENGINE_COLUMNS = (PARTITION, BATCH, SOURCE_FILE, SOURCE_ROW, LOAD_FAILURES, RAW, CORRUPT)
 
-STORABLE = re.compile(r"[^\s,;{}()=`._][^\s,;{}()=`.]*")
-"""Column names that a Delta table takes; those with a leading underscore are the engine's."""
-
 FITTED = "_fitted_"
 """Names of columns while they are cast begin with it."""
 
@@ -44,6 +41,9 @@ def check_columns(
 ) -> None:
     """Refuse a batch whose columns are not the contract's, as far as `evolution` does not say else.
 
+    Names that are empty, Headrace's own or one to Spark are refused whatever `evolution` says:
+    nobody could tell afterwards which column a value came from.
+
     Args:
         where: The file, or the transform.
         in_order: Whether the columns must stand in the contract's order.
@@ -52,33 +52,24 @@ def check_columns(
         SchemaBroken: Naming the columns.
     """
     known = contract.column_names
-    if doubled := sorted({one for one in found if found.count(one) > 1}):
+    check_names(contract, where, found)
+    there = set(found)
+    unknown = unknown_columns(contract, found)
+    contracted = {folded(one) for one in known}
+    if other := [one for one in unknown if folded(one) in contracted]:
         raise SchemaBroken(
-            contract.name, f"{where} has a column twice", doubled, "Name each column once."
-        )
-    if missing := [one for one in known if one not in found]:
+            contract.name, f"{where} has columns that differ from known ones by case", other,
+            "Name them as the contract does.",
+        )  # fmt: skip
+    if missing := [one for one in known if one not in there]:
         raise SchemaBroken(
             contract.name, f"{where} lacks columns of the contract", missing,
-            f"It has {', '.join(found[:10])}. Deliver the columns, or change the contract.",
-        )  # fmt: skip
-    unknown = unknown_columns(contract, found)
-    lower = {one.lower() for one in known}
-    if alike := [one for one in unknown if one.lower() in lower]:
-        raise SchemaBroken(
-            contract.name, f"{where} has columns that differ from known ones by case", alike,
-            "Name them as the contract does.",
+            f"It has {listed(found)}. Deliver the columns, or change the contract.",
         )  # fmt: skip
     if unknown and evolution is Evolution.FREEZE:
         raise SchemaBroken(
             contract.name, f"{where} has columns that the contract does not know", unknown,
             "Add them to the contract, or choose another `evolution` in the pipeline.",
-        )  # fmt: skip
-    if evolution is Evolution.EVOLVE and (
-        bad := [one for one in unknown if not STORABLE.fullmatch(one)]
-    ):
-        raise SchemaBroken(
-            contract.name, f"{where} has columns that cannot be stored", bad,
-            "Use letters, digits and underscores, beginning with a letter.",
         )  # fmt: skip
     if in_order and evolution is Evolution.FREEZE and tuple(found) != known:
         moved = [one for one, other in zip(found, known, strict=True) if one != other]
@@ -88,9 +79,33 @@ def check_columns(
         )  # fmt: skip
 
 
+def check_names(contract: Contract, where: str, found: Sequence[str]) -> None:
+    """Refuse columns that could not be told apart from each other or from Headrace's own.
+
+    Raises:
+        SchemaBroken: Naming the columns; one without a name by its place, from 1 on.
+    """
+    if nameless := [str(place) for place, one in enumerate(found, 1) if not one.strip()]:
+        raise SchemaBroken(
+            contract.name, f"{where} has columns without a name, by their place", nameless,
+            "Give each column a name.",
+        )  # fmt: skip
+    if doubled := list(dict.fromkeys(alike(found))):
+        raise SchemaBroken(
+            contract.name, f"{where} has a column twice, as case makes no difference", doubled,
+            "Name each column once.",
+        )  # fmt: skip
+    if reserved := [one for one in found if is_reserved(one)]:
+        raise SchemaBroken(
+            contract.name, f"{where} has columns whose names are Headrace's own", reserved,
+            f"Names that begin with {RESERVED} are kept for its columns: name them otherwise.",
+        )  # fmt: skip
+
+
 def unknown_columns(contract: Contract, found: Sequence[str]) -> list[str]:
-    """Columns that neither the contract nor the engine knows."""
-    return [one for one in found if one not in contract.column_names + ENGINE_COLUMNS]
+    """Columns that neither the contract nor Headrace knows."""
+    known = {*contract.column_names, *ENGINE_COLUMNS}
+    return [one for one in found if one not in known]
 
 
 def typed(

@@ -1,10 +1,9 @@
 """Copies of delivered files: what was checked is what Spark reads, and rows know where they are from."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from types import TracebackType
 
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -35,19 +34,33 @@ def with_landed_names(frame: DataFrame, deliveries: Sequence[Delivery]) -> DataF
     return frame.withColumn(SOURCE_FILE, F.get(names, place))
 
 
-@contextmanager
-def reading(deliveries: Sequence[Delivery]) -> Iterator[None]:
-    """Where Spark fails on a copy, the error names the file that was delivered."""
-    try:
-        yield
-    except PySparkException as error:
+class Reading:
+    """While Spark reads: where it fails on a copy, the error names the file that was delivered."""
+
+    def __init__(self, deliveries: Sequence[Delivery]) -> None:
+        self.deliveries = deliveries
+
+    def __enter__(self) -> None:
+        """Nothing is read yet."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        """Name the file.
+
+        Raises:
+            SourceInvalid: The engine's error, which the two engines raise as different classes,
+                names a copy.
+        """
+        if error is None or is_lost(error):
+            return
         text = str(error)
-        for one in deliveries:
-            if one.copy_uri.rpartition("/")[2] in text and not is_lost(error):
+        for one in self.deliveries:
+            if one.copy_uri.rpartition("/")[2] in text:
                 raise SourceInvalid(
                     one.name, f"Spark cannot read it ({told(error)})", "Deliver the file again."
                 ) from error
-        raise
 
 
 def counters(deliveries: Sequence[Delivery]) -> list[Column]:

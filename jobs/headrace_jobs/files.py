@@ -63,6 +63,18 @@ def create(uri: str) -> IO[bytes]:
     return stream
 
 
+def copied_by_store(uri: str, copy_uri: str) -> bool:
+    """Have an object store copy one of its files; False if it has not, and bytes must be sent."""
+    if local_path(uri) is not None or local_path(copy_uri) is not None:
+        return False
+    system, name = store(uri)
+    try:
+        system.copy_file(name, store(copy_uri)[1])
+    except OSError:  # a store may not know how, or not for one so large
+        return False
+    return True
+
+
 def remove(folder: str) -> None:
     """Remove a folder and what is in it; nothing happens if there is none."""
     path = local_path(folder)

@@ -19,7 +19,7 @@ from headrace_jobs import files
 from headrace_jobs.csv_form import CsvForm, read_form
 from headrace_jobs.delivered_text import as_utf8
 from headrace_jobs.landed import Landed, landed_name
-from headrace_jobs.parquet_form import ParquetForm, read_parquet_form
+from headrace_jobs.parquet_form import ParquetForm, check_width, read_parquet_form
 from headrace_jobs.sidecar import read_sidecar
 from headrace_schemas.declaration import Frozen
 from headrace_schemas.errors import HeadraceError, SourceInvalid
@@ -34,8 +34,6 @@ MOST_EXPANSION = 100
 SPREAD_BYTES = 256 * 1024 * 1024
 """A larger batch of several files is checked by Spark's workers. Below, starting theirs would cost
 as much as it saves."""
-
-MOST_COLUMNS = 10_000
 
 GZIP = b"\x1f\x8b"
 OTHERS = {
@@ -167,9 +165,7 @@ def inspect(intake: Intake, uri: str, place: int) -> Delivery:
         said.check(landed.name, "sha256", metered.digest.hexdigest())
     said.check(landed.name, "rows", form.rows)
     columns = form.header if isinstance(form, CsvForm) else form.columns
-    if len(columns) > MOST_COLUMNS:
-        problem = f"has {len(columns)} columns, more than {MOST_COLUMNS}"
-        raise SourceInvalid(landed.name, problem, "Deliver what the contract asks for.")
+    check_width(landed.name, len(columns))
     return Delivery(
         uri=uri, name=landed.name, size=size, columns=columns, rows=form.rows, copy_uri=copy_uri,
         csv=form if isinstance(form, CsvForm) else None,
@@ -205,9 +201,10 @@ def keep_csv(
 
 def keep_parquet(landed: Landed, metered: "Metered", copy_uri: str) -> ParquetForm:
     """Columns, rows and types of a Parquet file; its bytes are kept."""
-    with files.create(copy_uri) as kept:
-        while data := metered.read(CHUNK):
-            kept.write(data)
+    if metered.with_digest or not files.copied_by_store(landed.uri, copy_uri):
+        with files.create(copy_uri) as kept:
+            while data := metered.read(CHUNK):
+                kept.write(data)
     return read_parquet_form(copy_uri, landed.name)
 
 

@@ -6,6 +6,7 @@ on to the gate, marked.
 
 import inspect as signatures
 import re
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -25,11 +26,11 @@ from headrace_jobs.columns import (
     typed,
 )
 from headrace_jobs.copies import (
+    Reading,
     check_counts,
     copies_of,
     copy_name,
     counters,
-    reading,
     with_landed_names,
 )
 from headrace_jobs.csv_form import FIELD_CHARACTERS, CsvForm
@@ -39,6 +40,7 @@ from headrace_jobs.hints import hints
 from headrace_jobs.ingest import Delivery, Intake, inspect_all
 from headrace_jobs.parquet_rows import read_parquet
 from headrace_jobs.readings import readings
+from headrace_jobs.schema_change import refuse_changes
 from headrace_jobs.tables import SOURCE_FILE, SOURCE_ROW
 from headrace_jobs.united import Part, united
 from headrace_schemas.contract import Contract
@@ -70,10 +72,11 @@ def run(spark: SparkSession, spec: LoadSpec) -> JobReport:
 
     Raises:
         SourceMissing, SourceChanged, SourceInvalid: A delivered file is not there, or damaged.
-        SchemaBroken: Columns are not the contract's.
+        SchemaBroken: Columns are not the contract's, or the table cannot follow the contract.
         StaleInput: An input lacks the partition.
         TransformInvalid: The transform cannot be found or has other parameters.
     """
+    refuse_changes(spark, spec.build, spec.contract, spec.table_uri)
     if spec.build.source is None:
         where = spec.build.transform or "the input"
         return stage(spark, spec, as_staged(derive(spark, spec), spec, where), [])
@@ -96,9 +99,9 @@ def stage(
     seen = Observation()
     bad = F.count_if(F.size(LOAD_FAILURES) > 0).alias("bad")
     counted = [F.count(F.lit(1)).alias("rows"), bad, *counters(deliveries)]
-    with reading(deliveries):
+    with Reading(deliveries):
         frame.observe(seen, *counted).write.mode("overwrite").parquet(spec.staged_uri)
-    found = {key: int(value) for key, value in seen.get.items()}
+    found = Counter({key: int(value) for key, value in seen.get.items()})
     rows, bad_rows = found["rows"], found["bad"]
     if deliveries:
         check_counts(deliveries, found, spark.read.parquet(spec.staged_uri))
@@ -130,11 +133,12 @@ def as_staged(frame: DataFrame, spec: LoadSpec, where: str) -> DataFrame:
         read = readings(source, spec.contract, frame.schema) if source else {}
         staged = typed(frame, spec.contract, spec.build.evolution, batch, read)
         _ = staged.schema  # Connect analyses no earlier
+    except SchemaBroken as error:
+        raise error.of(where) from error
     except AnalysisException as error:
         raise SchemaBroken(
-            spec.contract.name, f"a column of {where} cannot become the contract's type",
-            [told(error)],
-            "Change the type in the contract, or cast in the transform.",
+            spec.contract.name, f"{where}: a column cannot become the contract's type",
+            [told(error)], "Change the type in the contract, or cast in the transform.",
         ) from error  # fmt: skip
     return staged
 
@@ -256,12 +260,13 @@ def derive(spark: SparkSession, spec: LoadSpec) -> DataFrame:
         frame = by_sql(spark, spec, frames)
     else:
         frame = by_function(spec, transform, frames)
-    found = [name for name in frame.columns if name not in (tables.PARTITION, tables.BATCH)]
-    frame = frame.select(*found)
-    named = [name for name in found if name not in (SOURCE_FILE, SOURCE_ROW)]
     where = transform or f"input {next(iter(frames))}"
+    kept = [name for name in frame.columns if name not in (tables.PARTITION, tables.BATCH)]
+    # A join of two inputs has both their sources, and then nobody knows which is meant.
+    sources = [name for name in (SOURCE_FILE, SOURCE_ROW) if kept.count(name) == 1]
+    named = [name for name in kept if name not in sources]
     check_columns(spec.contract, where, named, spec.build.evolution, False)
-    return frame
+    return frame.select(*[quoted(name) for name in kept])
 
 
 def check_inputs(spec: LoadSpec, frames: dict[str, DataFrame]) -> None:

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from headrace_jobs.engine_errors import EngineLost, is_lost, told
 from headrace_schemas.rules import query_rule, quoted
 
-VIEW = "headrace_batch"
+VIEW = "_headrace_batch"
 
 QUERY = "unexpected_rows_query"
 """Where a SQL rule's expectation has its query: a value `measured`, and when it is refused."""

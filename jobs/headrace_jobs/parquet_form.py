@@ -5,7 +5,7 @@ What Spark would fail on without saying where, or cut without a word, is refused
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,6 +39,8 @@ VERBATIM = frozenset({"PLAIN", "RLE", "BIT_PACKED", "DELTA_LENGTH_BYTE_ARRAY"})
 
 WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
 
+MOST_COLUMNS = 10_000
+
 MOST_DIGITS = 38
 
 NOT_READ = {"Float16": "FLOAT", "Time": "a text or a number", "UUID": "a text",
@@ -66,7 +68,7 @@ class ParquetForm(Frozen):
         columns: In the file's order.
         types: Text of the physical schema: files in which it is equal are read together.
         nanoseconds: Columns that hold them.
-        empty: Columns without a type, as pandas writes those that hold nothing.
+        empty: Paths of what has no type, as pandas writes columns and lists that hold nothing.
     """
 
     columns: tuple[str, ...]
@@ -95,6 +97,7 @@ def read_parquet_form(uri: str, name: str) -> ParquetForm:
     with reading(name), opened(uri) as stream:
         check_marks(stream, name)
         with parquet.ParquetFile(stream) as file:
+            check_width(name, len(file.schema))
             columns = tuple(file.schema_arrow.names)
             leaves = [file.schema.column(place) for place in range(len(file.schema))]
             check_names(name, columns, [one.path for one in leaves])
@@ -108,8 +111,7 @@ def read_parquet_form(uri: str, name: str) -> ParquetForm:
                 columns=columns, rows=file.metadata.num_rows,
                 types=str(file.schema).partition("\n")[2],
                 nanoseconds=nanoseconds(uri, name, leaves, columns),
-                empty=tuple(one.path for one in leaves
-                            if one.path in columns and kind(one)["Type"] == "Null"),
+                empty=tuple(one.path for one in leaves if kind(one)["Type"] == "Null"),
             )  # fmt: skip
 
 
@@ -150,6 +152,13 @@ def check_marks(stream: Any, name: str) -> None:
     # The footer of a file with encrypted columns is signed behind its end.
     if first == ENCRYPTED or parquet.read_metadata(stream).serialized_size != length:
         raise SourceInvalid(name, "is encrypted", "Deliver the file without encryption.")
+
+
+def check_width(name: str, columns: int) -> None:
+    """Refuse what no table has, before each column is looked at."""
+    if columns > MOST_COLUMNS:
+        problem = f"has {columns} columns, more than {MOST_COLUMNS}"
+        raise SourceInvalid(name, problem, "Deliver what the contract asks for.")
 
 
 def check_names(name: str, columns: Sequence[str], paths: Sequence[str]) -> None:
@@ -233,35 +242,52 @@ def check_unpacked(
             shortened.append((leaf, chunks))
             most += sum(one.num_values * one.total_uncompressed_size for one in chunks)
         least += stored
-    if least <= limit < least + most:
-        for leaf, chunks in shortened:
-            for found in text_bytes(uri, leaf, chunks):
-                least += found
-                if least > limit:
-                    break
-    if least > limit:
+    for count in (at_most, exactly):
+        if least <= limit < least + most:
+            arrays = (array for leaf, chunks in shortened for array in texts(uri, leaf, chunks))
+            most = up_to(limit - least, map(count, arrays))
+    if least + most > limit:
         raise SourceInvalid(
             name, f"unpacks to more than {limit} bytes",
             f"A file of {size} bytes may not; deliver large batches as several files.",
         )  # fmt: skip
 
 
-def text_bytes(uri: str, leaf: Any, chunks: Sequence[Any]) -> Iterator[int]:
-    """Bytes of a column's texts, batch by batch; each of a dictionary is unpacked once."""
-    rows = BATCH_ROWS
+def up_to(limit: int, counts: Iterable[int]) -> int:
+    """The sum, or one beyond the limit if it goes there."""
+    total = 0
+    for count in counts:
+        total += count
+        if total > limit:
+            break
+    return total
+
+
+def texts(uri: str, leaf: Any, chunks: Sequence[Any]) -> Iterator[Any]:
+    """A column's texts, batch by batch; those of a dictionary are unpacked once."""
+    rows, dictionaries = BATCH_ROWS, [leaf.path]
     if any("DELTA_BYTE_ARRAY" in one.encodings for one in chunks):
         longest = max(one.total_uncompressed_size for one in chunks)
-        rows = max(1, min(rows, BATCH_BYTES // longest))
+        rows, dictionaries = max(1, min(rows, BATCH_BYTES // longest)), []
     with opened(uri) as stream:
-        file = parquet.ParquetFile(stream, read_dictionary=[leaf.path])
+        file = parquet.ParquetFile(stream, read_dictionary=dictionaries)
         for batch in file.iter_batches(rows, columns=[leaf.path]):
-            for array in values(batch.column(0)):
-                if isinstance(array, pyarrow.DictionaryArray):
-                    lengths = pc.cast(pc.binary_length(array.dictionary), "int64")
-                    array = lengths.take(array.indices)
-                else:
-                    array = pc.binary_length(array)
-                yield pc.sum(array).as_py() or 0
+            yield from values(batch.column(0))
+
+
+def at_most(array: Any) -> int:
+    """No more bytes than these are in a batch of texts."""
+    if not isinstance(array, pyarrow.DictionaryArray):
+        return exactly(array)
+    return len(array) * (pc.max(pc.binary_length(array.dictionary)).as_py() or 0)
+
+
+def exactly(array: Any) -> int:
+    """Bytes of a batch of texts."""
+    if isinstance(array, pyarrow.DictionaryArray):
+        lengths = pc.cast(pc.binary_length(array.dictionary), "int64")
+        return pc.sum(lengths.take(array.indices)).as_py() or 0
+    return pc.sum(pc.binary_length(array)).as_py() or 0
 
 
 def values(array: Any) -> Iterator[Any]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, DataType, StructType
 
 from headrace_jobs.copies import copy_name
 from headrace_jobs.ingest import Delivery
@@ -33,16 +34,37 @@ def read_parquet(spark: SparkSession, spec: LoadSpec, group: Sequence[Delivery])
                 problem = f"column {name} has parts of microseconds, which no table can keep"
                 raise SourceInvalid(group[0].name, problem, "Deliver microseconds.")
             column = timestamps(column, form)
-        if name in empty:
-            if name not in types:
-                continue  # nothing is lost, and a type is not known yet
-            column = F.lit(None).cast(types[name])
+        if name in empty and name not in types:
+            continue  # nothing is lost, and a type is not known yet
+        if name in types:
+            column = without_type(column, rows.schema[name].dataType, name, empty)
         columns.append(column.alias(name))
     return rows.select(
         *columns,
         copy_name().alias(SOURCE_FILE),
         (F.col("_metadata.row_index") + 1).alias(SOURCE_ROW),
     )
+
+
+def without_type(
+    value: Column, type: DataType, path: str, empty: Sequence[str]
+) -> Column:  # fmt: skip
+    """A column of which a part has no type: Spark takes what is always NULL for an integer."""
+    if path in empty:
+        return F.lit(None)
+    if not any(one.startswith(f"{path}.") for one in empty):
+        return value
+    if isinstance(type, ArrayType):
+        element = f"{path}.list.element"
+        return F.transform(value, lambda one: without_type(one, type.elementType, element, empty))
+    if isinstance(type, StructType):
+        fields = [
+            without_type(value.getField(one.name), one.dataType, f"{path}.{one.name}", empty)
+            .alias(one.name)
+            for one in type
+        ]  # fmt: skip
+        return F.when(value.isNotNull(), F.struct(*fields))
+    return value
 
 
 def timestamps(value: Column, form: Nanoseconds) -> Column:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from headrace_jobs import tables
 from headrace_jobs.columns import LOAD_FAILURES, RAW
 from headrace_jobs.row_rules import BROKEN, OUTCOME, PASSED, QUARANTINED, RULE_IDS, gated
+from headrace_jobs.schema_change import refuse_changes
 from headrace_jobs.tables import BATCH, PARTITION, SOURCE_FILE, SOURCE_ROW
 from headrace_schemas.errors import SchemaBroken
 from headrace_schemas.job import Counts, JobReport, PinnedTable, PublishSpec
@@ -28,6 +29,7 @@ def run(spark: SparkSession, spec: PublishSpec) -> JobReport:
         WriteConflict: Another writer committed first.
         SchemaBroken: The table's columns do not take the batch's.
     """
+    refuse_changes(spark, spec.build, spec.contract, spec.table_uri)
     batch = gated(spark, spec.gated_uri)
     quarantined = write_quarantine(spark, spec, batch.where(F.col(OUTCOME) == QUARANTINED))
     passed = batch.where(F.col(OUTCOME) == PASSED)

@@ -24,7 +24,7 @@ BROKEN = "_broken"
 RULE_IDS = "_rule_ids"
 """ARRAY<STRING>: the critical ones among them; a row with one goes to quarantine."""
 
-OUTCOME = "outcome"
+OUTCOME = "_outcome"
 PASSED = "passed"
 QUARANTINED = "quarantined"
 

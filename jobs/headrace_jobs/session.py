@@ -16,6 +16,8 @@ SESSION = {
     "spark.sql.ansi.enabled": "true",
     # One flipped bit in a data page is an error, not another number.
     "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
+    # Spark's INT96 counts nanoseconds: other readers wrap years before 1677 and after 2262.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # Timestamps of nanoseconds are read as numbers, and not refused with the whole file.
     "spark.sql.legacy.parquet.nanosAsLong": "true",
 }

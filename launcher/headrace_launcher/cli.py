@@ -24,7 +24,7 @@ from headrace_launcher.settings import Settings
 from headrace_launcher.setup import ivy_client, place_jars, set_up
 from headrace_launcher.spark import write_configuration
 from headrace_launcher.state import read_state
-from headrace_schemas.errors import HeadraceError
+from headrace_schemas.errors import DeclarationInvalid, HeadraceError
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -213,10 +213,18 @@ def report() -> None:
 def validate(
     root: Annotated[Path | None, typer.Argument(help="Declarations folder.")] = None,
 ) -> None:
-    """Check all contracts, pipelines, models and transforms."""
+    """Check all contracts, pipelines, models and transforms. The exit code is 1 if one is wrong."""
     from headrace_launcher.validate import validate as check
 
-    found = check(root or settings_here().schemas)
+    try:
+        found = check(root or settings_here().schemas)
+    except DeclarationInvalid as error:
+        for one in error.problems:
+            sys.stderr.write(f"{one.message}\n")
+        files = len({one.fields["file"] for one in error.problems})
+        things = "1 thing is" if len(error.problems) == 1 else f"{len(error.problems)} things are"
+        sys.stderr.write(f"{things} wrong in {files} file{'' if files == 1 else 's'}.\n")
+        raise typer.Exit(1) from None
     console.print(
         f"{found.contracts} contracts with {found.rules} rules, {found.pipelines} pipelines, "
         f"{found.models} models and {found.transforms} transforms are right."

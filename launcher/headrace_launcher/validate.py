@@ -1,20 +1,24 @@
 """Checks declarations more deeply than loading does; writes their JSON Schemas for editors."""
 
-import importlib.util
 import json
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 from pydantic import BaseModel
 
-from headrace_schemas.catalog import Catalog, check_transform_source
-from headrace_schemas.declaration import line_of, read_yaml
-from headrace_schemas.errors import DeclarationInvalid, TransformInvalid
+from headrace_launcher.contract_form import CHECKS
+from headrace_launcher.crons import cron_problem
+from headrace_launcher.stray_files import stray_files
+from headrace_launcher.transform_files import check_transform
+from headrace_schemas.catalog import Catalog
+from headrace_schemas.declaration import KeyPath
+from headrace_schemas.declaration_file import Problems, related
+from headrace_schemas.errors import DeclarationInvalid
+from headrace_schemas.folder import Folder, Read
 from headrace_schemas.model import Model
-from headrace_schemas.pipeline import Pipeline, TableBuild
+from headrace_schemas.pipeline import Pipeline
+from headrace_schemas.references import check_references
 
 EDITOR_SCHEMAS: dict[str, type[BaseModel]] = {"pipeline": Pipeline, "model": Model}
 
@@ -34,59 +38,66 @@ def validate(root: Path) -> Checked:
     """Check every declaration below `root`.
 
     Raises:
-        DeclarationInvalid: A file is wrong, or a contract is not what the ODCS schema allows.
-        UnknownTable: A name that nothing declares.
-        TransformInvalid: A transform is missing, or its parameters are not the declared inputs.
+        DeclarationInvalid: Something can never run as it is declared; its `problems` are all that
+            is wrong, by file and line.
     """
-    catalog = Catalog.load(root)
-    standard = jsonschema.Draft201909Validator(odcs_schema())
-    contract_files = sorted((root / "contracts").glob("*/*.odcs.yaml"))
-    for file in contract_files:
-        check_contract(standard, file)
-    transforms = [build for build in catalog.builds.values() if build.transform]
-    for build in transforms:
-        check_transform(catalog.root, build)
+    folder = Folder.read(root)
+    check_references(folder)
+    check_contracts(folder)
+    check_calendars(folder)
+    check_transforms(folder)
+    for problem in stray_files(root):
+        folder.problems.add(problem)
+    catalog = Catalog.of(folder)
     rules = sum(len(one.row_rules) + len(one.table_rules) for one in catalog.contracts.values())
     return Checked(
-        contracts=len(contract_files), pipelines=len(catalog.pipelines),
-        models=len(catalog.models), transforms=len(transforms), rules=rules,
+        contracts=len(catalog.contracts), pipelines=len(catalog.pipelines),
+        models=len(catalog.models),
+        transforms=sum(one.transform is not None for one in catalog.builds.values()), rules=rules,
     )  # fmt: skip
 
 
-def odcs_schema() -> dict[str, Any]:
-    """The Open Data Contract Standard's own JSON Schema, as the pinned package ships it."""
-    text = files("open_data_contract_standard").joinpath("schema.json").read_text()
-    schema: dict[str, Any] = json.loads(text)
-    return schema
+def check_contracts(folder: Folder) -> None:
+    """Each contract against its standard, and its words against each other."""
+    for one in folder.contracts.values():
+        if one is not None:
+            for check in CHECKS:
+                for problem in check(one.file):
+                    add_unless_said(folder.problems, problem)
 
 
-def check_contract(standard: jsonschema.Draft201909Validator, file: Path) -> None:
-    """One contract against the standard's schema."""
-    content, node = read_yaml(file)
-    # YAML reads dates that JSON does not know; the schema describes them as text.
-    content = json.loads(json.dumps(content, default=str))
-    error = jsonschema.exceptions.best_match(standard.iter_errors(content))
-    if error is not None:
-        path = tuple(error.absolute_path)
-        key = ".".join(str(step) for step in path) or "contract"
-        raise DeclarationInvalid(str(file), line_of(node, path), key, error.message)
+def add_unless_said(problems: Problems, problem: DeclarationInvalid) -> None:
+    """Note a problem, unless something is wrong with the same value or a part of it already."""
+    file, _, key = problem.place
+    said = (one.place for one in problems.found)
+    if not any(other == file and related(key, where) for other, _, where in said):
+        problems.add(problem)
 
 
-def check_transform(root: Path, build: TableBuild) -> None:
-    """A transform is there and takes the declared inputs; it is read, not imported."""
-    transform = str(build.transform)
-    if transform.endswith(".sql"):
-        if not (root / "pipelines" / transform).is_file():
-            raise TransformInvalid(build.name, transform, "there is no such file in pipelines/")
-        return
-    module = transform.partition(":")[0]
-    try:
-        found = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
-        found = None
-    if found is None or found.origin is None:
-        raise TransformInvalid(build.name, transform, f"no module {module} can be imported")
-    check_transform_source(build, Path(found.origin).read_text(encoding="utf-8"))
+def check_calendars(folder: Folder) -> None:
+    """Cron expressions that never come."""
+    asked: list[tuple[Read[Any], KeyPath, str | None]] = []
+    for pipeline in folder.pipelines:
+        asked.append((pipeline, ("schedule",), pipeline.declared.__dict__.get("schedule")))
+    for model in folder.models:
+        again = model.declared.__dict__.get("retraining")
+        asked.append((model, ("retraining", "schedule"), again.schedule if again else None))
+    for one, path, schedule in asked:
+        if schedule is None or len(schedule.split()) != 5:
+            continue  # refused where it is read
+        if problem := cron_problem(schedule):
+            advice = "Give minute, hour, day, month and weekday, as '0 2 * * *'."
+            problem = f"{problem} (found: {schedule[:60]})"
+            folder.problems.add(one.refusal(path, problem, advice=advice))
+
+
+def check_transforms(folder: Folder) -> None:
+    """Functions and queries that are missing, or do not take what is declared."""
+    for one in folder.entries():
+        contract = folder.contracts.get(one.name)
+        declared = contract.declared if contract is not None else None
+        for problem in check_transform(folder.root / "pipelines", one, declared):
+            folder.problems.add(problem)
 
 
 def editor_schemas() -> dict[str, str]:

@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI, HTTPException, Response
 
 from headrace_airflow import object_store
 from headrace_airflow.settings import Settings
-from headrace_schemas.pipeline import TABLE_NAME
+from headrace_schemas.names import TABLE_NAME
 
 TABLE = re.compile(TABLE_NAME)
 BATCH = re.compile(r"all|\d{4}-\d{2}(-\d{2}(T\d{2})?)?")

@@ -99,7 +99,10 @@ def last_due(pipeline: Pipeline) -> Any:
     """Up to when the calendar starts runs: a partition is due after its end, the last one too."""
     if pipeline.ends_at is None:
         return None
-    return Partition.of(PartitionUnit(pipeline.partition), pipeline.ends_at).end
+    try:
+        return Partition.of(PartitionUnit(pipeline.partition), pipeline.ends_at).end
+    except ValueError:  # `end: 9999-12-31`, as people write "never"
+        return None
 
 
 def table_doc(build: TableBuild, contract: Contract, pipeline: Pipeline) -> str:

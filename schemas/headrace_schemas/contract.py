@@ -1,29 +1,35 @@
 """Contracts: what a table promises, read from Open Data Contract Standard files."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
 from open_data_contract_standard.model import (
-    DataQuality,
     OpenDataContractStandard,
     SchemaObject,
     SchemaProperty,
-    ServiceLevelAgreementProperty,
 )
 from pydantic import Field
 from yaml import Node
 
+from headrace_schemas.column_name import RESERVED, is_reserved
 from headrace_schemas.column_type import FLOATS, ColumnType, TypeInvalid
-from headrace_schemas.declaration import (
-    Frozen,
-    line_of,
-    read_yaml,
-    refuse_unknown_keys,
-    validated,
+from headrace_schemas.contract_checks import (
+    columns_are_told_apart,
+    freshness_of,
+    key_is_ordered,
+    names_can_be_held,
+    properties,
+    qualities,
+    second_place,
 )
+from headrace_schemas.declaration import Frozen, KeyPath
+from headrace_schemas.declaration_file import DeclarationFile, Problems, line_of
 from headrace_schemas.errors import DeclarationInvalid
+from headrace_schemas.reading import declared_as, note_unknown_keys
 from headrace_schemas.rules import (
     Expectation,
     RowRule,
@@ -36,15 +42,6 @@ from headrace_schemas.rules import (
     quality_rule,
     unique,
 )
-
-UNITS = {
-    "d": "days",
-    "day": "days",
-    "days": "days",
-    "h": "hours",
-    "hour": "hours",
-    "hours": "hours",
-}
 
 
 class Column(Frozen):
@@ -108,30 +105,46 @@ def load_contract(file: Path) -> Contract:
     """Read one ODCS file.
 
     Raises:
-        DeclarationInvalid: Naming file, line, key and the known keys.
+        DeclarationInvalid: For all that is wrong, naming file, line, key and the known keys.
     """
-    content, node = read_yaml(file)
-    refuse_unknown_keys(OpenDataContractStandard, content, file, node, ())
-    standard = validated(OpenDataContractStandard, content, file, node)
-    if not standard.schema_ or len(standard.schema_) != 1:
-        raise DeclarationInvalid(
-            str(file), line_of(node, ("schema",)), "schema", "one table a contract is expected"
+    problems = Problems()
+    contract = read_contract(DeclarationFile.read(file), problems)
+    problems.raise_any()
+    assert contract is not None  # noqa: S101 - for the type checker: nothing was refused
+    return contract
+
+
+def read_contract(file: DeclarationFile, problems: Problems) -> Contract | None:
+    """One ODCS file, with the columns and rules that can be read; what cannot is noted."""
+    note_unknown_keys(OpenDataContractStandard, file, problems)
+    standard = declared_as(OpenDataContractStandard, file, problems)
+    tables = (standard.schema_ or []) if standard else []
+    if standard is None or len(tables) != 1:
+        problems.add(
+            file.refusal(("schema",), f"one table a contract is expected, {len(tables)} found")
         )
-    table = standard.schema_[0]
+        return None
+    table = tables[0]
     name = standard.name or standard.id or ""
-    columns = tuple(read_column(file, node, index, one) for index, one in properties(table))
-    row_rules, table_rules = read_rules(file, node, table)
+    columns = []
+    for index, one in properties(table):
+        with problems.caught():
+            columns.append(read_column(file.path, file.node, index, one))
+    checks = (names_can_be_held, columns_are_told_apart, key_is_ordered)
+    for problem in (one for check in checks for one in check(file, table)):
+        problems.add(problem)
+    row_rules, table_rules = read_rules(file, table, problems)
+    freshness = freshness_of(file, standard, problems)
     purpose = standard.description.purpose if standard.description else None
+    if not columns:
+        problems.add(file.refusal(("schema", 0, "properties"), "the table has no column"))
+        return None
     return Contract(
-        name=name, version=standard.version or "0", description=purpose or "", columns=columns,
-        key=read_key(table), row_rules=tuple(row_rules), table_rules=tuple(table_rules),
-        freshness=read_freshness(file, node, standard.slaProperties or []),
+        name=name, version=standard.version or "0", description=purpose or "",
+        columns=tuple(columns), key=read_key(table), row_rules=tuple(row_rules),
+        table_rules=tuple(table_rules),
+        freshness=Freshness(column=freshness[0], limit=freshness[1]) if freshness else None,
     )  # fmt: skip
-
-
-def properties(table: SchemaObject) -> list[tuple[int, SchemaProperty]]:
-    """The table's columns with their positions in the file."""
-    return list(enumerate(table.properties or []))
 
 
 def read_column(file: Path, node: Node, index: int, column: SchemaProperty) -> Column:
@@ -143,6 +156,7 @@ def read_column(file: Path, node: Node, index: int, column: SchemaProperty) -> C
             str(file), line_of(node, where), f"schema.0.properties.{index}.{missing}",
             "is missing; give the column's Spark SQL type" if column.name else "is missing",
         )  # fmt: skip
+    refuse_name(file, node, index, column.name)
     try:
         type = ColumnType.parse(column.physicalType).ddl
     except TypeInvalid as error:
@@ -160,6 +174,18 @@ def read_column(file: Path, node: Node, index: int, column: SchemaProperty) -> C
     )  # fmt: skip
 
 
+def refuse_name(file: Path, node: Node, index: int, name: str) -> None:
+    """Refuse a column's name that nobody could see, or that may be one of Headrace's own."""
+    if not name.strip():
+        problem = "is blank; give the column a name"
+    elif is_reserved(name):
+        problem = f"{name}: names that begin with {RESERVED} are kept for Headrace's own columns"
+    else:
+        return
+    path = ("schema", 0, "properties", index, "name")
+    raise DeclarationInvalid(str(file), line_of(node, path), ".".join(map(str, path)), problem)
+
+
 def read_key(table: SchemaObject) -> tuple[str, ...]:
     """Primary key columns by their position."""
     keys = [one for _, one in properties(table) if one.primaryKey]
@@ -168,48 +194,55 @@ def read_key(table: SchemaObject) -> tuple[str, ...]:
 
 
 def read_rules(
-    file: Path, node: Node, table: SchemaObject
+    file: DeclarationFile, table: SchemaObject, problems: Problems
 ) -> tuple[list[RowRule], list[TableRule]]:
     """All rules, those that follow from types, keys and nullability first."""
     rules: list[RowRule | TableRule] = []
     key = read_key(table)
-    for _, column in properties(table):
+    for index, column in properties(table):
         name = str(column.name)
         if column.required or column.primaryKey:
             rules.append(not_null(name))
-        if ColumnType.parse(column.physicalType or "").stem in FLOATS:
+        if is_float(column.physicalType):
             rules.append(finite(name))
         if column.unique:
             rules.append(unique(f"{name}.unique", (name,)))
-        rules.extend(option_rules(column))
+        with problems.caught(), placed(file, ("schema", 0, "properties", index)):
+            rules.extend(option_rules(column))
     if key:
         rules.append(unique("key.unique", key))
-    rules.extend(declared_rules(file, node, table))
+    rules.extend(declared_rules(file, table, problems))
     rules.extend(vacuous_pass_rules(table))
-    refuse_double_ids(file, node, rules)
+    refuse_double_ids(file, table, rules, problems)
     rows = [rule for rule in rules if isinstance(rule, RowRule)]
     return rows, [rule for rule in rules if isinstance(rule, TableRule)]
 
 
-def declared_rules(file: Path, node: Node, table: SchemaObject) -> list[RowRule | TableRule]:
+def is_float(type: str | None) -> bool:
+    """Whether a type holds NaN; one that cannot be read is refused elsewhere."""
+    try:
+        return ColumnType.parse(type or "").stem in FLOATS
+    except TypeInvalid:
+        return False
+
+
+@contextmanager
+def placed(file: DeclarationFile, path: KeyPath) -> Iterator[None]:
+    """Gives a rule's error its place in the file."""
+    try:
+        yield
+    except RuleInvalid as error:
+        raise file.refusal(path, str(error).rstrip(".")) from error
+
+
+def declared_rules(
+    file: DeclarationFile, table: SchemaObject, problems: Problems
+) -> list[RowRule | TableRule]:
     """The rules of every `quality` list, with their lines in errors."""
-    places: list[tuple[tuple[str | int, ...], str | None, list[DataQuality]]] = [
-        (("schema", 0, "quality"), None, table.quality or [])
-    ]
-    for index, column in properties(table):
-        places.append(
-            (("schema", 0, "properties", index, "quality"), column.name, column.quality or [])
-        )
     rules = []
-    for where, name, qualities in places:
-        for position, quality in enumerate(qualities):
-            try:
-                rules.append(quality_rule(quality, position, name))
-            except RuleInvalid as error:
-                path = (*where, position)
-                raise DeclarationInvalid(
-                    str(file), line_of(node, path), ".".join(str(step) for step in path), str(error)
-                ) from error
+    for path, column, quality in qualities(table):
+        with problems.caught(), placed(file, path):
+            rules.append(quality_rule(quality, int(path[-1]), column))
     return rules
 
 
@@ -238,30 +271,22 @@ def vacuous_pass_rules(table: SchemaObject) -> list[TableRule]:
     return rules
 
 
-def refuse_double_ids(file: Path, node: Node, rules: list[RowRule | TableRule]) -> None:
+def refuse_double_ids(
+    file: DeclarationFile, table: SchemaObject, rules: list[RowRule | TableRule],
+    problems: Problems,
+) -> None:  # fmt: skip
     """A rule id names one rule: quarantine and reports refer to it."""
     seen: set[str] = set()
     for rule in rules:
         if rule.id in seen:
-            raise DeclarationInvalid(
-                str(file), line_of(node, ("schema",)), rule.id, "two rules have this name"
+            line = line_of(file.node, second_place(table, rule.id))
+            problems.add(
+                DeclarationInvalid(
+                    str(file.path),
+                    line,
+                    rule.id,
+                    "two rules have this name",
+                    advice="Give one of them another `name`.",
+                )
             )
         seen.add(rule.id)
-
-
-def read_freshness(
-    file: Path, node: Node, properties: list[ServiceLevelAgreementProperty]
-) -> Freshness | None:
-    """The freshness that `slaProperties` promises; other properties are for people."""
-    for index, promise in enumerate(properties):
-        if promise.property != "freshness":
-            continue
-        unit, element = UNITS.get(promise.unit or ""), promise.element or ""
-        if unit is None or not element or not isinstance(promise.value, int | float):
-            raise DeclarationInvalid(
-                str(file), line_of(node, ("slaProperties", index)), "slaProperties.freshness",
-                "needs a numeric value, unit d or h, and element table.column",
-            )  # fmt: skip
-        limit = timedelta(**{unit: float(promise.value)})
-        return Freshness(column=element.rsplit(".", 1)[-1], limit=limit)
-    return None

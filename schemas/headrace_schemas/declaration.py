@@ -1,16 +1,15 @@
-"""Reading a declaration: YAML in, frozen model out, errors with file, line and known keys."""
+"""What a declaration is made of: frozen models that say themselves what does not go together."""
 
-import types
-from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar, NamedTuple, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
-from headrace_schemas.errors import DeclarationInvalid
+KeyPath = tuple[str | int, ...]
+"""Where something stands within a file: keys and positions."""
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's where it is there, ten times faster: every task of Airflow reads the declarations."""
+LENIENT = "lenient"
+"""Context of a reading that looks at fields only: what does not go together is asked for later."""
 
 
 class Frozen(BaseModel):
@@ -19,129 +18,59 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-Declared = TypeVar("Declared", bound=BaseModel)
+class Misfit(NamedTuple):
+    """Something that does not go together with the rest of a declaration.
 
-
-def read_yaml(file: Path) -> tuple[Any, yaml.Node]:
-    """The content of a YAML file and its node tree, which knows the lines.
-
-    Raises:
-        DeclarationInvalid: The file is not YAML, is empty, or names a key twice.
+    Attributes:
+        path: Where it stands, below what is checked.
+        problem: What is wrong, without a full stop.
+        advice: What to do, as a sentence.
     """
-    text = file.read_text(encoding="utf-8")
-    try:
-        loader = LOADER(text)
-        node = loader.get_single_node()
-        content = None if node is None else loader.construct_document(node)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that does not exist
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        problem = getattr(error, "problem", None) or str(error) or "not YAML"
-        raise DeclarationInvalid(str(file), line, "yaml", problem) from error
-    if node is None or not isinstance(content, dict):
-        raise DeclarationInvalid(str(file), 1, "yaml", "the file holds no mapping")
-    refuse_double_keys(file, node)
-    return content, node
+
+    path: KeyPath
+    problem: str
+    advice: str = ""
 
 
-def refuse_double_keys(file: Path, node: yaml.Node) -> None:
-    """YAML readers keep the last of two equal keys silently; a declaration must not."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                line = key.start_mark.line + 1
-                raise DeclarationInvalid(str(file), line, key.value, "the key stands twice")
-            seen.add(key.value)
-            refuse_double_keys(file, value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            refuse_double_keys(file, value)
+class Misfits(ValueError):
+    """Everything that does not go together in one declaration."""
+
+    def __init__(self, found: Iterable[Misfit]) -> None:
+        self.found = tuple(found)
+        said = (f"{'.'.join(map(str, one.path))}: {one.problem}" for one in self.found)
+        super().__init__("; ".join(said))
 
 
-def line_of(node: yaml.Node, path: tuple[str | int, ...]) -> int:
-    """The line of the deepest part of `path` that exists in the file."""
-    line = node.start_mark.line + 1
-    for step in path:
-        if isinstance(node, yaml.MappingNode):
-            found = [(key, value) for key, value in node.value if key.value == str(step)]
-            if not found:
-                break
-            line, node = found[0][0].start_mark.line + 1, found[0][1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
-            if step >= len(node.value):
-                break
-            node = node.value[step]
-            line = node.start_mark.line + 1
-    return line
+class Declaration(Frozen):
+    """A frozen thing that knows what must go together in it.
 
-
-def known_keys(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
-    """The keys that are allowed beside the last step of `path`."""
-    current: Any = model
-    for step in path[:-1]:
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            field = current.model_fields.get(str(step))
-            current = innermost(field.annotation) if field else current
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return sorted(field.alias or name for name, field in current.model_fields.items())
-    return []
-
-
-def innermost(annotation: Any) -> Any:
-    """The model inside optional, list and mapping annotations; the annotation itself if none."""
-    if get_origin(annotation) is None:
-        return annotation
-    for part in reversed(get_args(annotation)):
-        inner = innermost(part)
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            return inner
-    is_union = get_origin(annotation) in (Union, types.UnionType)
-    return get_args(annotation)[0] if is_union else annotation
-
-
-def validated(model: type[Declared], content: Any, file: Path, node: yaml.Node) -> Declared:
-    """`content` as `model`.
-
-    Raises:
-        DeclarationInvalid: For the first thing that does not fit.
+    Attributes:
+        checks: What is looked at, one thing each; of a declaration that could be read in part, the
+            checks of what could be read are done.
     """
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        # A misspelt key is also a missing one: saying which is unknown helps more.
-        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-        path = first["loc"]
-        key = ".".join(str(step) for step in path) or model.__name__
-        allowed = known_keys(model, path) if first["type"] == "extra_forbidden" else []
-        problem = "unknown key" if allowed else first["msg"].rstrip(".")
-        if first["type"] not in ("extra_forbidden", "missing") and path:
-            problem = f"{problem} (found: {str(first['input'])[:60]})"
-        line = line_of(node, path)
-        raise DeclarationInvalid(str(file), line, key, problem, allowed) from error
+
+    checks: ClassVar[tuple[Callable[[Any], Iterable[Misfit]], ...]] = ()
+
+    def misfits(self) -> Iterator[Misfit]:
+        """All that does not go together."""
+        for check in self.checks:
+            try:
+                yield from tuple(check(self))
+            except AttributeError as error:
+                if error.obj is not self or error.name not in type(self).model_fields:
+                    raise  # otherwise a field that could not be read, which is refused already
+
+    @model_validator(mode="after")
+    def fits_together(self, info: ValidationInfo) -> Self:
+        """Refuse what does not go together, all of it."""
+        if info.context != LENIENT and (found := tuple(self.misfits())):
+            raise Misfits(found)
+        return self
 
 
-def refuse_unknown_keys(
-    model: type[BaseModel], content: Any, file: Path, root: yaml.Node, path: tuple[str | int, ...]
-) -> None:
-    """For models of other packages that drop unknown keys silently: refuse them instead.
-
-    Raises:
-        DeclarationInvalid: For the first unknown key.
-    """
-    if not isinstance(content, dict):
-        return
-    fields = {field.alias or name: field for name, field in model.model_fields.items()}
-    for key, value in content.items():
-        here = (*path, key)
-        if key not in fields:
-            dotted = ".".join(str(step) for step in here)
-            raise DeclarationInvalid(
-                str(file), line_of(root, here), dotted, "unknown key", sorted(fields)
-            )
-        inner = innermost(fields[key].annotation)
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            entries = enumerate(value) if isinstance(value, list) else [(None, value)]
-            for index, entry in entries:
-                deeper = here if index is None else (*here, index)
-                refuse_unknown_keys(inner, entry, file, root, deeper)
+def said(declaration: Declaration, *keys: str) -> Iterator[Misfit]:
+    """Texts that must not be blank."""
+    for key in keys:
+        text = declaration.__dict__.get(key)
+        if isinstance(text, str) and not text.strip():
+            yield Misfit((key,), "is empty")

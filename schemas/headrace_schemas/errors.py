@@ -10,6 +10,9 @@ from typing import ClassVar
 SHOWN = 10
 """How many entries of a list a message shows; the rest is counted."""
 
+SHOWN_PROBLEMS = 50
+"""How many problems of declarations one message shows; the rest is counted."""
+
 
 def listed(entries: Sequence[object]) -> str:
     """The first entries joined by commas, and how many more there are."""
@@ -32,13 +35,43 @@ class DeclarationInvalid(HeadraceError, ValueError):
     """A contract, pipeline or model file that cannot be read as what it should be."""
 
     def __init__(
-        self, file: str, line: int, key: str, problem: str, allowed: Sequence[str] = ()
-    ) -> None:
+        self, file: str, line: int, key: str, problem: str, allowed: Sequence[str] = (),
+        advice: str = "",
+    ) -> None:  # fmt: skip
         known = f" Known keys here: {', '.join(allowed)}." if allowed else ""
         super().__init__(
-            f"{file}:{line}: {key}: {problem}.{known}",
-            file=file, line=line, key=key, problem=problem, allowed=list(allowed),
+            f"{file}:{line}: {key}: {problem}.{known}{f' {advice}' if advice else ''}",
+            file=file, line=line, key=key, problem=problem, allowed=list(allowed), advice=advice,
         )  # fmt: skip
+
+    @property
+    def problems(self) -> tuple["DeclarationInvalid", ...]:
+        """Each thing that is wrong."""
+        return (self,)
+
+    @property
+    def place(self) -> tuple[str, int, str]:
+        """File, line and key, by which problems are ordered."""
+        return str(self.fields["file"]), int(str(self.fields["line"])), str(self.fields["key"])
+
+
+class DeclarationsInvalid(DeclarationInvalid):
+    """Several things that are wrong in declarations, by file and line; the fields are the first's."""
+
+    def __init__(self, problems: Sequence[DeclarationInvalid]) -> None:
+        self.all = tuple(sorted(problems, key=lambda one: one.place))
+        file, line, key = self.all[0].place
+        super().__init__(file, line, key, str(self.all[0].fields["problem"]))
+        shown = [one.message for one in self.all[:SHOWN_PROBLEMS]]
+        if rest := len(self.all) - len(shown):
+            shown.append(f"... and {rest} more.")
+        self.message = "\n".join([f"{len(self.all)} problems in the declarations:", *shown])
+        self.args = (self.message,)
+
+    @property
+    def problems(self) -> tuple[DeclarationInvalid, ...]:
+        """Each thing that is wrong."""
+        return self.all
 
 
 class UnknownTable(HeadraceError, KeyError):
@@ -113,6 +146,12 @@ class SchemaBroken(HeadraceError, ValueError):
             f"{table}: {problem}: {listed(columns)}. {advice}",
             table=table, problem=problem, columns=list(columns),
         )  # fmt: skip
+        self.parts = (table, problem, tuple(columns), advice)
+
+    def of(self, where: str) -> "SchemaBroken":
+        """The same, said of one file of several."""
+        table, problem, columns, advice = self.parts
+        return SchemaBroken(table, f"{where}: {problem}", columns, advice)
 
 
 class StaleInput(HeadraceError):
@@ -145,6 +184,17 @@ class TrainingDataInvalid(HeadraceError, ValueError):
         super().__init__(
             f"model {model}: column {column}: {problem}. {advice}",
             model=model, column=column, problem=problem,
+        )  # fmt: skip
+
+
+class TrainingRefused(HeadraceError, ValueError):
+    """What XGBoost itself refuses to train with; trying again gives the same answer."""
+
+    def __init__(self, model: str, problem: str) -> None:
+        super().__init__(
+            f"model {model}: XGBoost refuses to train: {problem}. Correct `training.params`, or the "
+            "rows that it names.",
+            model=model, problem=problem,
         )  # fmt: skip
 
 
@@ -245,6 +295,25 @@ class JobCrashed(HeadraceError):
             f"job {job} ended without a report. Its log: {job_dir}/job.log.",
             job=job, job_dir=job_dir,
         )  # fmt: skip
+
+
+class TimeLimitPassed(HeadraceError, TimeoutError):
+    """A job that was ended because it ran longer than it may.
+
+    Tried again once: what hung may work the next time, what is slow will not get faster.
+    """
+
+    retryable = True
+
+    def __init__(self, job: str, job_dir: str, minutes: int, declared: str) -> None:
+        super().__init__(
+            f"job {job}: was ended after {minutes} minutes, its limit by {declared}. "
+            f"Its log says what it did last: {job_dir}/job.log. If it only needs longer, raise the "
+            "limit.",
+            job=job, job_dir=job_dir, minutes=minutes, declared=declared,
+        )  # fmt: skip
+
+    __str__ = Exception.__str__  # OSError would show errno and filename
 
 
 class JobFailed(HeadraceError):

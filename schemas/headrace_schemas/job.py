@@ -56,6 +56,7 @@ class LoadSpec(SpecHead):
     """Stage one batch: delivered files, or a transform of pinned inputs.
 
     Attributes:
+        table_uri: The table that it is for: a contract that it cannot follow is refused first.
         landing: Root of the landing area, a path or a URI; no delivered file lies outside of it.
     """
 
@@ -68,6 +69,7 @@ class LoadSpec(SpecHead):
     inputs: dict[str, PinnedInput] = Field(default_factory=dict)
     transform_path: str | None = None
     staged_uri: str
+    table_uri: str | None = None
 
 
 class GateSpec(SpecHead):
@@ -95,7 +97,7 @@ class PublishSpec(SpecHead):
 
 
 class TrainSpec(SpecHead):
-    """Fit a booster on labels known by `as_of` and register it as a candidate.
+    """Fit a booster on labels known by `as_of`, of partitions that had ended by then; register it.
 
     Attributes:
         answers: Id of the decision or run that asked; with it a repeated run finds its own version.

@@ -1,18 +1,32 @@
 """Pipelines: how and when tables are built."""
 
+import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
+from keyword import iskeyword
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from headrace_schemas.declaration import Frozen, read_yaml, validated
-from headrace_schemas.partition import PartitionUnit
+from headrace_schemas.declaration import Declaration, Frozen, Misfit, said
+from headrace_schemas.names import LONGEST_NAME, PLAIN_NAME, TABLE_NAME, TRANSFORM, form_of
+from headrace_schemas.partition import Partition, PartitionUnit
+from headrace_schemas.reading import loaded
+from headrace_schemas.source import PLACEHOLDER
 from headrace_schemas.source import Source as Source  # tables name it together with their build
 
-TABLE_NAME = r"^(bronze|silver|gold)\.[a-z][a-z0-9_]*$"
-TRANSFORM = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$|^[\w/.-]+\.sql$"
+PARTITION_BOUNDS = frozenset({"start", "end"})
+"""Keyword-only parameters that a transform may ask for besides its inputs."""
+
+FIRST_YEAR, LAST_YEAR = 1000, 9998
+"""Between them every partition has a key of its own, and one before and after it."""
+
+TIME_LIMIT_MINUTES = 6 * 60
+"""Of a job, where nothing else is declared: what takes longer hangs, or is worth a declaration."""
+
+LONGEST_MINUTES = 31 * 24 * 60
 
 
 class WriteMode(StrEnum):
@@ -53,6 +67,7 @@ class TableBuild(Frozen):
         source: Where a delivered table's files lie; None for a derived one.
         inputs: Parameter name of the transform → what it reads.
         transform: `module:function`, or a `.sql` file beside the pipeline; None hands its input on.
+        time_limit_minutes: After which each of its jobs is ended.
     """
 
     name: str = Field(pattern=TABLE_NAME)
@@ -62,9 +77,10 @@ class TableBuild(Frozen):
     transform: str | None = Field(default=None, pattern=TRANSFORM)
     write: WriteMode = WriteMode.REPLACE_PARTITION
     evolution: Evolution = Evolution.FREEZE
+    time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
 
 
-class TableEntry(Frozen):
+class TableEntry(Declaration):
     """A table's entry in a pipeline file; `Pipeline.tables` fills in the pipeline's defaults."""
 
     partition: Literal["month", "day", "hour", "none"] | None = None
@@ -73,6 +89,7 @@ class TableEntry(Frozen):
     transform: str | None = Field(default=None, pattern=TRANSFORM)
     write: WriteMode = WriteMode.REPLACE_PARTITION
     evolution: Evolution = Evolution.FREEZE
+    time_limit_minutes: int | None = Field(default=None, ge=1, le=LONGEST_MINUTES)
 
     @field_validator("inputs", mode="before")
     @classmethod
@@ -85,19 +102,59 @@ class TableEntry(Frozen):
             for name, value in inputs.items()
         }
 
-    @model_validator(mode="after")
-    def comes_from_somewhere(self) -> Self:
+    def comes_from_somewhere(self) -> Iterator[Misfit]:
         """A table is delivered or derived, never both."""
         if (self.source is None) == (not self.inputs):
-            raise ValueError("give either `source` (delivered files) or `inputs` (other tables)")
-        if self.source is not None and self.transform is not None:
-            raise ValueError("a delivered table has no `transform`: derive a second table from it")
+            yield Misfit(
+                (), "give either `source` (delivered files) or `inputs` (other tables)"
+            )  # fmt: skip
+        elif self.source is not None and self.transform is not None:
+            yield Misfit(
+                ("transform",),
+                "a delivered table has no `transform`: derive a second table from it",
+            )
         if self.transform is None and len(self.inputs) > 1:
-            raise ValueError("several inputs need a `transform` that makes one table of them")
-        return self
+            yield Misfit(
+                ("inputs",), "several inputs need a `transform` that makes one table of them"
+            )
+
+    def transform_takes_inputs(self) -> Iterator[Misfit]:
+        """Inputs are parameters of a function, or views of a query."""
+        if self.transform is None:
+            return
+        is_sql = self.transform.endswith(".sql")
+        if is_sql and (self.transform.startswith("/") or ".." in Path(self.transform).parts):
+            yield Misfit(("transform",), "must be a path beside the pipeline, without '..'")
+        seen: set[str] = set()
+        for name in self.inputs:
+            here = ("inputs", name)
+            if not (re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) and not iskeyword(name)):
+                problem = "an input is a parameter: letters, digits and _, and no word of Python"
+                yield Misfit(here, problem)
+            elif not is_sql and name in PARTITION_BOUNDS:
+                yield Misfit(here, "stands for a bound of the partition", "Call it otherwise.")
+            elif is_sql and name.lower() in seen:
+                yield Misfit(here, "SQL does not tell it from another input: case does not count")
+            seen.add(name.lower())
+
+    def looks_back_over_partitions(self) -> Iterator[Misfit]:
+        """A table that is built whole reads its inputs whole."""
+        for name, one in self.inputs.items():
+            if self.partition == "none" and one.lookback:
+                yield Misfit(
+                    ("inputs", name, "lookback"),
+                    "a table without partitions reads all of its inputs",
+                    "Leave `lookback` out.",
+                )
+
+    checks: ClassVar = (comes_from_somewhere, transform_takes_inputs, looks_back_over_partitions)
 
 
-class Pipeline(Frozen):
+INHERITED = ("time_limit_minutes",)
+"""What a table takes from its pipeline where its entry does not say else, under the same key."""
+
+
+class Pipeline(Declaration):
     """How and when a set of tables is built.
 
     Attributes:
@@ -106,9 +163,10 @@ class Pipeline(Frozen):
         start: First day with data.
         end: First day without, if the data ends.
         pool: Airflow pool of its tasks.
+        time_limit_minutes: After which a job of its tables is ended; a table may have its own.
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str = Field(pattern=PLAIN_NAME)
     description: str
     owner: str
     schedule: str
@@ -116,24 +174,89 @@ class Pipeline(Frozen):
     start: date
     end: date | None = None
     pool: str = "default_pool"
+    time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
     entries: dict[str, TableEntry] = Field(alias="tables", min_length=1)
 
     @field_validator("schedule")
     @classmethod
     def is_cron(cls, schedule: str) -> str:
-        """A cron expression has five fields; Airflow checks the rest."""
+        """A cron expression has five fields; `headrace validate` and Airflow read the rest."""
         if len(schedule.split()) != 5:
             raise ValueError("a cron expression has five fields, such as '0 2 * * *'")
         return schedule
 
-    @field_validator("entries")
+    @field_validator("start", "end", mode="before")
     @classmethod
-    def names_have_a_layer(cls, entries: dict[str, TableEntry]) -> dict[str, TableEntry]:
-        """Refuse a table name without its layer."""
-        for name in entries:
-            if name.split(".")[0] not in ("bronze", "silver", "gold") or name.count(".") != 1:
-                raise ValueError(f"table {name!r} must be called bronze.*, silver.* or gold.*")
-        return entries
+    def is_day(cls, day: object) -> object:
+        """Refuse numbers: pydantic takes them for seconds since 1970."""
+        is_text = isinstance(day, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", day, re.ASCII)
+        if not (is_text or day is None or isinstance(day, date)):
+            raise ValueError("must be a day such as 2024-01-01")
+        return day
+
+    def says_whose(self) -> Iterator[Misfit]:
+        """What people and Airflow read is there."""
+        yield from said(self, "description", "owner", "pool")
+        if len(self.pool) > 256:
+            yield Misfit(("pool",), "is longer than the 256 characters that Airflow takes")
+
+    def names_have_a_layer(self) -> Iterator[Misfit]:
+        """Refuse a table name without its layer, or longer than what is made of it can be."""
+        for name in self.entries:
+            if problem := form_of(name, TABLE_NAME):
+                yield Misfit(("tables", name), f"table {name!r} {problem}")
+
+    def name_is_short(self) -> Iterator[Misfit]:
+        """It is a tag in Airflow."""
+        if len(self.name) > min(100, LONGEST_NAME):
+            yield Misfit(("name",), "is longer than the 100 characters that Airflow takes of a tag")
+
+    def ends_after_it_starts(self) -> Iterator[Misfit]:
+        """Data begin before they end."""
+        if self.end is not None and self.end <= self.start:
+            yield Misfit(("end",), f"{self.end} is not after the start, {self.start}",
+                         "Give the first day without data, or leave it out.")  # fmt: skip
+
+    def starts_with_a_partition(self) -> Iterator[Misfit]:
+        """A part of a partition is none: its rows before the start would be asked for as well."""
+        yield from self.on_a_bound("start", self.start)
+
+    def ends_with_a_partition(self) -> Iterator[Misfit]:
+        """As with the start."""
+        if self.end is not None:
+            yield from self.on_a_bound("end", self.end)
+
+    def on_a_bound(self, key: str, day: date) -> Iterator[Misfit]:
+        """`day` is the first of a partition of each table."""
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+            yield Misfit((key,), f"{day} lies outside the years {FIRST_YEAR} to {LAST_YEAR}")
+            return
+        instant = datetime.combine(day, time(), tzinfo=UTC)
+        own = {one.partition or self.partition.value for one in self.entries.values()}
+        for unit in sorted(own - {"none"}):
+            first = Partition.of(PartitionUnit(unit), instant).start
+            if first != instant:
+                yield Misfit(
+                    (key,), f"{day} lies inside a {unit}",
+                    f"Give the first day of a {unit}, such as {first.date()}.",
+                )  # fmt: skip
+
+    def entries_fit(self) -> Iterator[Misfit]:
+        """Every table's entry goes together."""
+        for name, entry in self.entries.items():
+            for one in entry.misfits():
+                yield one._replace(path=("tables", name, *one.path))
+
+    def files_are_one_batch(self) -> Iterator[Misfit]:
+        """Each partition of a delivered table has files of its own."""
+        for build in self.tables:
+            if problem := misnamed_files(build):
+                yield Misfit(("tables", build.name, "source", "files"), problem)
+
+    checks: ClassVar = (
+        says_whose, name_is_short, names_have_a_layer, ends_after_it_starts,
+        starts_with_a_partition, ends_with_a_partition, entries_fit, files_are_one_batch,
+    )  # fmt: skip
 
     @property
     def starts_at(self) -> datetime:
@@ -155,6 +278,8 @@ class Pipeline(Frozen):
         own = entry.partition
         unit = None if own == "none" else self.partition if own is None else PartitionUnit(own)
         fields = {key: getattr(entry, key) for key in TableEntry.model_fields if key != "partition"}
+        for key in INHERITED:
+            fields[key] = getattr(self, key) if fields[key] is None else fields[key]
         return TableBuild(name=name, partition=unit, **fields)
 
 
@@ -162,7 +287,22 @@ def load_pipeline(file: Path) -> Pipeline:
     """Read one pipeline file.
 
     Raises:
-        DeclarationInvalid: Naming file, line, key and the known keys.
+        DeclarationInvalid: For all that is wrong, naming file, line, key and the known keys.
     """
-    content, node = read_yaml(file)
-    return validated(Pipeline, content, file, node)
+    return loaded(Pipeline, file)
+
+
+def misnamed_files(build: TableBuild) -> str | None:
+    """Why a delivered table's files cannot be those of one batch; None if they can."""
+    if build.source is None or (PLACEHOLDER in build.source.files) == (build.partition is not None):
+        return None
+    if build.partition is None:
+        return (
+            f"{build.name} has no partitions, so nothing can stand for {PLACEHOLDER}. Write * for "
+            "any file, or give the table a `partition`"
+        )
+    return (
+        f"{build.name} is built {build.partition.value} by {build.partition.value}, and every one "
+        f"would be made of all files that match {build.source.files}. Put {PLACEHOLDER} where the "
+        f"files' names have the {build.partition.value}, or build the table whole: partition: none"
+    )

@@ -5,7 +5,7 @@ Here every input is pinned to a version, and what a run needs of the ledger is r
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -41,8 +41,11 @@ VersionOf = Callable[[str], int | None]
 
 
 def matured_at(model: Model, partition: Partition) -> datetime:
-    """When the labels of a partition count as matured."""
-    return partition.end + timedelta(days=model.label_delay_days)
+    """When the labels of a partition count as matured; at the end of time if later than that."""
+    try:
+        return partition.end + timedelta(days=model.label_delay_days)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ class Planner:
             inputs=self.inputs(build, partition),
             transform_path=str(root / "pipelines" / str(build.transform)) if is_sql else None,
             staged_uri=self.lake.staging(table, self.batch(partition), job_id),
+            table_uri=self.lake.table(table),
         )  # fmt: skip
 
     def inputs(self, build: TableBuild, partition: Partition | None) -> dict[str, PinnedInput]:

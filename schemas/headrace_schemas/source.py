@@ -4,6 +4,7 @@ Defaults are strict: what a file has otherwise is declared, never guessed.
 """
 
 import codecs
+import re
 import unicodedata
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -21,6 +22,9 @@ from headrace_schemas.column_type import NUMBERS, TIMES, ColumnType
 from headrace_schemas.contract import Contract
 from headrace_schemas.declaration import Frozen
 from headrace_schemas.time_format import check_format, has_offset
+
+PLACEHOLDER = "{partition}"
+"""Of `Source.files`: stands for the key of the partition that is built."""
 
 NO_QUOTE = "none"
 """The word for a source whose values are never quoted."""
@@ -131,7 +135,8 @@ class Source(Reading):
     """Files that someone delivers.
 
     Attributes:
-        files: Path below the landing root; `{partition}` stands for the key, `*` for anything.
+        files: Path below the landing root; `{partition}` stands for the key, `*` for anything. A
+            table with partitions names it once, one without does not.
         format: `csv` or `parquet`.
         null_values: Texts of a CSV that mean "no value".
         delimiter: The character between values.
@@ -173,6 +178,20 @@ class Source(Reading):
         """Refuse a path that leaves the landing root."""
         if files.startswith("/") or ".." in Path(files).parts:
             raise ValueError("must be a path below the landing root, without '..'")
+        return files
+
+    @field_validator("files")
+    @classmethod
+    def knows_its_placeholder(cls, files: str) -> str:
+        """Refuse braces that are not `{partition}`: they would be looked for as they stand."""
+        others = files.replace(PLACEHOLDER, "")
+        if found := re.search(r"\{[^{}]*\}|[{}]", others):
+            raise ValueError(
+                f"{found[0]} stands for nothing: the only placeholder is {PLACEHOLDER}. Write ? for "
+                "a brace in a file's name"
+            )
+        if files.count(PLACEHOLDER) > 1:
+            raise ValueError(f"names {PLACEHOLDER} twice; write * for the other one")
         return files
 
     @field_validator("delimiter", mode="before")

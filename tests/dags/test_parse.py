@@ -97,6 +97,18 @@ def test_load_is_patient_when_it_looks_back(dags: dict[str, Any]) -> None:
     assert dags["gold.trip_features"]["retries"] == {"load": 10, "gate": 3, "publish": 3}
 
 
+def test_every_job_has_the_limit_that_is_declared_for_it(dags: dict[str, Any]) -> None:
+    tasks = ("load", "gate", "publish")
+    assert dags["bronze.trips"]["limit_minutes"] == dict.fromkeys(tasks, 90)
+    assert dags["gold.station_list"]["limit_minutes"] == dict.fromkeys(tasks, 5)
+    assert dags["train.duration"]["limit_minutes"] == {"train": 300, "evaluate": 20, "promote": 20}
+    assert dags["score.duration"]["limit_minutes"] == {"score": 20}
+    assert dags["monitor.duration"]["limit_minutes"] == {"monitor": 20, "decide": 20}
+    assert dags["promote.duration"]["limit_minutes"] == {"promote": 20, "refuse": 20}
+    usual = dags["train.long_trip"]["limit_minutes"]
+    assert usual == {"train": 1440, "evaluate": 360, "promote": 360}
+
+
 def test_model_is_watched_by_three_steps_when_scored(dags: dict[str, Any]) -> None:
     watched = dags["monitor.long_trip"]
     assert watched["after"] == {

@@ -63,6 +63,21 @@ def test_sidecars_are_no_files_when_a_pattern_takes_them_in(
     assert delivered_files(f"file://{landing.parent}", build, None) == uris
 
 
+def test_link_is_refused_when_it_leads_out_of_the_landing_root(
+    catalog: Catalog, fake_submit: FakeSubmit, run_context: RunContext, landing: Path
+) -> None:
+    (landing / "other.csv").touch()
+    (landing / "2013-04.csv").symlink_to("other.csv")
+    (landing / "2013-05.csv").symlink_to(landing.parents[1] / "secret.csv")
+    load = LoadOperator(task_id="load", table="bronze.trips", catalog=catalog)
+    load.execute(run_context("2013-04"))
+    assert fake_submit.spec.landing == str(landing.parent)
+    with pytest.raises(
+        AirflowFailException, match=r"trips/2013-05\.csv: leads out of the landing root"
+    ):
+        load.execute(run_context("2013-05"))
+
+
 @pytest.mark.parametrize(("key", "where"), [("2012-12", "before 2013"), ("2014-01", "after 2014")])
 def test_load_is_skipped_when_the_pipeline_has_no_such_data(
     catalog: Catalog, run_context: RunContext, key: str, where: str
@@ -73,7 +88,14 @@ def test_load_is_skipped_when_the_pipeline_has_no_such_data(
 
 
 @pytest.mark.parametrize(
-    ("key", "message"), [(None, "the run has no partition key"), ("April", "is not a month like")]
+    ("key", "message"),
+    [
+        (None, "the run has no partition key"),
+        ("April", "is not a month like"),
+        ("2013-4", "write 2013-04"),
+        ("2013-04 ", "write 2013-04"),
+        ("9999-12", "ends after the year 9999"),
+    ],
 )
 def test_load_fails_for_good_when_the_run_names_no_partition(
     catalog: Catalog, run_context: RunContext, key: str | None, message: str
@@ -81,6 +103,14 @@ def test_load_fails_for_good_when_the_run_names_no_partition(
     load = LoadOperator(task_id="load", table="bronze.trips", catalog=catalog)
     with pytest.raises(AirflowFailException, match=message):
         load.execute(run_context(key))
+
+
+def test_run_fails_for_good_when_it_names_a_partition_of_a_table_without(
+    catalog: Catalog, run_context: RunContext
+) -> None:
+    load = LoadOperator(task_id="load", table="bronze.stations", catalog=catalog)
+    with pytest.raises(AirflowFailException, match="without a partition key"):
+        load.execute(run_context("2013-04"))
 
 
 def test_inputs_are_pinned_when_a_table_is_derived(

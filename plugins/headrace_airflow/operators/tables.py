@@ -11,10 +11,11 @@ from headrace_airflow.landing import delivered_files
 from headrace_airflow.links import GateRecordLink
 from headrace_airflow.operators.spark_job import SparkJobOperator, partition_key
 from headrace_airflow.settings import Settings
+from headrace_airflow.time_limit import table_limit
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.errors import StaleInput
 from headrace_schemas.job import GateSpec, JobReport, LoadSpec, PublishSpec
-from headrace_schemas.partition import Partition, PartitionUnit
+from headrace_schemas.partition import SHOWN_CHARACTERS, Partition, PartitionUnit
 from headrace_schemas.planning import Planner
 
 
@@ -22,13 +23,20 @@ class TableOperator(SparkJobOperator):
     """A job on one batch of one table."""
 
     def __init__(self, *, table: str, catalog: Catalog, **kwargs: Any) -> None:
-        super().__init__(catalog=catalog, **kwargs)
+        super().__init__(catalog=catalog, time_limit=table_limit(catalog, table), **kwargs)
         self.table = table
 
     def partition(self, context: Context) -> Partition | None:
-        """The partition that the run builds; None for a table that is built whole."""
+        """The partition that the run builds; None for a table that is built whole.
+
+        Raises:
+            AirflowFailException: The run's key does not name one, or there is nothing to name.
+        """
         unit = self.catalog.build(self.table).partition
-        return None if unit is None else run_partition(context, unit, self.table)
+        if unit is None:
+            refuse_key(context, f"{self.table} has no partitions")
+            return None
+        return run_partition(context, unit, self.table)
 
     def batch(self, context: Context) -> str:
         """The run's partition, within the job's name."""
@@ -134,6 +142,20 @@ def run_partition(context: Context, unit: PartitionUnit, wanted_by: str) -> Part
         return Partition.parse(unit, key)
     except ValueError as error:
         raise AirflowFailException(f"{wanted_by}: {error}") from error
+
+
+def refuse_key(context: Context, why: str) -> None:
+    """Stop a run that names a partition where there is none.
+
+    Airflow would put the key on the run's events, and whoever follows them does not listen to keys.
+
+    Raises:
+        AirflowFailException: The run has a partition key.
+    """
+    if (key := partition_key(context)) is not None:
+        raise AirflowFailException(
+            f"{why}: trigger it without a partition key (found {key[:SHOWN_CHARACTERS]!r})."
+        )
 
 
 def event_extra(report: JobReport, context: Context) -> dict[str, Any]:

@@ -1,0 +1,235 @@
+"""What a contract says against its standard, against its own types, or to no effect."""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jsonschema
+from jsonschema.exceptions import ValidationError, best_match
+
+from headrace_schemas.column_type import INTEGERS, NUMBERS, TEXTS, TIMES, ColumnType, TypeInvalid
+from headrace_schemas.declaration import KeyPath
+from headrace_schemas.declaration_file import DeclarationFile
+from headrace_schemas.errors import DeclarationInvalid, listed
+from headrace_schemas.java_regex import pattern_problem
+
+SERVES = {
+    "string": TEXTS | {"BINARY"}, "date": TIMES, "timestamp": TIMES, "time": TIMES | INTEGERS,
+    "number": NUMBERS, "integer": INTEGERS | {"DECIMAL"}, "boolean": frozenset({"BOOLEAN"}),
+    "object": frozenset({"STRUCT", "MAP"}), "map": frozenset({"MAP"}),
+    "array": frozenset({"ARRAY"}),
+}  # fmt: skip
+"""Which types can hold what a logical type names; a text can hold any, as files deliver it."""
+
+PROMISES = ("required", "unique", "primaryKey", "quality", "enum", "logicalTypeOptions")
+"""What a nested field may say and nothing would check."""
+
+COLUMN_KEYS = ("column", "column_A", "column_B")
+COLUMN_LISTS = ("column_list", "column_set")
+
+
+@cache
+def standard() -> jsonschema.Draft201909Validator:
+    """The Open Data Contract Standard's own JSON Schema, as the pinned package ships it."""
+    text = files("open_data_contract_standard").joinpath("schema.json").read_text()
+    return jsonschema.Draft201909Validator(without_unevaluated(json.loads(text)))
+
+
+def without_unevaluated(schema: Any) -> Any:
+    """The schema without what it says on unknown keys: that takes half of the time.
+
+    Unknown keys are refused where contracts are read.
+    """
+    if isinstance(schema, list):
+        return [without_unevaluated(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: without_unevaluated(one)
+        for key, one in schema.items()
+        if key != "unevaluatedProperties"
+    }
+
+
+def check_standard(file: DeclarationFile) -> Iterator[DeclarationInvalid]:
+    """The file against the standard's schema."""
+    # YAML reads dates that JSON does not know; the schema describes them as text.
+    content = json.loads(json.dumps(file.content, default=str))
+    for error in standard().iter_errors(content):
+        cause = best_match(iter([error])) or error
+        yield file.refusal(tuple(cause.absolute_path), said(cause))
+
+
+def said(error: ValidationError) -> str:
+    """What the schema says, without the whole of the value."""
+    if error.validator == "required":
+        return str(error.message)
+    allowed: Any = error.validator_value
+    found = "" if isinstance(error.instance, dict | list) else f" (found: {error.instance})"
+    if error.validator == "enum":
+        return f"must be one of {', '.join(map(str, allowed))}{found}"
+    if error.validator == "type":
+        return f"must be {error.validator_value}{found}"
+    text = str(error.message)
+    return text if len(text) < 200 else f"{text[:197]}..."
+
+
+def mappings(value: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The mappings of a list with their positions."""
+    for index, one in enumerate(value if isinstance(value, list) else []):
+        if isinstance(one, dict):
+            yield index, one
+
+
+def columns(file: DeclarationFile) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """Every column as it is written, with its place."""
+    for position, table in mappings(file.content.get("schema")):
+        for index, column in mappings(table.get("properties")):
+            yield ("schema", position, "properties", index), column
+
+
+def rules(file: DeclarationFile) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """Every quality rule as it is written, with its place."""
+    for position, table in mappings(file.content.get("schema")):
+        for index, rule in mappings(table.get("quality")):
+            yield ("schema", position, "quality", index), rule
+    for path, column in columns(file):
+        for index, rule in mappings(column.get("quality")):
+            yield (*path, "quality", index), rule
+
+
+def check_columns(file: DeclarationFile) -> Iterator[DeclarationInvalid]:
+    """Columns whose words contradict each other, or promise what nothing would check."""
+    for path, column in columns(file):
+        name, physical = column.get("name"), column.get("physicalName")
+        if physical is not None and physical != name:
+            yield file.refusal(
+                (*path, "physicalName"), f"column {name} cannot be called {physical} as well",
+                advice="`name` is what files and tables call it; leave physicalName out.",
+            )  # fmt: skip
+        yield from check_types(file, path, column)
+        for inner, field in nested(path, column):
+            for key in PROMISES:
+                if field.get(key):
+                    yield file.refusal(
+                        (*inner, key), f"{key} within column {name} is not checked",
+                        advice="Say it of the column, by a sql rule.",
+                    )  # fmt: skip
+
+
+def check_types(
+    file: DeclarationFile, path: KeyPath, column: dict[str, Any]
+) -> Iterator[DeclarationInvalid]:
+    """The type by which a column is stored can hold what it is said to mean."""
+    logical, physical = column.get("logicalType"), column.get("physicalType")
+    if not isinstance(logical, str) or not isinstance(physical, str) or logical not in SERVES:
+        return
+    try:
+        stored = ColumnType.parse(physical)
+    except TypeInvalid:
+        return  # refused where it is read
+    if stored.stem not in SERVES[logical] | TEXTS:
+        yield file.refusal(
+            (*path, "logicalType"), f"{logical} contradicts physicalType {physical}",
+            advice=f"A {logical} is stored as {', '.join(sorted(SERVES[logical]))} or STRING.",
+        )  # fmt: skip
+
+
+def nested(path: KeyPath, column: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """The fields within a column."""
+    for index, field in mappings(column.get("properties")):
+        yield (*path, "properties", index), field
+        yield from nested((*path, "properties", index), field)
+    if isinstance(items := column.get("items"), dict):
+        yield (*path, "items"), items
+        yield from nested((*path, "items"), items)
+
+
+def check_rule_columns(file: DeclarationFile) -> Iterator[DeclarationInvalid]:
+    """Rules name columns that are there."""
+    known = [str(column.get("name")) for _, column in columns(file)]
+    for path, rule in rules(file):
+        for inner, name in named_columns(rule):
+            if name not in known:
+                yield file.refusal(
+                    (*path, *inner), f"no such column in the table (found: {name})",
+                    advice=f"It has {listed(sorted(known))}.",
+                )  # fmt: skip
+
+
+def named_columns(rule: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    """The columns that a rule's arguments name, with their places."""
+    given = rule.get("implementation")
+    kwargs = given.get("kwargs") if isinstance(given, dict) else None
+    if isinstance(kwargs, dict):
+        for key in COLUMN_KEYS:
+            if isinstance(kwargs.get(key), str):
+                yield ("implementation", "kwargs", key), kwargs[key]
+        for key in COLUMN_LISTS:
+            yield from texts_of(("implementation", "kwargs", key), kwargs.get(key))
+    arguments = rule.get("arguments")
+    if isinstance(arguments, dict):
+        yield from texts_of(("arguments", "properties"), arguments.get("properties"))
+
+
+def texts_of(path: KeyPath, names: Any) -> Iterator[tuple[KeyPath, str]]:
+    """Texts of a list with their places."""
+    for index, name in enumerate(names if isinstance(names, list) else []):
+        if isinstance(name, str):
+            yield (*path, index), name
+
+
+def check_patterns(file: DeclarationFile) -> Iterator[DeclarationInvalid]:
+    """Regular expressions are such as Java reads."""
+    for path, pattern in patterns(file):
+        if problem := pattern_problem(pattern):
+            yield file.refusal(
+                path, f"is no regular expression of Java: {problem} (found: {pattern[:60]})"
+            )
+
+
+def patterns(file: DeclarationFile) -> Iterator[tuple[KeyPath, str]]:
+    """Every regular expression, with its place."""
+    found: list[tuple[KeyPath, Any]] = []
+    for path, column in columns(file):
+        options = column.get("logicalTypeOptions")
+        if isinstance(options, dict):
+            found.append(((*path, "logicalTypeOptions", "pattern"), options.get("pattern")))
+    for path, rule in rules(file):
+        arguments, given = rule.get("arguments"), rule.get("implementation")
+        if isinstance(arguments, dict):
+            found.append(((*path, "arguments", "pattern"), arguments.get("pattern")))
+        kwargs = given.get("kwargs") if isinstance(given, dict) else None
+        if isinstance(kwargs, dict):
+            here: KeyPath = (*path, "implementation", "kwargs")
+            found.append(((*here, "regex"), kwargs.get("regex")))
+            found += texts_of((*here, "regex_list"), kwargs.get("regex_list"))
+            found += in_query((*here, "unexpected_rows_query"), kwargs.get("unexpected_rows_query"))
+        found += in_query((*path, "query"), rule.get("query"))
+    yield from ((path, one) for path, one in found if isinstance(one, str))
+
+
+REGEX_WORD = re.compile(r"\b(?:rlike|regexp)", re.IGNORECASE)
+
+
+def in_query(path: KeyPath, query: Any) -> Iterator[tuple[KeyPath, str]]:
+    """Patterns that a query spells out; where SQL's own escapes leave no doubt what they are."""
+    if not isinstance(query, str) or not REGEX_WORD.search(query):
+        return
+    import sqlglot  # heavy: only where there is such a query
+    from sqlglot import exp
+
+    try:
+        statement = sqlglot.parse_one(query.replace("{", "").replace("}", ""), dialect="spark")
+    except (sqlglot.errors.SqlglotError, RecursionError):
+        return  # SQL is checked with the rules
+    for one in statement.find_all(exp.RegexpLike):
+        pattern = one.expression
+        if isinstance(pattern, exp.Literal) and pattern.is_string and "\\" not in pattern.this:
+            yield path, pattern.this
+
+
+CHECKS = (check_standard, check_columns, check_rule_columns, check_patterns)
