@@ -16,7 +16,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs import files, tables
+from headrace_jobs import empty_partitions, files, tables
 from headrace_jobs.columns import (
     CORRUPT,
     ENGINE_COLUMNS,
@@ -252,7 +252,7 @@ def derive(spark: SparkSession, spec: LoadSpec) -> DataFrame:
     frames = {
         name: tables.read(spark, one.table, one.partitions) for name, one in spec.inputs.items()
     }
-    check_inputs(spec, frames)
+    check_inputs(spark, spec, frames)
     transform = spec.build.transform
     if transform is None:
         frame = next(iter(frames.values()))
@@ -269,11 +269,11 @@ def derive(spark: SparkSession, spec: LoadSpec) -> DataFrame:
     return frame.select(*[quoted(name) for name in kept])
 
 
-def check_inputs(spec: LoadSpec, frames: dict[str, DataFrame]) -> None:
+def check_inputs(spark: SparkSession, spec: LoadSpec, frames: dict[str, DataFrame]) -> None:
     """A join with a partition that is not there yet would give rows without values.
 
     Raises:
-        StaleInput: An input has no row in the partition that is built.
+        StaleInput: An input has no row in the partition that is built, and was not published so.
     """
     if spec.partition is None:
         return
@@ -290,8 +290,9 @@ def check_inputs(spec: LoadSpec, frames: dict[str, DataFrame]) -> None:
         union = union.unionAll(probe)
     there = {row["name"] for row in union.collect()}
     for name in partitioned:
-        if name not in there:
-            raise StaleInput(spec.build.name, spec.inputs[name].table.name, spec.partition.key)
+        table, key = spec.inputs[name].table, spec.partition.key
+        if name not in there and key not in empty_partitions.noted(spark, table.uri):
+            raise StaleInput(spec.build.name, table.name, key)
 
 
 def by_sql(spark: SparkSession, spec: LoadSpec, frames: dict[str, DataFrame]) -> DataFrame:

@@ -1,94 +1,26 @@
 """What a contract says against its standard, against its own types, or to no effect."""
 
-import json
 import re
 from collections.abc import Iterator
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import jsonschema
-from jsonschema.exceptions import ValidationError, best_match
-
-from headrace_schemas.column_type import INTEGERS, NUMBERS, TEXTS, TIMES, ColumnType, TypeInvalid
+from headrace_launcher.odcs import SERVES, check_standard, columns, mappings
+from headrace_schemas.column_type import TEXTS, ColumnType, TypeInvalid
 from headrace_schemas.declaration import KeyPath
 from headrace_schemas.declaration_file import DeclarationFile
 from headrace_schemas.errors import DeclarationInvalid, listed
 from headrace_schemas.java_regex import pattern_problem
 
-SERVES = {
-    "string": TEXTS | {"BINARY"}, "date": TIMES, "timestamp": TIMES, "time": TIMES | INTEGERS,
-    "number": NUMBERS, "integer": INTEGERS | {"DECIMAL"}, "boolean": frozenset({"BOOLEAN"}),
-    "object": frozenset({"STRUCT", "MAP"}), "map": frozenset({"MAP"}),
-    "array": frozenset({"ARRAY"}),
-}  # fmt: skip
-"""Which types can hold what a logical type names; a text can hold any, as files deliver it."""
-
 PROMISES = ("required", "unique", "primaryKey", "quality", "enum", "logicalTypeOptions")
 """What a nested field may say and nothing would check."""
 
+BOUNDS = (
+    ("minimum", "maximum"), ("exclusiveMinimum", "exclusiveMaximum"), ("minLength", "maxLength"),
+)  # fmt: skip
+"""Options of which the first must not be above the second."""
+
 COLUMN_KEYS = ("column", "column_A", "column_B")
 COLUMN_LISTS = ("column_list", "column_set")
-
-
-@cache
-def standard() -> jsonschema.Draft201909Validator:
-    """The Open Data Contract Standard's own JSON Schema, as the pinned package ships it."""
-    text = files("open_data_contract_standard").joinpath("schema.json").read_text()
-    return jsonschema.Draft201909Validator(without_unevaluated(json.loads(text)))
-
-
-def without_unevaluated(schema: Any) -> Any:
-    """The schema without what it says on unknown keys: that takes half of the time.
-
-    Unknown keys are refused where contracts are read.
-    """
-    if isinstance(schema, list):
-        return [without_unevaluated(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: without_unevaluated(one)
-        for key, one in schema.items()
-        if key != "unevaluatedProperties"
-    }
-
-
-def check_standard(file: DeclarationFile) -> Iterator[DeclarationInvalid]:
-    """The file against the standard's schema."""
-    # YAML reads dates that JSON does not know; the schema describes them as text.
-    content = json.loads(json.dumps(file.content, default=str))
-    for error in standard().iter_errors(content):
-        cause = best_match(iter([error])) or error
-        yield file.refusal(tuple(cause.absolute_path), said(cause))
-
-
-def said(error: ValidationError) -> str:
-    """What the schema says, without the whole of the value."""
-    if error.validator == "required":
-        return str(error.message)
-    allowed: Any = error.validator_value
-    found = "" if isinstance(error.instance, dict | list) else f" (found: {error.instance})"
-    if error.validator == "enum":
-        return f"must be one of {', '.join(map(str, allowed))}{found}"
-    if error.validator == "type":
-        return f"must be {error.validator_value}{found}"
-    text = str(error.message)
-    return text if len(text) < 200 else f"{text[:197]}..."
-
-
-def mappings(value: Any) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The mappings of a list with their positions."""
-    for index, one in enumerate(value if isinstance(value, list) else []):
-        if isinstance(one, dict):
-            yield index, one
-
-
-def columns(file: DeclarationFile) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    """Every column as it is written, with its place."""
-    for position, table in mappings(file.content.get("schema")):
-        for index, column in mappings(table.get("properties")):
-            yield ("schema", position, "properties", index), column
 
 
 def rules(file: DeclarationFile) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
@@ -96,14 +28,31 @@ def rules(file: DeclarationFile) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
     for position, table in mappings(file.content.get("schema")):
         for index, rule in mappings(table.get("quality")):
             yield ("schema", position, "quality", index), rule
-    for path, column in columns(file):
+    for path, column in columns(file.content):
         for index, rule in mappings(column.get("quality")):
             yield (*path, "quality", index), rule
 
 
+def rule_path(file: DeclarationFile, id: str) -> KeyPath:
+    """Where a rule stands; its column, or the table, if it follows from them."""
+    for path, rule in rules(file):
+        table, *step = path[1:]
+        column = step[1] if step[0] == "properties" else None
+        owner = column_name(file, table, column) if column is not None else "table"
+        if id == (rule.get("name") or rule.get("id") or f"{owner}.rule{int(path[-1]) + 1}"):
+            return path
+    named = [path for path, one in columns(file.content) if id.startswith(f"{one.get('name')}.")]
+    return named[-1] if named else ("schema",)
+
+
+def column_name(file: DeclarationFile, table: Any, column: Any) -> str:
+    """The name of the column at a place."""
+    return str(file.content["schema"][table]["properties"][column].get("name"))
+
+
 def check_columns(file: DeclarationFile) -> Iterator[DeclarationInvalid]:
     """Columns whose words contradict each other, or promise what nothing would check."""
-    for path, column in columns(file):
+    for path, column in columns(file.content):
         name, physical = column.get("name"), column.get("physicalName")
         if physical is not None and physical != name:
             yield file.refusal(
@@ -111,6 +60,7 @@ def check_columns(file: DeclarationFile) -> Iterator[DeclarationInvalid]:
                 advice="`name` is what files and tables call it; leave physicalName out.",
             )  # fmt: skip
         yield from check_types(file, path, column)
+        yield from check_options(file, path, column)
         for inner, field in nested(path, column):
             for key in PROMISES:
                 if field.get(key):
@@ -138,6 +88,40 @@ def check_types(
         )  # fmt: skip
 
 
+def check_options(
+    file: DeclarationFile, path: KeyPath, column: dict[str, Any]
+) -> Iterator[DeclarationInvalid]:
+    """The lowest value that is allowed is not above the highest."""
+    options = column.get("logicalTypeOptions")
+    if not isinstance(options, dict):
+        return
+    for low, high in BOUNDS:
+        if is_above(options.get(low), options.get(high)):
+            yield file.refusal(
+                (*path, "logicalTypeOptions", low),
+                f"{low} {options[low]} is above {high} {options[high]}, so every row would be bad",
+            )
+
+
+def check_thresholds(file: DeclarationFile) -> Iterator[DeclarationInvalid]:
+    """Bounds of a measured value stand in order."""
+    for path, rule in rules(file):
+        for key in ("mustBeBetween", "mustNotBeBetween"):
+            bounds = rule.get(key)
+            if isinstance(bounds, list) and len(bounds) == 2 and is_above(*bounds):
+                yield file.refusal(
+                    (*path, key), f"{bounds[0]} is above {bounds[1]}",
+                    advice=f"Write [{bounds[1]}, {bounds[0]}].",
+                )  # fmt: skip
+
+
+def is_above(low: Any, high: Any) -> bool:
+    """Whether two bounds are of one kind and the first is the larger one."""
+    numbers = all(type(one) in (int, float) for one in (low, high))
+    texts = all(isinstance(one, str) for one in (low, high))
+    return bool((numbers or texts) and low > high)
+
+
 def nested(path: KeyPath, column: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
     """The fields within a column."""
     for index, field in mappings(column.get("properties")):
@@ -150,7 +134,7 @@ def nested(path: KeyPath, column: dict[str, Any]) -> Iterator[tuple[KeyPath, dic
 
 def check_rule_columns(file: DeclarationFile) -> Iterator[DeclarationInvalid]:
     """Rules name columns that are there."""
-    known = [str(column.get("name")) for _, column in columns(file)]
+    known = [str(column.get("name")) for _, column in columns(file.content)]
     for path, rule in rules(file):
         for inner, name in named_columns(rule):
             if name not in known:
@@ -194,7 +178,7 @@ def check_patterns(file: DeclarationFile) -> Iterator[DeclarationInvalid]:
 def patterns(file: DeclarationFile) -> Iterator[tuple[KeyPath, str]]:
     """Every regular expression, with its place."""
     found: list[tuple[KeyPath, Any]] = []
-    for path, column in columns(file):
+    for path, column in columns(file.content):
         options = column.get("logicalTypeOptions")
         if isinstance(options, dict):
             found.append(((*path, "logicalTypeOptions", "pattern"), options.get("pattern")))
@@ -232,4 +216,4 @@ def in_query(path: KeyPath, query: Any) -> Iterator[tuple[KeyPath, str]]:
             yield path, pattern.this
 
 
-CHECKS = (check_standard, check_columns, check_rule_columns, check_patterns)
+CHECKS = (check_standard, check_columns, check_thresholds, check_rule_columns, check_patterns)

@@ -2,19 +2,20 @@
 
 import json
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from headrace_launcher.contract_form import CHECKS
+from headrace_launcher.contract_form import CHECKS, rule_path
 from headrace_launcher.crons import cron_problem
 from headrace_launcher.stray_files import stray_files
 from headrace_launcher.transform_files import check_transform
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.declaration import KeyPath
 from headrace_schemas.declaration_file import Problems, related
-from headrace_schemas.errors import DeclarationInvalid
 from headrace_schemas.folder import Folder, Read
 from headrace_schemas.model import Model
 from headrace_schemas.pipeline import Pipeline
@@ -44,6 +45,7 @@ def validate(root: Path) -> Checked:
     folder = Folder.read(root)
     check_references(folder)
     check_contracts(folder)
+    check_rule_queries(folder)
     check_calendars(folder)
     check_transforms(folder)
     for problem in stray_files(root):
@@ -63,15 +65,28 @@ def check_contracts(folder: Folder) -> None:
         if one is not None:
             for check in CHECKS:
                 for problem in check(one.file):
-                    add_unless_said(folder.problems, problem)
+                    file, _, key = problem.place
+                    if not is_said(folder.problems, file, key):
+                        folder.problems.add(problem)
 
 
-def add_unless_said(problems: Problems, problem: DeclarationInvalid) -> None:
-    """Note a problem, unless something is wrong with the same value or a part of it already."""
-    file, _, key = problem.place
+def check_rule_queries(folder: Folder) -> None:
+    """SQL of rules that cannot be read, or looks at more than its batch."""
+    if find_spec("headrace_schemas.rule_sql") is None:
+        return
+    check_rule_sql = import_module("headrace_schemas.rule_sql").check_rule_sql
+    for one in filter(None, folder.contracts.values()):
+        for found in check_rule_sql(one.declared):
+            problem = one.refusal(rule_path(one.file, found.rule), found.problem.rstrip("."))
+            file, _, key = problem.place
+            if not is_said(folder.problems, file, key):
+                folder.problems.add(problem)
+
+
+def is_said(problems: Problems, file: str, key: str) -> bool:
+    """Whether something is wrong with a value, or with a part of it, already."""
     said = (one.place for one in problems.found)
-    if not any(other == file and related(key, where) for other, _, where in said):
-        problems.add(problem)
+    return any(other == file and related(key, where) for other, _, where in said)
 
 
 def check_calendars(folder: Folder) -> None:
@@ -86,7 +101,7 @@ def check_calendars(folder: Folder) -> None:
         if schedule is None or len(schedule.split()) != 5:
             continue  # refused where it is read
         if problem := cron_problem(schedule):
-            advice = "Give minute, hour, day, month and weekday, as '0 2 * * *'."
+            advice = "Give minute, hour, day of the month, month and weekday, as '0 2 * * *'."
             problem = f"{problem} (found: {schedule[:60]})"
             folder.problems.add(one.refusal(path, problem, advice=advice))
 
@@ -94,6 +109,9 @@ def check_calendars(folder: Folder) -> None:
 def check_transforms(folder: Folder) -> None:
     """Functions and queries that are missing, or do not take what is declared."""
     for one in folder.entries():
+        file, path = str(one.pipeline.file.path), ".".join(map(str, one.path))
+        if any(is_said(folder.problems, file, f"{path}.{key}") for key in ("transform", "inputs")):
+            continue
         contract = folder.contracts.get(one.name)
         declared = contract.declared if contract is not None else None
         for problem in check_transform(folder.root / "pipelines", one, declared):

@@ -41,10 +41,9 @@ class Number:
     def said(self) -> str:
         """What it takes, in words."""
         kind = "a whole number" if self.is_whole else "a number"
-        bound = f"above {self.low:g}" if self.excludes_low else f"{self.low:g} or more"
-        return (
-            f"{kind}, {bound}" if self.high >= LARGEST else f"{kind}, {bound}, up to {self.high:g}"
-        )
+        bound = f", above {self.low:g}" if self.excludes_low else f", {self.low:g} or more"
+        most = "" if self.high >= LARGEST else f", up to {self.high:g}"
+        return f"{kind}{bound if math.isfinite(self.low) else ''}{most}"
 
     def takes(self, value: Any) -> bool:
         """Whether XGBoost can use the value. Texts are read: to YAML `1e-3` is one."""
@@ -54,7 +53,7 @@ class Number:
             return False
         if self.is_whole and not str(value).lstrip("+-").isdigit():
             return False  # XGBoost cannot read 3.0 as a whole number
-        number = float(value)
+        number = float(f"{value}")  # of a text, as a whole number may be too large for a float
         size = LEAST_FLOAT <= abs(number) <= GREATEST_FLOAT or not number
         lowest = number > self.low if self.excludes_low else number >= self.low
         return size and lowest and number <= self.high

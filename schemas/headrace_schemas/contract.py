@@ -1,7 +1,7 @@
 """Contracts: what a table promises, read from Open Data Contract Standard files."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
@@ -16,7 +16,7 @@ from pydantic import Field
 from yaml import Node
 
 from headrace_schemas.column_name import RESERVED, is_reserved
-from headrace_schemas.column_type import FLOATS, ColumnType, TypeInvalid
+from headrace_schemas.column_type import FLOATS, TIMES, ColumnType, TypeInvalid
 from headrace_schemas.contract_checks import (
     columns_are_told_apart,
     freshness_of,
@@ -24,10 +24,12 @@ from headrace_schemas.contract_checks import (
     names_can_be_held,
     properties,
     qualities,
+    readable_types,
     second_place,
 )
 from headrace_schemas.declaration import Frozen, KeyPath
 from headrace_schemas.declaration_file import DeclarationFile, Problems, line_of
+from headrace_schemas.empty_batches import NOT_EMPTY, may_be_empty
 from headrace_schemas.errors import DeclarationInvalid
 from headrace_schemas.reading import declared_as, note_unknown_keys
 from headrace_schemas.rules import (
@@ -50,6 +52,7 @@ class Column(Frozen):
     Attributes:
         type: Spark SQL DDL in the one spelling of `ColumnType`, such as `DOUBLE` or `DECIMAL(10,2)`.
         classification: Sensitivity class, as the contract's owner words it.
+        partitioned: Whether the table's partitions are cut by it; None where nothing is said.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Column(Frozen):
     required: bool = False
     description: str = ""
     classification: str | None = None
+    partitioned: bool | None = None
 
 
 class Freshness(Frozen):
@@ -99,6 +103,27 @@ class Contract(Frozen):
     def column(self, name: str) -> Column | None:
         """The column called `name`."""
         return next((column for column in self.columns if column.name == name), None)
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether a batch without a single row is a delivery like any other."""
+        return all(rule.id != NOT_EMPTY for rule in self.table_rules)
+
+    def time_of_partition(self, others: Sequence[str] = ()) -> Column | None:
+        """The column whose values lie in the partition that a row belongs to.
+
+        It is the one with `partitioned: true`. Without one it is the first of `others` and of
+        freshness's column that does not say `partitioned: false`. None if there is none.
+
+        Args:
+            others: Columns that are known from elsewhere to say when what a row tells happened.
+        """
+        times = [one for one in self.columns if ColumnType.parse(one.type).stem in TIMES]
+        if declared := [one for one in times if one.partitioned]:
+            return declared[0]
+        known = [*others, *([self.freshness.column] if self.freshness else [])]
+        found = {one.name: one for one in times if one.partitioned is None}
+        return next((found[name] for name in known if name in found), None)
 
 
 def load_contract(file: Path) -> Contract:
@@ -171,6 +196,7 @@ def read_column(file: Path, node: Node, index: int, column: SchemaProperty) -> C
         name=column.name, type=type,
         required=bool(column.required or column.primaryKey),
         description=column.description or "", classification=column.classification,
+        partitioned=column.partitioned,
     )  # fmt: skip
 
 
@@ -198,12 +224,14 @@ def read_rules(
 ) -> tuple[list[RowRule], list[TableRule]]:
     """All rules, those that follow from types, keys and nullability first."""
     rules: list[RowRule | TableRule] = []
-    key = read_key(table)
+    key, types = read_key(table), readable_types(table)
     for index, column in properties(table):
         name = str(column.name)
+        if name not in types:
+            continue  # refused where it is read: nothing more is said of it
         if column.required or column.primaryKey:
             rules.append(not_null(name))
-        if is_float(column.physicalType):
+        if types[name].stem in FLOATS:
             rules.append(finite(name))
         if column.unique:
             rules.append(unique(f"{name}.unique", (name,)))
@@ -211,19 +239,11 @@ def read_rules(
             rules.extend(option_rules(column))
     if key:
         rules.append(unique("key.unique", key))
-    rules.extend(declared_rules(file, table, problems))
+    rules.extend(declared_rules(file, table, types, problems))
     rules.extend(vacuous_pass_rules(table))
     refuse_double_ids(file, table, rules, problems)
     rows = [rule for rule in rules if isinstance(rule, RowRule)]
     return rows, [rule for rule in rules if isinstance(rule, TableRule)]
-
-
-def is_float(type: str | None) -> bool:
-    """Whether a type holds NaN; one that cannot be read is refused elsewhere."""
-    try:
-        return ColumnType.parse(type or "").stem in FLOATS
-    except TypeInvalid:
-        return False
 
 
 @contextmanager
@@ -236,26 +256,30 @@ def placed(file: DeclarationFile, path: KeyPath) -> Iterator[None]:
 
 
 def declared_rules(
-    file: DeclarationFile, table: SchemaObject, problems: Problems
-) -> list[RowRule | TableRule]:
+    file: DeclarationFile, table: SchemaObject, types: Mapping[str, ColumnType],
+    problems: Problems,
+) -> list[RowRule | TableRule]:  # fmt: skip
     """The rules of every `quality` list, with their lines in errors."""
     rules = []
     for path, column, quality in qualities(table):
-        with problems.caught(), placed(file, path):
-            rules.append(quality_rule(quality, int(path[-1]), column))
+        if column is None or column in types:
+            with problems.caught(), placed(file, path):
+                rules.append(quality_rule(quality, int(path[-1]), column))
     return rules
 
 
 def vacuous_pass_rules(table: SchemaObject) -> list[TableRule]:
     """What Great Expectations lets pass: an empty batch, and columns without a single value."""
-    rules = [
-        TableRule(
-            id="table.not_empty", severity=Severity.CRITICAL, description="the batch has rows",
-            expectation=Expectation(
-                type="expect_table_row_count_to_be_between", kwargs={"min_value": 1}
-            ),
-        )
-    ]  # fmt: skip
+    rules = []
+    if not may_be_empty(table):
+        rules.append(
+            TableRule(
+                id=NOT_EMPTY, severity=Severity.CRITICAL, description="the batch has rows",
+                expectation=Expectation(
+                    type="expect_table_row_count_to_be_between", kwargs={"min_value": 1}
+                ),
+            )
+        )  # fmt: skip
     for _, column in properties(table):
         if not (column.required or column.primaryKey):
             rules.append(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 from unicodedata import category
 
 from open_data_contract_standard.model import (
@@ -38,6 +39,15 @@ COLUMNS: KeyPath = ("schema", 0, "properties")
 def properties(table: SchemaObject) -> list[tuple[int, SchemaProperty]]:
     """The table's columns with their positions in the file."""
     return list(enumerate(table.properties or []))
+
+
+def written_names(content: dict[str, Any]) -> set[str]:
+    """Names of columns as a file has them, whether these columns can be read or not."""
+    tables = content.get("schema")
+    first = tables[0] if isinstance(tables, list) and tables else None
+    columns = first.get("properties") if isinstance(first, dict) else None
+    found = columns if isinstance(columns, list) else []
+    return {str(one.get("name")) for one in found if isinstance(one, dict)}
 
 
 def qualities(table: SchemaObject) -> Iterator[tuple[KeyPath, str | None, DataQuality]]:
@@ -129,6 +139,12 @@ def cannot_be_compared(
             (*COLUMNS, index), f"column {column.name} holds a MAP, which cannot be compared",
             advice="Take another column as the key.",
         )  # fmt: skip
+
+
+def readable_types(table: SchemaObject) -> dict[str, ColumnType]:
+    """Columns whose name and type can be read."""
+    found = {str(one.name): column_type(one) for _, one in properties(table) if one.name}
+    return {name: type for name, type in found.items() if type is not None}
 
 
 def column_type(column: SchemaProperty) -> ColumnType | None:

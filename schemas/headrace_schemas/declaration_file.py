@@ -29,6 +29,11 @@ class Problems:
             if is_new and not any(related(key, other) for other in unread):
                 self.found.append(one)
 
+    def leave_out(self, file: "DeclarationFile", path: KeyPath) -> None:
+        """Say nothing of a value: another one stands where it is meant to be."""
+        dotted = ".".join(str(step) for step in path)
+        self.unread.setdefault(str(file.path), []).append(dotted)
+
     def add_unread(self, problem: DeclarationInvalid) -> None:
         """Note a value that cannot be read."""
         self.add(problem)

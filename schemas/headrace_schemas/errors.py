@@ -4,6 +4,7 @@ A message says where, what, the value and what to do. `retryable` tells Airflow 
 can help.
 """
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -18,6 +19,15 @@ def listed(entries: Sequence[object]) -> str:
     """The first entries joined by commas, and how many more there are."""
     shown = ", ".join(str(entry) for entry in entries[:SHOWN])
     return shown if len(entries) <= SHOWN else f"{shown} and {len(entries) - SHOWN} more"
+
+
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What would break a line of a message, or speak to the terminal."""
+
+
+def escaped(found: re.Match[str]) -> str:
+    """A character that cannot be printed, as Python writes it."""
+    return repr(found.group())[1:-1]
 
 
 class HeadraceError(Exception):
@@ -39,8 +49,9 @@ class DeclarationInvalid(HeadraceError, ValueError):
         advice: str = "",
     ) -> None:  # fmt: skip
         known = f" Known keys here: {', '.join(allowed)}." if allowed else ""
+        said = f"{key}: {problem}.{known}{f' {advice}' if advice else ''}"
         super().__init__(
-            f"{file}:{line}: {key}: {problem}.{known}{f' {advice}' if advice else ''}",
+            f"{file}:{line}: {UNPRINTABLE.sub(escaped, said)}",
             file=file, line=line, key=key, problem=problem, allowed=list(allowed), advice=advice,
         )  # fmt: skip
 
@@ -87,16 +98,23 @@ class UnknownTable(HeadraceError, KeyError):
 
 
 class GateFailed(HeadraceError):
-    """A table-level critical rule did not hold: nothing of the batch was published."""
+    """A table-level critical rule did not hold, or too few rows were left: nothing was published.
 
-    def __init__(self, table: str, partition: str | None, rules: Sequence[str]) -> None:
+    Args:
+        rules: What does not hold; where quarantine took most of the batch, its rules come first.
+        emptied: How much of the batch quarantine would take; empty where it is not too much.
+    """
+
+    def __init__(
+        self, table: str, partition: str | None, rules: Sequence[str], emptied: str = ""
+    ) -> None:
         batch = f" [{partition}]" if partition else ""
         super().__init__(
             f"{table}{batch}: {len(rules)} critical rule(s) do not hold: "
-            f"{'; '.join(rules[:SHOWN])}. "
+            f"{'; '.join(rules[:SHOWN])}. {emptied}"
             "Nothing was published. Fix the source and run the load again, or change the rule "
             "in the contract.",
-            table=table, partition=partition, rules=list(rules[:SHOWN]),
+            table=table, partition=partition, rules=list(rules[:SHOWN]), emptied=emptied,
         )  # fmt: skip
 
 

@@ -113,11 +113,9 @@ class Folder:
                 self.contracts[expected] = Read(file, contract)
             name = contract.name if contract else expected
             if name != expected:
-                self.problems.add(
-                    file.refusal(
-                        ("name",), f"{name or 'nothing'} must be {expected}, after the file"
-                    )
-                )
+                key = "name" if "name" in file.content else "id"
+                problem = f"{name or 'nothing'} must be {expected}, after the file"
+                self.problems.add(file.refusal((key,), problem))
 
     def read_all(self, model: type[Kind], kind: str) -> list[Read[Kind]]:
         """All pipelines or models, by their files."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from headrace_schemas.booster_params import wrong_params
 from headrace_schemas.declaration import KeyPath, Misfit, said
-from headrace_schemas.names import LONGEST_NAME
+from headrace_schemas.names import LONGEST_TAG, TOO_LONG_FOR_A_TAG
 
 if TYPE_CHECKING:
     from headrace_schemas.model import Model
@@ -28,8 +28,8 @@ MOST_DAYS = 36_525.0
 def says_whose(model: Model) -> Iterator[Misfit]:
     """What people read is there, and the name is not too long."""
     yield from said(model, "description", "owner")
-    if len(model.name) > LONGEST_NAME:
-        yield Misfit(("name",), f"is longer than {LONGEST_NAME} characters")
+    if len(model.__dict__.get("name", "")) > LONGEST_TAG:
+        yield Misfit(("name",), TOO_LONG_FOR_A_TAG)
 
 
 def features_are_known_before(model: Model) -> Iterator[Misfit]:

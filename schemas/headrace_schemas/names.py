@@ -14,8 +14,12 @@ FORMS = {
 """What stands in a message in the place of the pattern."""
 
 LONGEST_NAME = 200
-"""Characters of the name of a table or a model: Airflow takes 250 for a Dag, a folder's name 255,
-and both get additions."""
+"""Characters of a table's name: Airflow takes 250 for a Dag, a folder's name has 255 at most, and
+both get additions."""
+
+LONGEST_TAG = 100
+TOO_LONG_FOR_A_TAG = f"is longer than the {LONGEST_TAG} characters that Airflow takes of a tag"
+"""Models and pipelines are tags of their Dags."""
 
 
 def form_of(name: str, pattern: str) -> str:

@@ -49,7 +49,8 @@ class Partition(Frozen):
     @model_validator(mode="after")
     def agrees(self) -> Self:
         """A key names one stretch of time, and a stretch has one key."""
-        if (self.key, self.end) != (key_of(self.unit, self.start), end_of(self.unit, self.start)):
+        start = self.start.astimezone(UTC)
+        if (self.key, self.end) != (key_of(self.unit, start), end_of(self.unit, start)):
             raise ValueError(f"{self.key!r} is not the {self.unit.value} that begins {self.start}")
         return self
 

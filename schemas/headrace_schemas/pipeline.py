@@ -11,7 +11,14 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator
 
 from headrace_schemas.declaration import Declaration, Frozen, Misfit, said
-from headrace_schemas.names import LONGEST_NAME, PLAIN_NAME, TABLE_NAME, TRANSFORM, form_of
+from headrace_schemas.names import (
+    LONGEST_TAG,
+    PLAIN_NAME,
+    TABLE_NAME,
+    TOO_LONG_FOR_A_TAG,
+    TRANSFORM,
+    form_of,
+)
 from headrace_schemas.partition import Partition, PartitionUnit
 from headrace_schemas.reading import loaded
 from headrace_schemas.source import PLACEHOLDER
@@ -27,6 +34,10 @@ TIME_LIMIT_MINUTES = 6 * 60
 """Of a job, where nothing else is declared: what takes longer hangs, or is worth a declaration."""
 
 LONGEST_MINUTES = 31 * 24 * 60
+
+MOST_QUARANTINED, FEWEST_QUARANTINED = 0.2, 10
+"""The share of a batch that may go to quarantine where none is declared, and the rows from which on
+it counts: of a few rows, one bad one is a large share and says nothing."""
 
 
 class WriteMode(StrEnum):
@@ -68,6 +79,8 @@ class TableBuild(Frozen):
         inputs: Parameter name of the transform → what it reads.
         transform: `module:function`, or a `.sql` file beside the pipeline; None hands its input on.
         time_limit_minutes: After which each of its jobs is ended.
+        most_quarantined: Share of a batch, 0 to 1, that may go to quarantine; more stops the batch.
+            None: `MOST_QUARANTINED`, of batches in which that is no accident.
     """
 
     name: str = Field(pattern=TABLE_NAME)
@@ -78,6 +91,7 @@ class TableBuild(Frozen):
     write: WriteMode = WriteMode.REPLACE_PARTITION
     evolution: Evolution = Evolution.FREEZE
     time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
+    most_quarantined: float | None = Field(default=None, ge=0, le=1)
 
 
 class TableEntry(Declaration):
@@ -90,6 +104,7 @@ class TableEntry(Declaration):
     write: WriteMode = WriteMode.REPLACE_PARTITION
     evolution: Evolution = Evolution.FREEZE
     time_limit_minutes: int | None = Field(default=None, ge=1, le=LONGEST_MINUTES)
+    most_quarantined: float | None = Field(default=None, ge=0, le=1)
 
     @field_validator("inputs", mode="before")
     @classmethod
@@ -113,6 +128,8 @@ class TableEntry(Declaration):
                 ("transform",),
                 "a delivered table has no `transform`: derive a second table from it",
             )
+        if self.source is not None and not self.source.files.strip():
+            yield Misfit(("source", "files"), "is empty")
         if self.transform is None and len(self.inputs) > 1:
             yield Misfit(
                 ("inputs",), "several inputs need a `transform` that makes one table of them"
@@ -150,7 +167,7 @@ class TableEntry(Declaration):
     checks: ClassVar = (comes_from_somewhere, transform_takes_inputs, looks_back_over_partitions)
 
 
-INHERITED = ("time_limit_minutes",)
+INHERITED = ("time_limit_minutes", "most_quarantined")
 """What a table takes from its pipeline where its entry does not say else, under the same key."""
 
 
@@ -164,6 +181,7 @@ class Pipeline(Declaration):
         end: First day without, if the data ends.
         pool: Airflow pool of its tasks.
         time_limit_minutes: After which a job of its tables is ended; a table may have its own.
+        most_quarantined: Share of a batch that may go to quarantine; a table may have its own.
     """
 
     name: str = Field(pattern=PLAIN_NAME)
@@ -175,6 +193,7 @@ class Pipeline(Declaration):
     end: date | None = None
     pool: str = "default_pool"
     time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
+    most_quarantined: float | None = Field(default=None, ge=0, le=1)
     entries: dict[str, TableEntry] = Field(alias="tables", min_length=1)
 
     @field_validator("schedule")
@@ -208,8 +227,8 @@ class Pipeline(Declaration):
 
     def name_is_short(self) -> Iterator[Misfit]:
         """It is a tag in Airflow."""
-        if len(self.name) > min(100, LONGEST_NAME):
-            yield Misfit(("name",), "is longer than the 100 characters that Airflow takes of a tag")
+        if len(self.name) > LONGEST_TAG:
+            yield Misfit(("name",), TOO_LONG_FOR_A_TAG)
 
     def ends_after_it_starts(self) -> Iterator[Misfit]:
         """Data begin before they end."""
@@ -249,9 +268,10 @@ class Pipeline(Declaration):
 
     def files_are_one_batch(self) -> Iterator[Misfit]:
         """Each partition of a delivered table has files of its own."""
-        for build in self.tables:
-            if problem := misnamed_files(build):
-                yield Misfit(("tables", build.name, "source", "files"), problem)
+        for name, entry in self.entries.items():
+            files = entry.source.files if entry.source else ""
+            if files.strip() and (problem := misnamed_files(name, files, self.unit_of(entry))):
+                yield Misfit(("tables", name, "source", "files"), problem)
 
     checks: ClassVar = (
         says_whose, name_is_short, names_have_a_layer, ends_after_it_starts,
@@ -275,12 +295,15 @@ class Pipeline(Declaration):
 
     def resolve(self, name: str, entry: TableEntry) -> TableBuild:
         """One entry with the pipeline's defaults."""
-        own = entry.partition
-        unit = None if own == "none" else self.partition if own is None else PartitionUnit(own)
         fields = {key: getattr(entry, key) for key in TableEntry.model_fields if key != "partition"}
         for key in INHERITED:
             fields[key] = getattr(self, key) if fields[key] is None else fields[key]
-        return TableBuild(name=name, partition=unit, **fields)
+        return TableBuild(name=name, partition=self.unit_of(entry), **fields)
+
+    def unit_of(self, entry: TableEntry) -> PartitionUnit | None:
+        """How long a table's partitions are; None for one that is built whole."""
+        own = entry.partition
+        return None if own == "none" else self.partition if own is None else PartitionUnit(own)
 
 
 def load_pipeline(file: Path) -> Pipeline:
@@ -292,17 +315,17 @@ def load_pipeline(file: Path) -> Pipeline:
     return loaded(Pipeline, file)
 
 
-def misnamed_files(build: TableBuild) -> str | None:
+def misnamed_files(name: str, files: str, unit: PartitionUnit | None) -> str | None:
     """Why a delivered table's files cannot be those of one batch; None if they can."""
-    if build.source is None or (PLACEHOLDER in build.source.files) == (build.partition is not None):
+    if (PLACEHOLDER in files) == (unit is not None):
         return None
-    if build.partition is None:
+    if unit is None:
         return (
-            f"{build.name} has no partitions, so nothing can stand for {PLACEHOLDER}. Write * for "
+            f"{name} has no partitions, so nothing can stand for {PLACEHOLDER}. Write * for "
             "any file, or give the table a `partition`"
         )
     return (
-        f"{build.name} is built {build.partition.value} by {build.partition.value}, and every one "
-        f"would be made of all files that match {build.source.files}. Put {PLACEHOLDER} where the "
-        f"files' names have the {build.partition.value}, or build the table whole: partition: none"
+        f"{name} is built {unit.value} by {unit.value}, and every one "
+        f"would be made of all files that match {files}. Put {PLACEHOLDER} where the "
+        f"files' names have the {unit.value}, or build the table whole: partition: none"
     )

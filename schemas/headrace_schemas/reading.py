@@ -98,10 +98,11 @@ def declared_as(
             for path, found in refused.items():
                 if path not in removed and path not in meant:
                     problems.add_unread(refusal(model, file, path, found))
-            fresh = {one for path in refused if (one := take_out(content, path, removed))}
-            if not fresh:
+            before = len(removed)
+            for path in refused:
+                take_out(content, path, removed)
+            if len(removed) == before:
                 declared = partial(model, content)
-            removed |= fresh
     if isinstance(declared, Declaration):
         for misfit in declared.misfits():
             problems.add(file.refusal(misfit.path, misfit.problem, advice=misfit.advice))
@@ -212,11 +213,14 @@ def worded(error: Any) -> str:
     return said.replace("must have", "must hold").replace("Tuple", "the list")
 
 
-def take_out(content: Any, path: KeyPath, removed: set[KeyPath]) -> KeyPath:
-    """Take the value at `path` out, or what it is needed for; which, empty if there is nothing."""
+def take_out(content: Any, path: KeyPath, removed: set[KeyPath]) -> None:
+    """Take the value at `path` out, or what it is needed for, unless that is done."""
+    if any(path[:depth] in removed for depth in range(1, len(path))):
+        return
     while path and (path in removed or not remove(content, path)):
         path = path[:-1]
-    return path
+    if path:
+        removed.add(path)
 
 
 def remove(content: Any, path: KeyPath) -> bool:
@@ -264,6 +268,8 @@ def note_unknown_keys(model: type[BaseModel], file: DeclarationFile, problems: P
         close = get_close_matches(str(here[-1]), fields, 1)
         advice = f"Did you mean {close[0]}?" if close else ""
         problems.add_unread(file.refusal(here, "unknown key", fields, advice))
+        if close:
+            problems.leave_out(file, (*here[:-1], close[0]))
 
 
 def unknown_keys(

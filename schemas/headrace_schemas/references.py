@@ -6,13 +6,16 @@ from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 
 from headrace_schemas.column_name import PREDICTIONS, folded
-from headrace_schemas.column_type import NUMBERS, TEXTS, ColumnType
+from headrace_schemas.column_type import NUMBERS, SIMPLE, TEXTS, ColumnType
 from headrace_schemas.contract import Contract
+from headrace_schemas.contract_checks import written_names
 from headrace_schemas.declaration import KeyPath
 from headrace_schemas.errors import DeclarationInvalid, listed
 from headrace_schemas.folder import Entry, Folder, Read
 from headrace_schemas.model import Model
+from headrace_schemas.names import TABLE_NAME, form_of
 from headrace_schemas.pipeline import WriteMode
+from headrace_schemas.source import misfits
 
 LONGEST_WAIT_DAYS = 36_525
 """A hundred years: no model waits longer for its first training."""
@@ -49,7 +52,9 @@ def check_entry(
 ) -> Iterator[DeclarationInvalid]:
     """A table has a contract, and its inputs are built by partitions that go together."""
     contract = folder.contracts.get(one.name)
-    if one.name not in folder.contracts:
+    if form_of(one.name, TABLE_NAME):
+        pass  # no contract can be called so, and the name is refused
+    elif one.name not in folder.contracts:
         layer, _, table = one.name.partition(".")
         problem = f"table {one.name} is not declared: it has no contract"
         file = f"contracts/{layer}/{table}.odcs.yaml"
@@ -60,6 +65,11 @@ def check_entry(
             ("write",), "merge needs a key and the contract has none",
             "Mark the key's columns with primaryKey, or choose another write mode.",
         )  # fmt: skip
+    if contract is not None and one.entry.source is not None:
+        for key, problem in misfits(one.entry.source, contract.declared):
+            own = [name for name in one.entry.source.columns if f"{key}.".startswith(f"{name}.")]
+            path = ("source", "columns", *own[:1]) if own else ("source",)
+            yield one.refusal(path, f"columns.{key}: {problem}")
     for name, asked in one.entry.inputs.items():
         here: KeyPath = ("inputs", name)
         source = entries.get(asked.table)
@@ -72,9 +82,6 @@ def check_entry(
                 here, f"{one.name} looks back over {asked.table}, which has no partitions",
                 "Leave `lookback` out.",
             )  # fmt: skip
-        elif asked.lookback and one.unit == "none":
-            yield one.refusal(here, "a table without partitions reads all of its inputs",
-                              "Leave `lookback` out.")  # fmt: skip
         elif one.unit != source.unit and not {one.unit, source.unit} & {None, "none"}:
             yield one.refusal(
                 here, f"{one.name} is built by {one.unit}, {asked.table} by {source.unit}",
@@ -179,10 +186,11 @@ def asked_columns(model: Model) -> Iterator[tuple[KeyPath, str, str]]:
 
 
 SERVES = {
-    "target": (NUMBERS | {"BOOLEAN"}, "a number or a boolean"),
-    "feature": (NUMBERS | TEXTS | {"BOOLEAN"}, "a number, a text or a boolean"),
-    "event_time": (frozenset({"TIMESTAMP"}), "a TIMESTAMP"),
-    "known_time": (frozenset({"TIMESTAMP"}), "a TIMESTAMP"),
+    "target": (NUMBERS | {"BOOLEAN"}, "a target is a number or a boolean"),
+    "feature": (NUMBERS | TEXTS | {"BOOLEAN"}, "a feature is a number, a text or a boolean"),
+    "event_time": (frozenset({"TIMESTAMP"}), "an event time is a TIMESTAMP"),
+    "known_time": (frozenset({"TIMESTAMP"}), "a known time is a TIMESTAMP"),
+    "slice": (SIMPLE | TEXTS | {"DECIMAL"}, "a slice is by plain values"),
 }
 """Which types can be what, and how a message says it."""
 
@@ -191,10 +199,7 @@ def check_columns(model: Read[Model], contract: Read[Contract]) -> Iterator[Decl
     """The columns are there, and of a type that can serve."""
     table = model.declared.table
     columns = contract.declared.columns
-    tables = contract.file.content.get("schema") or [{}]
-    written = {
-        one.get("name") for one in tables[0].get("properties") or [] if isinstance(one, dict)
-    }
+    written = written_names(contract.file.content)
     for path, name, purpose in asked_columns(model.declared):
         column = contract.declared.column(name)
         if column is None:
@@ -206,12 +211,9 @@ def check_columns(model: Read[Model], contract: Read[Contract]) -> Iterator[Decl
                 )  # fmt: skip
             continue
         found = ColumnType.parse(column.type)
-        stems, wanted = SERVES.get(purpose, (frozenset(), ""))
-        if (stems and found.stem not in stems) or (not stems and found.children):
-            said = wanted or "a number, a text, a boolean or a time"
-            yield model.refusal(
-                path, f"column {name} of {table} is {found.ddl}, and a {purpose} is {said}"
-            )
+        stems, wanted = SERVES[purpose]
+        if found.stem not in stems:
+            yield model.refusal(path, f"column {name} of {table} is {found.ddl}, and {wanted}")
 
 
 def check_history(model: Read[Model], entry: Entry) -> Iterator[DeclarationInvalid]:
@@ -219,6 +221,8 @@ def check_history(model: Read[Model], entry: Entry) -> Iterator[DeclarationInval
     if not model.has("split") or not entry.pipeline.has("start", "end") or entry.unit is None:
         return
     split, pipeline = model.declared.split, entry.pipeline.declared
+    if pipeline.end is not None and pipeline.end <= pipeline.start:
+        return  # refused in the pipeline
     count, unit = split.first_after_partitions, entry.unit
     here: KeyPath = ("split", "first_after_partitions")
     if count * UNIT_DAYS[unit] > LONGEST_WAIT_DAYS:

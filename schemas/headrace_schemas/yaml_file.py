@@ -4,6 +4,7 @@ YAML has more in it than a declaration needs, and some of it is read otherwise t
 refused here, with its line, before anything is made of it.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,15 @@ MOST_NODES = 500_000
 
 TAG = "tag:yaml.org,2002:"
 TEXT, MERGE = f"{TAG}str", f"{TAG}merge"
+TAGS = frozenset(
+    f"{TAG}{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq")
+)
+"""Kinds of values that a declaration is made of."""
+
+NUMBERS = frozenset({f"{TAG}int", f"{TAG}float"})
+ODD_NUMBER = re.compile(r"[-+]?0[0-7_]+$|[^:]*:")
+"""Octal by a leading 0, and numbers to the base of sixty: 1:30 is 90."""
+
 READ_AS = {"int": "a number", "float": "a number", "bool": "true or false", "null": "nothing",
            "timestamp": "a date"}  # fmt: skip
 
@@ -98,7 +108,9 @@ def not_yaml(file: Path, text: str, error: Exception) -> DeclarationInvalid:
         problem = "holds a control character"
     advice = ""
     lines = text.splitlines()
-    if "another document" in problem:
+    if problem == "second occurrence":
+        problem = "an anchor stands twice"
+    elif "another document" in problem:
         problem, advice = "the file holds several documents", "Put each one into a file of its own."
     elif "\t" in (lines[line - 1][:80] if line <= len(lines) else ""):
         advice = "Indent with blanks: YAML takes no tabs there."
@@ -168,7 +180,14 @@ class Nodes:
 
     def walk(self, node: yaml.Node) -> int:
         """How many values the node stands for; each node is looked at once."""
+        if node.tag not in TAGS:
+            self.refuse(node, f"YAML reads this as {node.tag.removeprefix(TAG)}", None,
+                        "Write it in quotes, or without its tag.")  # fmt: skip
+            return 1
         if isinstance(node, yaml.ScalarNode):
+            if node.tag in NUMBERS and ODD_NUMBER.match(node.value):
+                self.refuse(node, f"YAML reads {node.value} as another number than it looks", None,
+                            "Write it in quotes, or as a decimal number.")  # fmt: skip
             return 1
         if id(node) in self.open:
             self.refuse(node, "an alias names what it is a part of")

@@ -55,7 +55,17 @@ def test_every_table_and_model_has_its_dags_when_declared(dags: dict[str, Any]) 
         for kind in ("score", "monitor", "drift", "train")
         for model in ("long_trip", "duration")
     }
-    assert set(dags) == tables | models | {"promote.duration"}
+    rebuilds = {f"rebuild.{name}" for name in tables}
+    assert set(dags) == tables | rebuilds | models | {"promote.duration"}
+
+
+def test_table_is_built_anew_only_when_a_person_asks(dags: dict[str, Any]) -> None:
+    rebuilt = dags["rebuild.silver.trips"]
+    assert rebuilt["schedule"] == "NullTimetable"
+    assert rebuilt["after"] == {"rebuild": []}
+    assert rebuilt["at_once"] == {"rebuild": 1}
+    assert rebuilt["outlets"] == {}
+    assert dags["rebuild.silver.stations"]["outlets"] == {"rebuild": ["silver.stations"]}
 
 
 def test_table_is_published_after_its_gate_when_built(dags: dict[str, Any]) -> None:
@@ -140,6 +150,7 @@ def test_person_is_asked_in_a_dag_of_its_own_when_approval_is_required(
     ("dag", "roles"),
     [
         ("bronze.trips", ["engineer", "operator"]),
+        ("rebuild.bronze.trips", ["engineer", "operator"]),
         ("score.duration", ["engineer", "operator"]),
         ("monitor.duration", ["engineer", "operator"]),
         ("drift.duration", ["engineer", "operator"]),
@@ -158,14 +169,17 @@ def test_only_the_asked_dag_is_made_when_a_task_s_process_reads_the_file() -> No
     assert set(read_dags(DECLARATIONS, "gold.trip_features")["dags"]) == {"gold.trip_features"}
 
 
-def test_import_error_names_file_and_line_when_a_declaration_is_wrong(tmp_path: Path) -> None:
+def test_import_error_names_files_and_lines_when_declarations_are_wrong(tmp_path: Path) -> None:
     wrong = shutil.copytree(DECLARATIONS, tmp_path / "schemas")
     pipeline = wrong / "pipelines" / "rides.yaml"
     text = pipeline.read_text()
     pipeline.write_text(text.replace("schedule:", "schedul:"))
     line = 1 + text.splitlines().index('schedule: "0 2 1 * *"')
+    model = wrong / "models" / "duration.yaml"
+    model.write_text(model.read_text().replace("target: minutes", "target: station"))
     result = read_dags(wrong)
     assert result["dags"] == {}
     assert len(result["errors"]) == 4
     for error in result["errors"].values():
         assert f"{pipeline}:{line}: schedul: unknown key. Known keys here: " in error
+        assert f"{model}:6: target: column station of gold.trip_features is STRING" in error

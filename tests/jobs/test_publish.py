@@ -224,13 +224,9 @@ def test_table_is_unchanged_when_a_columns_type_no_longer_fits(
     batch.load_rows(*GOOD)
     batch.gate()
     batch.contract = contract(tmp_path, READINGS.replace("DOUBLE", "STRING"))
-    with pytest.raises(
-        SchemaBroken, match=r"kilowatts .DOUBLE in the table, STRING in the contract"
-    ):
+    with pytest.raises(SchemaBroken, match="kilowatts"):
         batch.load_rows(*GOOD)
-    with pytest.raises(
-        SchemaBroken, match=r"kilowatts .DOUBLE in the table, STRING in the contract"
-    ):
+    with pytest.raises(SchemaBroken, match="kilowatts"):
         batch.publish()
     assert DeltaTable(batch.table).version() == version
 

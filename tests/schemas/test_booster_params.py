@@ -34,6 +34,8 @@ def declared(**params: Any) -> Model:
         ({"max_depth": True}, "max_depth: True is not a whole number"),
         ({"max_depth": None}, "max_depth: None is not a whole number"),
         ({"max_depth": 2**31}, "max_depth: 2147483648 is not a whole number"),
+        ({"eta": 10**400}, "is not a number, above 0"),
+        ({"base_score": "half"}, "base_score: 'half' is not a number"),
         ({"max_bin": 1}, "max_bin: 1 is not a whole number, 2 or more"),
         ({"eta": 0}, "eta: 0 is not a number, above 0"),
         ({"eta": float("nan")}, "eta: nan is not a number"),

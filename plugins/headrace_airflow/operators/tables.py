@@ -6,7 +6,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from headrace_airflow.assets import table_asset
-from headrace_airflow.lake_reader import partition_keys
+from headrace_airflow.lake_reader import published_keys
 from headrace_airflow.landing import delivered_files
 from headrace_airflow.links import GateRecordLink
 from headrace_airflow.operators.spark_job import SparkJobOperator, partition_key
@@ -14,7 +14,7 @@ from headrace_airflow.settings import Settings
 from headrace_airflow.time_limit import table_limit
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.errors import StaleInput
-from headrace_schemas.job import GateSpec, JobReport, LoadSpec, PublishSpec
+from headrace_schemas.job import GateSpec, JobReport, LoadSpec, PublishSpec, RebuildSpec
 from headrace_schemas.partition import SHOWN_CHARACTERS, Partition, PartitionUnit
 from headrace_schemas.planning import Planner
 
@@ -87,7 +87,7 @@ class LoadOperator(TableOperator):
         for one in self.catalog.build(self.table).inputs.values():
             if one.lookback:
                 first = self.catalog.pipeline_of(one.table).starts_at
-                held = set(partition_keys(planner.lake.table(one.table)))
+                held = published_keys(planner.lake.table(one.table))
                 for key in partition.lookback(one.lookback, first):
                     if key not in held:
                         raise StaleInput(self.table, one.table, key)
@@ -123,6 +123,46 @@ class PublishOperator(TableOperator):
     def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:
         """Put version and rows on the asset's event."""
         context["outlet_events"][table_asset(self.table)].extra = event_extra(report, context)
+        return super().handle_report(report, context)
+
+
+class RebuildOperator(TableOperator):
+    """Builds a table anew under its name: all of its batches, by the contract as it is now."""
+
+    job = "rebuild"
+
+    def batch(self, context: Context) -> str:  # noqa: ARG002
+        """A rebuild is about every partition."""
+        return "all"
+
+    def plan(self, context: Context, planner: Planner, job_id: str) -> RebuildSpec:  # noqa: ARG002
+        """List what was delivered for each partition that the table holds, or has set aside.
+
+        Raises:
+            SourceMissing: A partition's files are there no more, so its rows would be gone.
+            StaleInput: The table was never published, or an input lacks.
+            AirflowFailException: The table's partitions are not those of the pipeline.
+        """
+        build, lake = self.catalog.build(self.table), planner.lake
+        partitions: list[Partition | None] = [None]
+        if (unit := build.partition) is not None:
+            places = (lake.table(self.table), lake.quarantine(self.table))
+            keys = {key for uri in places for key in published_keys(uri)}
+            try:
+                partitions = [Partition.parse(unit, key) for key in sorted(keys)]
+            except ValueError as error:
+                raise AirflowFailException(f"{self.table}: {error}") from error
+        if not partitions:
+            raise StaleInput(f"rebuild {self.table}", self.table)
+        landing = Settings.current().landing
+        delivered = [(one, delivered_files(landing, build, one)) for one in partitions]
+        spec = planner.rebuild(self.table, delivered, job_id)
+        return spec.model_copy(update={"landing": landing})
+
+    def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:
+        """Tell those who follow the whole table; partitions have no event of their own here."""
+        if self.catalog.build(self.table).partition is None:
+            context["outlet_events"][table_asset(self.table)].extra = event_extra(report, context)
         return super().handle_report(report, context)
 
 
