@@ -73,7 +73,8 @@ class Reader:
         self.quote = source.quote.encode() if source.is_quoted else b""
         self.comment = source.comment.encode()
         self.lines = source.skip_lines
-        self.ending = b""  # until the first record tells
+        self.ending = b""
+        self.is_crlf: bool | None = None  # until the first record tells
         self.is_wide = False
         self.has_bare_return = False
 
@@ -144,9 +145,9 @@ class Reader:
 
     def checked_lines(self, stream: "IO[bytes] | BlockFirst") -> Iterator[tuple[int, bytes]]:
         """Numbered lines, each complete and decodable."""
-        while line := stream.readline(RECORD_BYTES + 1):
-            self.lines += 1
-            number = self.lines
+        readline, most = stream.readline, RECORD_BYTES + 1
+        while line := readline(most):
+            self.lines = number = self.lines + 1
             if len(line) > RECORD_BYTES:
                 raise self.invalid(
                     f"a line is longer than {RECORD_BYTES} bytes", "Check that it is a CSV file.",
@@ -184,11 +185,19 @@ class Reader:
         """
         parts: list[bytes] = []
         begun, held = 0, 0
+        quote, delimiter, comment = self.quote, self.delimiter, self.comment
         for number, line in lines:
-            if not parts and self.comment and line.startswith(self.comment):
+            if comment and not parts and line.startswith(comment):
                 self.check_ending(line, number)
                 continue
-            is_open = self.is_open_after(line, number, bool(parts))
+            is_open = False
+            if quote and (parts or quote in line):
+                try:
+                    is_open = open_after(line, bool(parts), quote, delimiter)
+                except StrayText as error:
+                    raise self.invalid(
+                        "a closing quote is followed by text", self.quote_advice, number
+                    ) from error
             record = line
             if parts or is_open:
                 begun = begun if parts else number
@@ -200,7 +209,7 @@ class Reader:
                     continue
                 record, number = b"".join(parts), begun
                 parts, held = [], 0
-            if not (self.ending and record.endswith(self.ending)) or b"\r" in record[-2:]:
+            if record.endswith(b"\r\n") is not self.is_crlf:
                 self.check_ending(record, number)
             if len(record) > NARROW_BYTES:
                 self.check_values(record, number)
@@ -208,21 +217,6 @@ class Reader:
                 yield number, record
         if parts:
             raise self.invalid("a quote is opened and not closed", self.quote_advice, begun)
-
-    def is_open_after(self, line: bytes, number: int, is_open: bool) -> bool:
-        """Whether a quoted value goes on behind `line`.
-
-        Args:
-            is_open: Whether one goes on from the line before.
-        """
-        if not self.quote or (not is_open and self.quote not in line):
-            return False
-        try:
-            return open_after(line, is_open, self.quote, self.delimiter)
-        except StrayText as error:
-            raise self.invalid(
-                "a closing quote is followed by text", self.quote_advice, number
-            ) from error
 
     @property
     def quote_advice(self) -> str:
@@ -255,9 +249,10 @@ class Reader:
 
     def check_ending(self, record: bytes, number: int) -> None:
         """Refuse a second kind of line end: Spark would take it into the last column's value."""
-        ending = b"\r\n" if record.endswith(b"\r\n") else b"\n"
-        self.ending = self.ending or ending
-        if ending != self.ending:
+        is_crlf = record.endswith(b"\r\n")
+        if self.is_crlf is None:
+            self.is_crlf, self.ending = is_crlf, b"\r\n" if is_crlf else b"\n"
+        if is_crlf is not self.is_crlf:
             raise self.invalid("lines end in two ways", ADVICE_ON_ENDINGS, number)
 
     def check_values(self, record: bytes, number: int) -> None:
@@ -322,20 +317,25 @@ def open_after(line: bytes, is_open: bool, quote: bytes, delimiter: bytes) -> bo
     Raises:
         StrayText: A closing quote is followed by neither a delimiter nor the line's end.
     """
-    position, ends = 0, (delimiter, b"\n", b"\r\n")
+    position, width = 0, len(quote)
     while True:
         if not is_open and line.startswith(quote, position):
-            is_open, position = True, position + len(quote)
+            is_open, position = True, position + width
         if is_open:
             closing = line.find(quote, position)
             if closing < 0:
                 return True
-            if line.startswith(quote, closing + len(quote)):
-                position = closing + 2 * len(quote)
+            position = closing + width
+            if line.startswith(quote, position):
+                position += width
                 continue
-            is_open, position = False, closing + len(quote)
-            if not line.startswith(ends, position):
+            is_open = False
+            if line.startswith(delimiter, position):
+                position += len(delimiter)
+                continue
+            if line[position:] not in (b"\n", b"\r\n"):
                 raise StrayText
+            return False
         found = line.find(delimiter, position)
         if found < 0:
             return False

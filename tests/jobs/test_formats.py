@@ -102,8 +102,7 @@ def test_file_of_another_country_is_read_when_its_form_is_declared(
 
 DIALECTS = {
     "crlf, with line ends of all kinds in quotes": {"end": "\r\n"},
-    "tab and apostrophe": {"delimiter": "\t", "quote": "'"},
-    "bar, without header": {"delimiter": "|", "header": False},
+    "tab and apostrophe, without header": {"delimiter": "\t", "quote": "'", "header": False},
     "blanks, as utf-16": {"delimiter": " ", "encoding": "utf-16", "end": "\r\n"},
     "a sign of two bytes, with notes": {"delimiter": "\u00a7", "comment": "#"},
     "never quoted": {"delimiter": "\x1f", "quote": "none", "encoding": "gb18030"},
