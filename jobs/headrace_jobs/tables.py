@@ -91,11 +91,17 @@ def overwrite(
     return PinnedTable(name=name, uri=uri, version=written_version(spark, uri))
 
 
-def writing(frame: DataFrame, mode: str, partition_by: Sequence[str] = ()) -> DataFrameWriter:
-    """A writer of `frame`; a table that it creates can hold all of the frame's column names."""
+def writing(
+    frame: DataFrame, mode: str, partition_by: Sequence[str] = (), is_mapped: bool = False
+) -> DataFrameWriter:
+    """A writer of `frame`; a table that it creates can hold all of the frame's column names.
+
+    Args:
+        is_mapped: Whether the table has column mapping, whether the frame needs it or not.
+    """
     by = partition_by or [name for name in frame.columns if name == PARTITION]
-    is_mapped = "columnMapping" in features(types_of(frame.schema))
-    if is_mapped:  # of such a table DuckDB shows NULL for a partition column that stands last
+    is_mapped = is_mapped or "columnMapping" in features(types_of(frame.schema))
+    if is_mapped:  # there DuckDB shows NULL for a partition column that follows a mapped one
         first = [*by, *(name for name in frame.columns if name not in by)]
         frame = frame.select(*map(quoted, first))
     writer = frame.write.format("delta").mode(mode)
@@ -117,7 +123,8 @@ def adapt(spark: SparkSession, frame: DataFrame, uri: str, whole: bool) -> None:
     if schema is None:
         return
     table, given = types_of(schema), types_of(frame.schema)
-    enable(spark, uri, features(given) - features(table))
+    wanted, there = features(given), features(table)
+    enable(spark, uri, wanted - there)
     if whole or not (casts := wider(table, given)):
         return
     columns = [
@@ -126,7 +133,8 @@ def adapt(spark: SparkSession, frame: DataFrame, uri: str, whole: bool) -> None:
     ]
     # Not of a pinned version: Delta then sees if others write meanwhile.
     rows = spark.read.format("delta").load(uri).select(*columns)
-    writing(rows, "overwrite").option("overwriteSchema", "true").save(uri)
+    writer = writing(rows, "overwrite", is_mapped="columnMapping" in wanted | there)
+    writer.option("overwriteSchema", "true").save(uri)
 
 
 def enable(spark: SparkSession, uri: str, wanted: Iterable[str]) -> None:
@@ -213,7 +221,7 @@ def committing(spark: SparkSession, name: str, operation: str) -> Iterator[None]
         if condition(error) in OTHER_SCHEMA:
             raise SchemaBroken(
                 name, "the table's columns do not take the batch's", named_columns(error),
-                "Change the column back, or build the table anew: start the Dag rebuild.<table>.",
+                "Change the column back, or move the table away: the next run makes a new one.",
             ) from error  # fmt: skip
         raise
 

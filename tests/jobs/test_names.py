@@ -98,7 +98,7 @@ def test_model_learns_scores_and_is_watched_when_columns_are_called_as_headrace_
         "odd", target="label", event_time="window", known_time="known at",
         features=[TRIPS[name] for name in FEATURES],
         training={"num_workers": 1, "num_boost_round": 5, "params": {"max_depth": 2}},
-        gates={"floors": {"auc": 0.5}, "champion": {"metric": "auc", "resamples": 10},
+        gates={"floors": {"auc": 0.5}, "champion": {"metric": "auc", "resamples": 50},
                "slices": {"columns": ["champion"], "max_drop": 0.2, "min_rows": 5}},
     )  # fmt: skip
     casts = [F.col(old).cast(COLUMNS[old]).alias(new) for old, new in TRIPS.items()]

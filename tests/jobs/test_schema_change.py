@@ -1,12 +1,15 @@
 """A contract that changes: what its table follows by itself, and what is refused before any work."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from deltalake import DeltaTable
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
+from headrace_jobs import tables
 from headrace_jobs.schema_change import Change, as_stored, change, refused, types_of
 from headrace_schemas.column_type import ColumnType
 from headrace_schemas.contract import Contract
@@ -110,49 +113,78 @@ def test_key_must_be_in_the_table_when_rows_are_merged_by_it(tmp_path: Path) -> 
     assert found == ["meter (in the key, not in the table)"]
 
 
-OLD = {"i": "INT", "s": "SMALLINT", "f": "FLOAT", "day": "DATE", "d": "DECIMAL(4,2)", "n": "INT"}
-NEW = {"i": "BIGINT", "s": "INT", "f": "DOUBLE", "day": "TIMESTAMP_NTZ", "d": "DECIMAL(12,4)",
-       "n": "DOUBLE", "since": "TIMESTAMP_NTZ", "wind speed": "DOUBLE"}  # fmt: skip
+OLD = {"i": ("INT", "1"), "s": ("SMALLINT", "2"), "f": ("FLOAT", "0.5"), "d": ("DECIMAL(4,2)", "1.25"),
+       "day": ("DATE", "2024-05-01"), "n": ("INT", "7"), "l": ("ARRAY<INT>", None)}  # fmt: skip
+NEW = {"i": ("BIGINT", "9999999999"), "s": ("INT", "40000"), "f": ("DOUBLE", "0.1"),
+       "d": ("DECIMAL(12,4)", "12345678.9999"), "day": ("TIMESTAMP_NTZ", "2024-06-01 12:30:00"),
+       "n": ("DOUBLE", "0.5"), "l": ("ARRAY<BIGINT>", None),
+       "since": ("TIMESTAMP_NTZ", "2024-06-01 00:00:00"), "wind speed": ("DOUBLE", "3.5")}  # fmt: skip
+
+
+def row(spark: SparkSession, meter: str, columns: dict[str, tuple[str, str | None]]) -> DataFrame:
+    """One row of these columns: type and value."""
+    values = [
+        f"CAST({'NULL' if value is None else repr(value)} AS {type}) AS `{name}`"
+        for name, (type, value) in columns.items()
+    ]
+    return spark.sql(f"SELECT '{meter}' AS meter, {', '.join(values)}")
+
+
+def merged(spark: SparkSession, frame: DataFrame, uri: str, key: str) -> None:
+    frame = frame.withColumn("_partition", F.lit(key))
+    tables.create(spark, frame, uri, ["_partition"])
+    every = "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+    tables.merge(spark, frame, uri, ["meter"], every, evolve=True)
+
+
+def replaced(spark: SparkSession, frame: DataFrame, uri: str, key: str) -> None:
+    tables.replace(spark, frame, uri, "bronze.readings", key, evolve=True)
 
 
 @pytest.mark.spark
-@pytest.mark.parametrize("write", [WriteMode.REPLACE_PARTITION, WriteMode.MERGE])
-def test_table_follows_the_contract_when_types_widen_and_columns_come(
-    engine: SparkSession, tmp_path: Path, write: WriteMode
+@pytest.mark.parametrize("write", [replaced, merged])
+def test_every_reader_sees_old_and_new_rows_when_types_widen_and_columns_come(
+    engine: SparkSession, tmp_path: Path, write: Callable[..., None]
 ) -> None:
-    batch = Batch(engine, tmp_path, typed(tmp_path, **OLD), write=write)
-    published(batch, ["meter", *OLD], ["a", "1", "2", "0.5", "2024-05-01", "1.25", "7"])
-    before = DeltaTable(batch.table).version()
-    batch.contract, batch.partition = typed(tmp_path, **NEW), JUNE
-    published(batch, ["meter", *NEW], [
-        "b", "9999999999", "40000", "0.1", "2024-06-01 12:30:00", "12345678.9999", "0.5",
-        "2024-06-01 00:00:00", "3.5",
-    ])  # fmt: skip
+    uri = str(tmp_path / "table")
+    write(engine, row(engine, "a", OLD), uri, "2024-05")
+    before = DeltaTable(uri).version()
+    write(engine, row(engine, "b", NEW), uri, "2024-06")
 
-    first, second = read(batch.table, "meter")
+    first, second = read(uri, "meter")
 
     assert [first[name] for name in NEW] == [
-        1, 2, 0.5, "2024-05-01 00:00:00", "1.2500", 7.0, None, None,
+        1, 2, 0.5, "1.2500", "2024-05-01 00:00:00", 7.0, None, None, None,
     ]  # fmt: skip
     assert [second[name] for name in NEW] == [
-        9999999999, 40000, 0.1, "2024-06-01 12:30:00", "12345678.9999", 0.5,
+        9999999999, 40000, 0.1, "12345678.9999", "2024-06-01 12:30:00", 0.5, None,
         "2024-06-01 00:00:00", 3.5,
     ]  # fmt: skip
     assert (first["_partition"], second["_partition"]) == ("2024-05", "2024-06")
-    old = engine.read.format("delta").option("versionAsOf", before).load(batch.table)
-    assert {name: type.ddl for name, type in types_of(old.schema).items() if name in OLD} == OLD
+    assert "typeWidening" not in DeltaTable(uri).protocol().reader_features
+    old = engine.read.format("delta").option("versionAsOf", before).load(uri)
+    found = {name: type.ddl for name, type in types_of(old.schema).items()}
+    assert {name: found[name] for name in OLD} == {name: type for name, (type, _) in OLD.items()}
     assert [row["i"] for row in old.collect()] == [1]
-    version = DeltaTable(batch.table).version()
-    published(batch, ["meter", *NEW], ["b", *["" for _ in NEW]])
-    assert DeltaTable(batch.table).version() == version + 1  # nothing is widened twice
-    batch.contract = typed(tmp_path, **NEW | {"i": "INT"})
+    version = DeltaTable(uri).version()
+    write(engine, row(engine, "b", NEW), uri, "2024-06")
+    assert DeltaTable(uri).version() == version + 1  # nothing is widened twice
+
+
+@pytest.mark.spark
+def test_batch_is_published_or_refused_at_once_when_its_contract_widens_or_narrows(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    batch = Batch(spark, tmp_path, typed(tmp_path, v="INT"))
+    for type, text in (("INT", "meter,v\na,1\n"), ("BIGINT", "meter,v\na,9999999999\n")):
+        batch.contract = typed(tmp_path, v=type)
+        batch.load(batch.deliver(text))
+        assert batch.gate().verdict == "passed"
+        batch.publish()
+        batch.partition = JUNE
+    assert [row["v"] for row in read(batch.table, "_partition")] == [1, 9999999999]
+    batch.contract = typed(tmp_path, v="INT")
     with pytest.raises(SchemaBroken) as raised:
         batch.load(str(tmp_path / "is not even looked at"))
-    assert "i (BIGINT in the table, INT in the contract)" in str(raised.value)
+    assert "v (BIGINT in the table, INT in the contract)" in str(raised.value)
     assert "rebuild.bronze.readings" in str(raised.value)
-
-
-def published(batch: Batch, *lines: list[str]) -> None:
-    batch.load(batch.deliver("".join(",".join(line) + "\n" for line in lines)))
-    assert batch.gate().status == "succeeded"
-    batch.publish()
