@@ -40,6 +40,7 @@ def with_rules(spec: GateSpec) -> GateSpec:
     A rule that the contract itself has under the same name takes the place of ours.
     """
     known = {rule.id for rule in spec.contract.row_rules}
+    known |= {rule.id for rule in spec.contract.table_rules}
     bounds = in_partition(spec)
     is_bounded = bounds is not None and bounds.id not in known
     wanted = [rule for rule in (bounds, unique_in_table(spec, is_bounded)) if rule]

@@ -227,6 +227,11 @@ def share_told(spec: GateSpec, seen: dict[str, int], emptied: Sequence[str]) -> 
             "Was another partition's file delivered? If the partitions are not cut by "
             f"{time.name}, say `partitioned: false` of it in the contract. "
         )
+    if emptied[0].startswith(f"{belonging.UNIQUE_IN_TABLE} "):
+        text += (
+            "If each partition tells of the same keys anew, as snapshots do, say "
+            "`unique_in: partition` of the table in the pipeline. "
+        )
     return text
 
 

@@ -77,7 +77,7 @@ class GateSpec(SpecHead):
 
     Attributes:
         write: How the batch will change its table.
-        table: What is published already; None if nothing is.
+        table: What is published already, where keys must differ from those; None if nothing is.
         event_time: Column whose values lie in the partition; None if only the contract may name it.
         most_quarantined: As `TableBuild` has it.
     """

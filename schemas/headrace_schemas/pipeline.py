@@ -81,6 +81,8 @@ class TableBuild(Frozen):
         time_limit_minutes: After which each of its jobs is ended.
         most_quarantined: Share of a batch, 0 to 1, that may go to quarantine; more stops the batch.
             None: `MOST_QUARANTINED`, of batches in which that is no accident.
+        unique_in: Where a key names one row: `table`, or `partition` for snapshots, in which each
+            partition tells of the same things anew.
     """
 
     name: str = Field(pattern=TABLE_NAME)
@@ -92,6 +94,7 @@ class TableBuild(Frozen):
     evolution: Evolution = Evolution.FREEZE
     time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
     most_quarantined: float | None = Field(default=None, ge=0, le=1)
+    unique_in: Literal["table", "partition"] = "table"
 
 
 class TableEntry(Declaration):
@@ -105,6 +108,7 @@ class TableEntry(Declaration):
     evolution: Evolution = Evolution.FREEZE
     time_limit_minutes: int | None = Field(default=None, ge=1, le=LONGEST_MINUTES)
     most_quarantined: float | None = Field(default=None, ge=0, le=1)
+    unique_in: Literal["table", "partition"] = "table"
 
     @field_validator("inputs", mode="before")
     @classmethod

@@ -125,7 +125,8 @@ class Planner:
         batch, build = self.batch(partition), self.catalog.build(table)
         contract = self.catalog.contract(table)
         uri = self.lake.table(table)
-        newest = self.version_of(uri) if partition and contract.key else None
+        is_looked_up = partition is not None and contract.key and build.unique_in == "table"
+        newest = self.version_of(uri) if is_looked_up else None
         return GateSpec(
             **self.head(job_id), contract=contract, partition=partition,
             as_of=partition.end if partition else None, staged_uri=staged_uri,

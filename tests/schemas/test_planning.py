@@ -84,6 +84,14 @@ def test_gate_knows_table_and_time_when_a_model_learns_from_it(planner):
     assert planner.gate("bronze.readings", DAY, "staged", "job-1").event_time is None
 
 
+def test_gate_knows_no_table_when_each_partition_tells_of_the_same_keys(tmp_path):
+    root = write(tmp_path)
+    change(root / "pipelines/meters.yaml", "source: {", "unique_in: partition\n    source: {")
+    planner = Planner(Catalog.load(root), Lake(root="/lake"), lambda uri: 7, "run")
+    assert planner.gate("bronze.readings", DAY, "staged", "job-1").table is None
+    assert planner.gate("gold.readings", DAY, "staged", "job-1").table is not None
+
+
 def test_gate_knows_the_share_that_the_pipeline_declares(tmp_path):
     root = write(tmp_path)
     file = change(root / "pipelines/meters.yaml", "tables:", "most_quarantined: 0.5\ntables:")
