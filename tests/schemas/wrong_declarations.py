@@ -72,6 +72,7 @@ CONTRACTS: list[Change] = [
     (GOLD, "meters.enough", "kilowatts.plausible", 20, "kilowatts.plausible", "two rules have this name"),
     (GOLD, "severity: warning", "severity: loud", 25, "schema.0.quality.0", "severity loud is not one of"),
     (GOLD, "min_value: 0, max_value: 100", "", 20, f"{KILOWATTS}.quality.0", "min_value or max_value"),
+    (GOLD, "kwargs: {min_value: 0, max_value: 100}", "kwargs: [1, 2]", 20, f"{KILOWATTS}.quality.0", ""),
     (GOLD, "kwargs: {min_value", "kwargs: {column: killowatts, min_value", 23, f"{KILOWATTS}.quality.0.implementation.kwargs.column", "no such column"),
     (GOLD, BETWEEN, "{type: expect_column_values_to_match_regex, kwargs: {regex: '[a-'}}", 23, f"{KILOWATTS}.quality.0.implementation.kwargs.regex", "a bracket is not closed"),
     (GOLD, METER, f"{METER}, logicalTypeOptions: {{pattern: '(?P<a>x)'}}", 13, "schema.0.properties.0.logicalTypeOptions.pattern", "Java writes a named group as (?<name>...)"),
