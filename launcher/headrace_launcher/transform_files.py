@@ -50,6 +50,8 @@ def function_problem(transform: str, one: Entry) -> str:
 def module_file(module: str) -> Path | None:
     """Where a module's code lies, found without running its packages; None if it is nowhere."""
     names, found = module.split("."), None
+    if not all(names):
+        return None  # two points, or one at the end
     path = None
     for depth in range(len(names)):
         name = ".".join(names[: depth + 1])

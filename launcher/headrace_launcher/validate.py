@@ -13,7 +13,8 @@ from headrace_launcher.stray_files import stray_files
 from headrace_launcher.transform_files import check_transform
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.declaration import KeyPath
-from headrace_schemas.declaration_file import Problems, related
+from headrace_schemas.declaration_file import DeclarationFile, Problems, related
+from headrace_schemas.errors import DeclarationInvalid
 from headrace_schemas.folder import Folder, Read
 from headrace_schemas.model import Model
 from headrace_schemas.pipeline import Pipeline
@@ -64,9 +65,24 @@ def check_contracts(folder: Folder) -> None:
         if one is not None:
             for check in CHECKS:
                 for problem in check(one.file):
-                    file, _, key = problem.place
-                    if not is_said(folder.problems, file, key):
-                        folder.problems.add(problem)
+                    add_finer(folder.problems, one.file, problem)
+
+
+def add_finer(problems: Problems, file: DeclarationFile, problem: DeclarationInvalid) -> None:
+    """Note a problem unless it is said; in the place of one that says it of the whole rule."""
+    _, _, key = problem.place
+    value = file.value_at(key)
+    for one in [one for one in problems.found if one.place[0] == str(file.path)]:
+        where = one.place[2]
+        if where == key or where.startswith(f"{key}."):
+            return
+        if key.startswith(f"{where}."):
+            parts = value if isinstance(value, list) else [value]
+            if value is None or any(isinstance(part, dict) for part in parts):
+                return
+            if all(str(part) in one.message for part in parts):
+                problems.found.remove(one)
+    problems.add(problem)
 
 
 def check_rule_queries(folder: Folder) -> None:

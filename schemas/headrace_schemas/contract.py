@@ -253,6 +253,9 @@ def placed(file: DeclarationFile, path: KeyPath) -> Iterator[None]:
     except RuleInvalid as error:
         path = (*path, *file.place_of(error.found, path))
         raise file.refusal(path, str(error).rstrip(".")) from error
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        # A part of the rule is of another kind than any rule has, such as a text for a mapping.
+        raise file.refusal(path, "cannot be read as a rule") from error
 
 
 def declared_rules(

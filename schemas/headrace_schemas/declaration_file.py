@@ -82,6 +82,18 @@ class DeclarationFile:
         """
         return cls(path, *read_yaml(path))
 
+    def value_at(self, key: str) -> Any:
+        """The value at a dotted key; None if there is none."""
+        value: Any = self.content
+        for step in key.split("."):
+            if isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+                value = value[int(step)]
+            elif isinstance(value, dict):
+                value = value.get(step)
+            else:
+                return None
+        return value
+
     def refusal(
         self, path: KeyPath, problem: str, allowed: Iterable[str] = (), advice: str = ""
     ) -> DeclarationInvalid:

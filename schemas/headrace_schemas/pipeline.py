@@ -245,8 +245,8 @@ class Pipeline(Declaration):
         yield from self.on_a_bound("start", self.start)
 
     def ends_with_a_partition(self) -> Iterator[Misfit]:
-        """As with the start."""
-        if self.end is not None:
+        """As with the start, unless the end is how some write that there is none: 9999-12-31."""
+        if self.end is not None and self.end.year <= LAST_YEAR:
             yield from self.on_a_bound("end", self.end)
 
     def on_a_bound(self, key: str, day: date) -> Iterator[Misfit]:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from headrace_schemas.declaration import LENIENT, Declaration, KeyPath
+from headrace_schemas.declaration import LENIENT, Declaration, KeyPath, Misfits
 from headrace_schemas.declaration_file import DeclarationFile, Problems, located
 from headrace_schemas.errors import DeclarationInvalid
 from headrace_schemas.names import FORMS
@@ -113,12 +113,18 @@ def declared_as(
     return declared
 
 
+OF_OTHERS = frozenset({"params"})
+"""Keys below which another library says what a value may be."""
+
+
 def flags_as_numbers(declared: Any, content: Any, path: KeyPath) -> Iterator[KeyPath]:
     """Where a `yes`, `on` or `true` became a number: Python takes them for 1."""
     if isinstance(content, bool) and type(declared) in (int, float):
         yield path
     elif isinstance(content, dict):
         for key, value in content.items():
+            if key in OF_OTHERS:
+                continue
             inner = declared.get(key) if isinstance(declared, dict) else field_value(declared, key)
             yield from flags_as_numbers(inner, value, (*path, key))
     elif isinstance(content, list) and isinstance(declared, tuple):
@@ -140,6 +146,12 @@ def by_place(file: DeclarationFile, error: ValidationError) -> dict[KeyPath, lis
     refused: dict[KeyPath, list[Any]] = {}
     for one in error.errors():
         path = in_file(file.node, one["loc"])
+        cause = one.get("ctx", {}).get("error")
+        if isinstance(cause, Misfits):  # of a field's validator, which knows places below it
+            for misfit in cause.found:
+                said = {**one, "type": "misfit", "msg": misfit.problem}
+                refused.setdefault((*path, *misfit.path), []).append(said)
+            continue
         if one["type"] == "missing":
             path = (*in_file(file.node, one["loc"][:-1]), one["loc"][-1])
         refused.setdefault(path, []).append(one)

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+from pydantic import field_validator
 
 from headrace_schemas.catalog import Catalog
+from headrace_schemas.declaration import Frozen, Misfit, Misfits
 from headrace_schemas.errors import DeclarationInvalid, TransformInvalid
+from headrace_schemas.reading import loaded
 from headrace_schemas.transform_source import check_transform_source
 from tests.schemas.declarations import change, write
 
@@ -67,6 +70,30 @@ def test_unknown_key_names_known_keys_when_misspelt(root):
         DeclarationInvalid, match=r"Known keys here: max_drop, metric\. Did you mean max_drop\?"
     ):
         Catalog.load(root)
+
+
+class Dials(Frozen):
+    """A declaration with a mapping that says itself what is wrong in it."""
+
+    name: str
+    dials: dict[str, int]
+
+    @field_validator("dials", mode="before")
+    @classmethod
+    def has_small_numbers(cls, dials: dict[str, int]) -> dict[str, int]:
+        large = [name for name, value in dials.items() if value > 10]
+        if large:
+            raise Misfits(Misfit((name,), "is above 10") for name in large)
+        return dials
+
+
+def test_every_value_is_named_when_a_mapping_refuses_several(tmp_path):
+    file = tmp_path / "dials.yaml"
+    file.write_text("name: yes\ndials:\n  a: 1\n  b: 11\n  c: 12\n")
+    with pytest.raises(DeclarationInvalid) as refused:
+        loaded(Dials, file)
+    places = [one.place[1:] for one in refused.value.problems]
+    assert places == [(1, "name"), (4, "dials.b"), (5, "dials.c")]
 
 
 def test_table_is_refused_when_nothing_declares_it(root):

@@ -248,6 +248,12 @@ def test_name_is_refused_when_two_files_declare_it(root):
     assert only.startswith("models/second.yaml:1: name: load is declared by load.yaml as well")
 
 
+def test_source_is_refused_when_its_files_are_not_named(root):
+    change(root / PIPELINE, '"readings/{partition}.csv"', '" "')
+    where = "pipelines/meters.yaml:9: tables.bronze.readings.source.files: is empty."
+    assert where in refused(root)
+
+
 def test_table_is_refused_when_no_pipeline_builds_it(root):
     (root / "contracts/gold/more.odcs.yaml").write_text(CONTRACT.format(name="gold.more"))
     (only,) = refused(root)
