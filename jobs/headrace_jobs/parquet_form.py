@@ -27,7 +27,7 @@ BATCH_ROWS = 1 << 20
 BATCH_BYTES = 64 * 1024 * 1024
 """What is unpacked at once where values are counted."""
 
-MARK, ENCRYPTED = b"PAR1", b"PARE"
+MARK, ENCRYPTED, GZIP = b"PAR1", b"PARE", b"\x1f\x8b"
 
 CODECS = frozenset({"UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD", "LZ4", "UNKNOWN"})
 """What Spark unpacks, in Arrow's words, to whom the older form of LZ4 is unknown."""
@@ -147,6 +147,8 @@ def check_marks(stream: Any, name: str) -> None:
         raise cut(name)
     first, last = stream.read_at(4, 0), stream.read_at(8, size - 8)
     length = int.from_bytes(last[:4], "little")
+    if first.startswith(GZIP):
+        raise SourceInvalid(name, "is packed with gzip", "Deliver Parquet as it is.")
     if first not in (MARK, ENCRYPTED) or last[4:] != first or length > size - 12:
         raise cut(name)
     # The footer of a file with encrypted columns is signed behind its end.

@@ -115,7 +115,7 @@ def test_fields_are_refused_when_they_differ_by_case(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [(b"", "is empty"), (b"PAR1", "is not a Parquet"), (b"\x1f\x8b" * 50, "is not a Parquet"),
+    [(b"", "is empty"), (b"PAR1", "is not a Parquet"), (b"\x1f\x8b" * 50, "is packed with gzip"),
      (b"PAR1" + bytes(50) + b"\xff\xff\xff\x7fPAR1", "is not a Parquet"),
      (b"PAR1" + bytes(50) + b"\x20\0\0\0PAR1", "is not a Parquet")],
 )  # fmt: skip
