@@ -38,6 +38,7 @@ def run(spark: SparkSession, spec: RebuildSpec) -> JobReport:
         WriteConflict: Someone wrote the table meanwhile.
         SourceMissing, SourceInvalid, SchemaBroken, StaleInput, TransformInvalid: As `load` does.
     """
+    refuse_newer(spark, spec)
     counts = Counts()
     for batch in spec.batches:
         report = gated(spark, spec, batch)

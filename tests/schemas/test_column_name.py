@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from headrace_schemas.catalog import Catalog
 from headrace_schemas.column_name import alike, is_reserved, needs_mapping
 from headrace_schemas.contract import Contract, load_contract
 from headrace_schemas.errors import DeclarationInvalid
+from tests.schemas.declarations import change, write
 
 
 def load(folder: Path, *names: str) -> Contract:
@@ -44,3 +46,16 @@ def test_contract_holds_names_as_they_are_written_when_they_are_odd(tmp_path: Pa
 
 def test_names_are_alike_when_spark_takes_them_for_one() -> None:
     assert alike(["a", "B", "b", "ß", "ss", "É", "é", "c"]) == ["B", "b", "É", "é"]
+
+
+def test_model_is_refused_when_predictions_have_a_column_of_its_key_s_name(tmp_path: Path) -> None:
+    root = write(tmp_path)
+    contract = root / "contracts/gold/readings.odcs.yaml"
+    change(contract, "{name: meter,", "{name: Model_Version,")
+    change(root / "models/load.yaml", "features: [meter]", "features: [Model_Version]")
+    with pytest.raises(DeclarationInvalid, match="Model_Version") as raised:
+        Catalog.load(root)
+    assert "predictions have a column of this name" in str(raised.value)
+    change(contract, "{name: Model_Version,", "{name: Version,")
+    change(root / "models/load.yaml", "features: [Model_Version]", "features: [Version]")
+    assert Catalog.load(root).models
