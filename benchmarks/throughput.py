@@ -1,11 +1,11 @@
 """How fast one core is, and how much memory a row needs: what docs/scale.md reckons with.
 
-    python benchmarks/throughput.py [--copies 40] [--copies-trained 30]
+    python benchmarks/throughput.py [--copies 40] [--copies-trained 30 | 0] [--again 1]
 
 January of the flagship, each row many times over: delivered as one CSV file per 10 copies it goes through load, gate
 and publish of bronze.flights; its features train the delay model. Both run by the job functions in one Spark
 session on HEADRACE_SPARK_CORES cores; HEADRACE_SPARK_JAVA_OPTIONS are Java's own defaults unless given. Run
-nothing else meanwhile.
+nothing else meanwhile. `--copies-trained 0` leaves the training out, `--again` measures the batch several times.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def etl(loop: BareLoop, copies: int) -> dict[str, float]:
     delivered = loop.landing / "flights" / "2013-01.csv"
     header, _, rows = delivered.read_bytes().partition(b"\n")
     folder = loop.landing / "copies"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     files = []
     for number in range(0, copies, COPIES_A_FILE):
         files.append(str(folder / f"{number}.csv"))
@@ -124,17 +124,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--copies", type=int, default=40)
     parser.add_argument("--copies-trained", type=int, default=30)
+    parser.add_argument("--again", type=int, default=1)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="headrace-bench-") as folder:
         loop = prepared(Path(folder))
         os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
         loop.run(lambda _: None)
         cores = loop.spark.sparkContext.defaultParallelism
-        moved, fitted = etl(loop, arguments.copies), training(loop, arguments.copies_trained)
+        for _ in range(arguments.again):
+            moved = etl(loop, arguments.copies)
+            print(json.dumps({"etl": moved}), flush=True)
+        copies = arguments.copies_trained
+        fitted = training(loop, copies) if copies else None
     whole = sum(moved[name] for name in ("load", "gate", "publish"))
     print(f"measured {datetime.now(UTC):%Y-%m-%d}, {cores} cores")
-    print(json.dumps({"etl": moved, "training": fitted}, indent=1))
     print(f"ETL: {moved['bytes'] / whole / cores / 2**20:.1f} MiB of CSV a second and core")
+    if fitted is None:
+        return
+    print(json.dumps({"training": fitted}))
     visited = fitted["rows"] * fitted["features"] * fitted["rounds"]
     speed = visited / fitted["seconds"] / fitted["workers"] / 1e6
     print(f"training: {speed:.0f} million values x rounds a second and core, ", end="")

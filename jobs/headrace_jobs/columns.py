@@ -4,17 +4,17 @@ A value that does not fit its type makes no error and no silent NULL: the row re
 breaks in `LOAD_FAILURES`, and what was delivered in `RAW`, until the gate puts it into quarantine.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, FractionalType, StringType, StructType
 
+from headrace_jobs.casts import Fitted, NoSuchCast, fitted
 from headrace_jobs.tables import BATCH, PARTITION, SOURCE_FILE, SOURCE_ROW
-from headrace_schemas.contract import Column as ContractColumn
+from headrace_schemas.column_name import RESERVED, alike, folded, is_reserved
+from headrace_schemas.column_type import ColumnType
 from headrace_schemas.contract import Contract
-from headrace_schemas.errors import SchemaBroken
+from headrace_schemas.errors import SchemaBroken, listed
 from headrace_schemas.pipeline import Evolution
 from headrace_schemas.rules import quoted
 
@@ -32,20 +32,17 @@ UNKNOWN_COLUMN = "schema.unknown_column"
 
 ENGINE_COLUMNS = (PARTITION, BATCH, SOURCE_FILE, SOURCE_ROW, LOAD_FAILURES, RAW, CORRUPT)
 
-STORABLE = re.compile(r"[^\s,;{}()=`._][^\s,;{}()=`.]*")
-"""Column names that a Delta table takes; those with a leading underscore are the engine's."""
-
-INTEGERS = frozenset({"TINYINT", "BYTE", "SMALLINT", "SHORT", "INT", "INTEGER", "BIGINT", "LONG"})
-
-ONLY_A_DATE = r"^\s*\d{4}-\d{2}-\d{2}\s*$"
-FROM_A_DATE_ON = r"^\s*\d{4}-\d{2}-\d{2}"
-"""Casts take a year alone, and read a time alone as today's: both are refused."""
+FITTED = "_fitted_"
+"""Names of columns while they are cast begin with it."""
 
 
 def check_columns(
     contract: Contract, where: str, found: Sequence[str], evolution: Evolution, in_order: bool
 ) -> None:
     """Refuse a batch whose columns are not the contract's, as far as `evolution` does not say else.
+
+    Names that are empty, Headrace's own or one to Spark are refused whatever `evolution` says:
+    nobody could tell afterwards which column a value came from.
 
     Args:
         where: The file, or the transform.
@@ -55,33 +52,24 @@ def check_columns(
         SchemaBroken: Naming the columns.
     """
     known = contract.column_names
-    if doubled := sorted({one for one in found if found.count(one) > 1}):
+    check_names(contract, where, found)
+    there = set(found)
+    unknown = unknown_columns(contract, found)
+    contracted = {folded(one) for one in known}
+    if other := [one for one in unknown if folded(one) in contracted]:
         raise SchemaBroken(
-            contract.name, f"{where} has a column twice", doubled, "Name each column once."
-        )
-    if missing := [one for one in known if one not in found]:
+            contract.name, f"{where} has columns that differ from known ones by case", other,
+            "Name them as the contract does.",
+        )  # fmt: skip
+    if missing := [one for one in known if one not in there]:
         raise SchemaBroken(
             contract.name, f"{where} lacks columns of the contract", missing,
-            f"It has {', '.join(found[:10])}. Deliver the columns, or change the contract.",
-        )  # fmt: skip
-    unknown = unknown_columns(contract, found)
-    lower = {one.lower() for one in known}
-    if alike := [one for one in unknown if one.lower() in lower]:
-        raise SchemaBroken(
-            contract.name, f"{where} has columns that differ from known ones by case", alike,
-            "Name them as the contract does.",
+            f"It has {listed(found)}. Deliver the columns, or change the contract.",
         )  # fmt: skip
     if unknown and evolution is Evolution.FREEZE:
         raise SchemaBroken(
             contract.name, f"{where} has columns that the contract does not know", unknown,
             "Add them to the contract, or choose another `evolution` in the pipeline.",
-        )  # fmt: skip
-    if evolution is Evolution.EVOLVE and (
-        bad := [one for one in unknown if not STORABLE.fullmatch(one)]
-    ):
-        raise SchemaBroken(
-            contract.name, f"{where} has columns that cannot be stored", bad,
-            "Use letters, digits and underscores, beginning with a letter.",
         )  # fmt: skip
     if in_order and evolution is Evolution.FREEZE and tuple(found) != known:
         moved = [one for one, other in zip(found, known, strict=True) if one != other]
@@ -91,40 +79,117 @@ def check_columns(
         )  # fmt: skip
 
 
+def check_names(contract: Contract, where: str, found: Sequence[str]) -> None:
+    """Refuse columns that could not be told apart from each other or from Headrace's own.
+
+    Raises:
+        SchemaBroken: Naming the columns; one without a name by its place, from 1 on.
+    """
+    if nameless := [str(place) for place, one in enumerate(found, 1) if not one.strip()]:
+        raise SchemaBroken(
+            contract.name, f"{where} has columns without a name, by their place", nameless,
+            "Give each column a name.",
+        )  # fmt: skip
+    if doubled := list(dict.fromkeys(alike(found))):
+        raise SchemaBroken(
+            contract.name, f"{where} has a column twice, as case makes no difference", doubled,
+            "Name each column once.",
+        )  # fmt: skip
+    if reserved := [one for one in found if is_reserved(one)]:
+        raise SchemaBroken(
+            contract.name, f"{where} has columns whose names are Headrace's own", reserved,
+            f"Names that begin with {RESERVED} are kept for its columns: name them otherwise.",
+        )  # fmt: skip
+
+
 def unknown_columns(contract: Contract, found: Sequence[str]) -> list[str]:
-    """Columns that neither the contract nor the engine knows."""
-    return [one for one in found if one not in contract.column_names + ENGINE_COLUMNS]
+    """Columns that neither the contract nor Headrace knows."""
+    known = {*contract.column_names, *ENGINE_COLUMNS}
+    return [one for one in found if one not in known]
 
 
-def typed(frame: DataFrame, contract: Contract, evolution: Evolution, batch: str) -> DataFrame:
-    """The batch as it is staged: contract columns, kept unknown ones, engine columns."""
+def typed(
+    frame: DataFrame,
+    contract: Contract,
+    evolution: Evolution,
+    batch: str,
+    readings: Mapping[str, Column] | None = None,
+) -> DataFrame:
+    """The batch as it is staged: contract columns, kept unknown ones, engine columns.
+
+    Args:
+        readings: For columns whose texts are not read as they stand, what is read instead: a text
+            or a value of another type. A value whose reading is NULL does not fit. `RAW` shows what
+            was delivered all the same.
+
+    Raises:
+        SchemaBroken: Of a column's type nothing can become the contract's, or not for certain.
+    """
     schema = frame.schema
     unknown = unknown_columns(contract, schema.names)
     for name in (SOURCE_FILE, SOURCE_ROW, CORRUPT):
         if name not in schema.names:
             frame = frame.withColumn(name, F.lit(None).cast("string"))
-    given = [quoted(one) for one in (*contract.column_names, *unknown)]
-    casts = [
-        cast_to(column, schema[column.name].dataType).alias(column.name)
-        for column in contract.columns
+    given = [*contract.column_names, *unknown]
+    fits = as_declared(frame, contract, readings or {})
+    # Below, each is used more than once; in a projection of its own it is computed once.
+    losing = {name: f"{FITTED}{n}" for n, (name, fit) in enumerate(fits.items()) if fit.loses}
+    frame = frame.select(
+        *[quoted(one) for one in (*given, SOURCE_FILE, SOURCE_ROW, CORRUPT)],
+        *[fits[name].value.alias(cast) for name, cast in losing.items()],
+    )
+    values = [
+        F.col(losing[name]).alias(name) if name in losing else fit.value.alias(name)
+        for name, fit in fits.items()
     ]
     is_whole = F.col(CORRUPT).isNull()  # of a malformed line nothing else is judged
     failures = [F.when(~is_whole, MALFORMED)]
     failures += [
-        F.when(is_whole & unfit(column, schema[column.name].dataType), f"{column.name}.type")
-        for column in contract.columns
-        if not fits(column, schema)
+        F.when(is_whole & F.col(quoted(name)).isNotNull() & F.isnull(cast), f"{name}.type")
+        for name, cast in losing.items()
     ]
     if unknown and evolution is Evolution.DISCARD_ROW:
         failures += [F.when(is_whole & some(unknown), UNKNOWN_COLUMN)]
     kept = unknown if evolution is Evolution.EVOLVE else []
     broken = F.array_compact(F.array(*failures))
-    whole = F.coalesce(CORRUPT, F.to_json(F.struct(*given)))
+    whole = F.coalesce(CORRUPT, F.to_json(F.struct(*[quoted(one) for one in given])))
     return frame.select(
-        *casts, *kept, F.lit(batch).alias(BATCH), SOURCE_FILE,
+        *values, *[quoted(one) for one in kept], F.lit(batch).alias(BATCH), SOURCE_FILE,
         F.col(SOURCE_ROW).cast("bigint").alias(SOURCE_ROW), broken.alias(LOAD_FAILURES),
         F.when(F.size(broken) > 0, whole).alias(RAW),
     )  # fmt: skip
+
+
+def as_declared(
+    frame: DataFrame, contract: Contract, readings: Mapping[str, Column]
+) -> dict[str, Fitted]:
+    """The contract's columns in its types.
+
+    Raises:
+        SchemaBroken: Naming all columns that are refused.
+    """
+    types = {field.name: field.dataType for field in frame.schema}
+    if readings:
+        read = frame.select(*[one.alias(name) for name, one in readings.items()])
+        types |= {field.name: field.dataType for field in read.schema}
+    fits, refused = {}, {}
+    for column in contract.columns:
+        value = readings.get(column.name, F.col(quoted(column.name)))
+        try:
+            fit = fitted(value, types[column.name], ColumnType.parse(column.type))
+        except NoSuchCast as error:
+            refused[column.name] = error
+            continue
+        # A reading may make nothing of a text even if what it makes fits always.
+        fits[column.name] = Fitted(fit.value, fit.loses or column.name in readings)
+    if refused:
+        raise SchemaBroken(
+            contract.name, "a column cannot become the contract's type",
+            [f"{name} is {one.given}, the contract says {one.wanted}"
+             for name, one in refused.items()],
+            " ".join(dict.fromkeys(one.advice for one in refused.values())),
+        )  # fmt: skip
+    return fits
 
 
 def some(names: Sequence[str]) -> Column:
@@ -132,52 +197,6 @@ def some(names: Sequence[str]) -> Column:
     # Flat: a chain of ORs is deeper than Spark Connect's messages may be.
     given = [F.col(quoted(name)).isNotNull() for name in names]
     return F.array_contains(F.array(*given), F.lit(True))
-
-
-def fits(column: ContractColumn, schema: StructType) -> bool:
-    """Whether any value of the given column is one of the contract's type."""
-    return schema[column.name].dataType.simpleString().upper() == spelled(column.type)
-
-
-def spelled(type: str) -> str:
-    """A type as Spark spells it, where DDL has several words for it."""
-    other = {"INTEGER": "INT", "LONG": "BIGINT", "SHORT": "SMALLINT", "BYTE": "TINYINT",
-             "REAL": "FLOAT"}  # fmt: skip
-    return other.get(type, type.replace(" ", ""))
-
-
-def cast_to(column: ContractColumn, given: DataType) -> Column:
-    """The column's value in the contract's type; NULL where it does not fit."""
-    value = F.col(quoted(column.name))
-    if given.simpleString().upper() == spelled(column.type):
-        return value
-    cast = value.try_cast(column.type)
-    guard = changed(column, given, cast)
-    return cast if guard is None else F.when(~guard, cast)
-
-
-def unfit(column: ContractColumn, given: DataType) -> Column:
-    """Whether there is a value and it does not fit the contract's type."""
-    value = F.col(quoted(column.name))
-    cast = value.try_cast(column.type)
-    guard = changed(column, given, cast)
-    lost = cast.isNull() if guard is None else cast.isNull() | guard
-    return value.isNotNull() & lost
-
-
-def changed(column: ContractColumn, given: DataType, cast: Column) -> Column | None:
-    """Whether a cast makes another value of it without saying so; None if it never does."""
-    value, type = F.col(quoted(column.name)), column.type.split("(")[0].strip()
-    if isinstance(given, StringType):
-        if type == "DATE":
-            return ~value.rlike(ONLY_A_DATE)
-        if type.startswith("TIMESTAMP"):
-            return ~value.rlike(FROM_A_DATE_ON)
-        if type in ("DECIMAL", "DEC", "NUMERIC"):
-            return F.coalesce(value.try_cast("decimal(38,18)") != cast, F.lit(False))
-    if isinstance(given, FractionalType) and type in INTEGERS:
-        return F.coalesce(cast.cast("double") != value.cast("double"), F.lit(False))
-    return None
 
 
 def null_texts(value: Column, texts: Sequence[str]) -> Column:

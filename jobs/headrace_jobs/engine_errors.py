@@ -30,6 +30,14 @@ active is one that a restarted server no longer knows. An executor that is lost 
 even the only one of a machine that slept: its heartbeats stop. And a training counts the slots
 before it starts: those that Spark misses then were lost in between."""
 
+REFUSED = re.compile(r"xgboost[.\w]*\.XGBoostError: (?:\[[\d:]+\] )?(?:/\S+:\d+: )?([^\n]+)")
+"""What XGBoost says of parameters or rows, within the trace of a barrier stage that failed for it."""
+
+OF_WORKERS = re.compile(
+    r"src/collective/|rabit|tracker|socket|[Cc]onnection|[Tt]imeout|allreduce|ExecutorLostFailure"
+)
+"""One worker's word on others that are gone: the training can be tried again."""
+
 CONNECTION_ERRORS = frozenset({"Py4JNetworkError", "Py4JError"})
 """By name: py4j exists only beside a classic session."""
 
@@ -75,6 +83,21 @@ def raise_if_lost(text: str) -> None:
     """
     if LOST.search(text):
         raise EngineLost(text)
+
+
+def refused_by_xgboost(error: BaseException) -> str | None:
+    """What XGBoost has against parameters or rows; None if it is something else that failed.
+
+    In the trace of a stage every worker may say that the others left; the one that speaks of
+    something else is the one to be heard. Spark calls the stage lost in either case.
+    """
+    text = str(error)
+    if "ExecutorLostFailure" in text:
+        return None
+    said = [found[0] for found in REFUSED.finditer(text)]
+    own = [one for one in said if not OF_WORKERS.search(one)]
+    match = REFUSED.search(own[0]) if own else None
+    return match[1].strip().rstrip(".")[:SHOWN_TEXT] if match else None
 
 
 def told(error: BaseException) -> str:

@@ -11,11 +11,15 @@ from pyspark.sql import functions as F
 from headrace_jobs import features, metrics, tables
 from headrace_jobs.registry import LoadedModel, Registry
 from headrace_jobs.score import predicted_here
-from headrace_schemas.decisions import Comparison, PromotionEvidence
+from headrace_schemas.evidence import Comparison, PromotionEvidence, too_few
 from headrace_schemas.job import Counts, EvaluateSpec, JobReport
 from headrace_schemas.model import Model, SliceGate, gain
+from headrace_schemas.rules import quoted
 
 log = logging.getLogger(__name__)
+
+CHALLENGER, CHAMPION = "_challenger", "_champion"
+"""The predictions of each, within frames of holdout rows."""
 
 
 def run(spark: SparkSession, spec: EvaluateSpec) -> JobReport:
@@ -25,17 +29,19 @@ def run(spark: SparkSession, spec: EvaluateSpec) -> JobReport:
     champion = registry.load(model.name, spec.champion) if spec.champion else None
     window = challenger.manifest.window
     rows = holdout(spark, spec, challenger, champion)
-    target, predicted = rows[features.TARGET].to_numpy(), rows["challenger"].to_numpy()
+    target, predicted = rows[features.TARGET].to_numpy(), rows[CHALLENGER].to_numpy()
     measured = metrics.measure_all(model.task.metrics, target, predicted)
     evidence = PromotionEvidence(
         challenger=spec.challenger, champion=spec.champion, holdout_rows=window.holdout_rows,
         metrics=measured, comparison=compare(model, rows) if champion else None,
+        measured=len(rows), positive=metrics.positive(model.task, target),
     )  # fmt: skip
     notes = overlap(challenger, champion)
     if len(rows) < window.holdout_rows:
         notes.append(f"measured on {len(rows)} of {window.holdout_rows} holdout rows, by key hash")
     evaluation: dict[str, Any] = {
         "evidence": evidence.model_dump(mode="json"), "metrics": measured, "notes": notes,
+        "errors": {one: metrics.standard_error(one, target, predicted) for one in measured},
         "rows_measured": len(rows), "as_of": spec.as_of.isoformat(),
         "holdout": [window.holdout_start.isoformat(), window.holdout_end.isoformat()],
         "calibration": metrics.calibration(target, predicted), "slices": slices(model, rows),
@@ -54,11 +60,14 @@ def holdout(
 ) -> pd.DataFrame:
     """The challenger's holdout with target, slices and predictions; a sample if it is large."""
     model, contract, window = spec.model, spec.contract, challenger.manifest.window
-    known = features.known_rows(tables.read(spark, spec.features), model, spec.as_of)
-    kept = known.where(F.col(model.event_time) >= features.instant(window.holdout_start))
+    delivered = features.delivered_rows(tables.read(spark, spec.features), spec.as_of)
+    known = features.known_rows(delivered, model, spec.as_of)
+    kept = known.where(F.col(quoted(model.event_time)) >= features.instant(window.holdout_start))
     columns = [features.target_number(model, contract)]
-    columns += [F.col(name).cast("string").alias(f"slice.{name}") for name in slice_columns(model)]
-    judged = {"challenger": challenger} | ({"champion": champion} if champion else {})
+    columns += [
+        F.col(quoted(name)).cast("string").alias(f"_slice.{name}") for name in slice_columns(model)
+    ]
+    judged = {CHALLENGER: challenger} | ({CHAMPION: champion} if champion else {})
     for name, one in judged.items():
         columns += features.feature_numbers(one.manifest.features, contract, f"{name}.")
     key = features.row_key(model, contract)
@@ -78,12 +87,13 @@ def compare(model: Model, rows: pd.DataFrame) -> Comparison | None:
     """Challenger and champion by the champion gate's metric; None where it is not defined."""
     gate = model.gates.champion
     target = rows[features.TARGET].to_numpy()
-    new, old = rows["challenger"].to_numpy(), rows["champion"].to_numpy()
+    new, old = rows[CHALLENGER].to_numpy(), rows[CHAMPION].to_numpy()
     challenger = metrics.measure(gate.metric, target, new)
     champion = metrics.measure(gate.metric, target, old)
     if challenger is None or champion is None:
         return None
-    worst = max(slices(model, rows), key=lambda one: one["drop"], default=None)
+    believed = [one for one in slices(model, rows) if one["too_few"] is None]
+    worst = max(believed, key=lambda one: one["drop"], default=None)
     dropped = worst is not None and worst["drop"] > 0
     return Comparison(
         metric=gate.metric,
@@ -99,28 +109,32 @@ def compare(model: Model, rows: pd.DataFrame) -> Comparison | None:
 
 def slices(model: Model, rows: pd.DataFrame) -> list[dict[str, Any]]:
     """The champion gate's metric within each slice that is large enough."""
-    gate, metric = model.gates.slices, model.gates.champion.metric
+    gate = model.gates.slices
     if gate is None:
         return []
     return [
         one
         for column in gate.columns
-        for value, part in rows.groupby(f"slice.{column}", sort=True)
-        if (one := judged_slice(gate, metric, f"{column}={value}", part)) is not None
+        for value, part in rows.groupby(f"_slice.{column}", sort=True)
+        if (one := judged_slice(model, gate, f"{column}={value}", part)) is not None
     ]
 
 
 def judged_slice(
-    gate: SliceGate, metric: str, name: str, part: pd.DataFrame
+    model: Model, gate: SliceGate, name: str, part: pd.DataFrame
 ) -> dict[str, Any] | None:
-    """One slice; None if it is too small or the metric is not defined in it."""
-    target = part[features.TARGET].to_numpy()
-    new = metrics.measure(metric, target, part["challenger"].to_numpy())
+    """One slice; None if it is too small or the metric is not defined in it.
+
+    One with too few rows, or too few of a class, is kept for people and decides nothing.
+    """
+    metric, target = model.gates.champion.metric, part[features.TARGET].to_numpy()
+    new = metrics.measure(metric, target, part[CHALLENGER].to_numpy())
     if len(part) < gate.min_rows or new is None:
         return None
-    found = {"slice": name, "rows": len(part), "challenger": new, "drop": 0.0}
-    if "champion" in part:
-        old = metrics.measure(metric, target, part["champion"].to_numpy())
+    few = too_few(len(part), metrics.positive(model.task, target), "labelled rows")
+    found = {"slice": name, "rows": len(part), "challenger": new, "drop": 0.0, "too_few": few}
+    if CHAMPION in part:
+        old = metrics.measure(metric, target, part[CHAMPION].to_numpy())
         if old is not None:
             found |= {"champion": old, "drop": -gain(metric, new, old)}
     return found

@@ -6,7 +6,7 @@ own classes here: all counts of a batch come from one query, all SQL rules from 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -20,12 +20,14 @@ from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.metrics.metric_provider import metric_partial, metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 from great_expectations.expectations.registry import get_expectation_impl
+from great_expectations.expectations.row_conditions import PassThroughCondition
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from headrace_jobs.engine_errors import raise_if_lost
 from headrace_jobs.measures import QUERY, Measured, measure, repeated_rows
-from headrace_schemas.rules import RowRule, TableRule
+from headrace_jobs.row_rules import BROKEN
+from headrace_schemas.rules import Expectation, RowRule, TableRule, literal
 
 MEASURED = "measured"
 """Where our expectations leave their figures: of `result`, BOOLEAN_ONLY keeps nothing."""
@@ -112,13 +114,13 @@ class ExpectNoRowsWhere(BatchExpectation):  # type: ignore[misc]  # GX has no ty
 class ExpectNoSecondRow(BatchExpectation):  # type: ignore[misc]  # GX has no types
     """No row that repeats another one's values in some columns."""
 
-    columns: list[str]
+    query: str
     metric_dependencies: ClassVar = ("headrace.measured_values", "table.row_count")
     success_keys: ClassVar = ()
     domain_keys: ClassVar = ("batch_id",)
 
     def _validate(self, metrics: Given, **_: Any) -> dict[str, Any]:
-        found: Measured = metrics["headrace.measured_values"][repeated_rows(self.columns)]
+        found: Measured = metrics["headrace.measured_values"][self.query]
         if found.problem:
             return could_not(found.problem)
         return counted(int(found.value or 0), metrics["table.row_count"])
@@ -176,35 +178,82 @@ class Checked:
         found: dict[str, Any] = self.result.result
         return found
 
-    def agree(self, bad: int, rows: int) -> None:
-        """Take over our own count of a row rule; where it contradicts, the rule does not hold."""
+    def agree(self, bad: int, rows: int, unevaluated: int = 0) -> None:
+        """Take over our own count of a row rule; where it contradicts, the rule does not hold.
+
+        Args:
+            unevaluated: On how many of the bad rows the rule could not be evaluated.
+        """
+        if self.problem:
+            return
         theirs = self.figures.get("unexpected_count")
-        if not self.problem and (theirs not in (None, bad) or self.holds != (bad == 0)):
+        if unevaluated:
+            self.result.result["unevaluated_count"] = unevaluated
+        if theirs not in (None, bad) or self.holds != (bad == 0):
             self.problem = f"counted {bad} bad rows, Great Expectations {theirs or self.holds}"
             self.holds = self.result.success = False
         self.result.result = {**unexpected(bad, rows), **self.figures}
 
 
-def check(batch: DataFrame, name: str, rules: Sequence[RowRule | TableRule]) -> list[Checked]:
+def check(
+    batch: DataFrame,
+    name: str,
+    rules: Sequence[RowRule | TableRule],
+    never: Mapping[str, str] | None = None,
+    judged: Collection[str] = (),
+) -> list[Checked]:
     """Run rules on a batch; one result for each rule, in their order.
+
+    A query of Great Expectations measures for many rules, and one that cannot be evaluated spoils
+    it for all: those that it blames are then run one by one, and the others again.
+
+    Args:
+        never: Rules that cannot run, by id, with the reason.
+        judged: Rules that are counted as the gate judged the rows: asking again could fail, or give
+            another answer.
 
     Raises:
         EngineLost: Spark went away meanwhile, so nothing is said about the batch.
     """
+    never = never or {}
+    running = [rule for rule in rules if rule.id not in never]
+    found = {one.rule.id: one for one in run(batch, name, running, judged)}
+    blamed = [one for one in found.values() if one.problem]
+    if len(blamed) > 1:
+        for one in blamed:
+            found |= {again.rule.id: again for again in run(batch, name, [one.rule], judged)}
+    return [found.get(rule.id) or refused(rule, never[rule.id]) for rule in rules]
+
+
+def refused(rule: RowRule | TableRule, problem: str) -> Checked:
+    """The result of a rule that cannot run."""
+    empty = Expectation(type="unexpected_rows_expectation", kwargs={"unexpected_rows_query": ""})
+    told = rule.model_copy(update={"expectation": empty, "unique": (), "bad": "FALSE"})
+    config = expectation(told, judged=(rule.id,)).configuration
+    result = ExpectationValidationResult(success=False, expectation_config=config, meta={})
+    result.result = {}
+    return Checked(rule, result, holds=False, problem=problem)
+
+
+def run(
+    batch: DataFrame, name: str, rules: Sequence[RowRule | TableRule], judged: Collection[str]
+) -> list[Checked]:
+    """Run rules on a batch by one call of Great Expectations."""
     if not rules:
         return []
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_spark(name="batch", persist=False).add_dataframe_asset(name)
     definition = asset.add_batch_definition_whole_dataframe("whole")
-    suite = ExpectationSuite(name=name, expectations=[expectation(rule) for rule in rules])
+    expected = [expectation(rule, judged) for rule in rules]
+    suite = ExpectationSuite(name=name, expectations=expected)
     QUERIES.set(tuple(query for rule in rules if (query := query_of(rule))))
     found = definition.get_batch({"dataframe": batch}).validate(suite, result_format="BOOLEAN_ONLY")
     by_id = {result.expectation_config.meta["rule"]: result for result in found.results}
-    judged = [checked(rule, by_id[rule.id]) for rule in rules]
-    for one in judged:  # Great Expectations keeps every error as the result of a rule
+    told = [checked(rule, by_id[rule.id]) for rule in rules]
+    for one in told:  # Great Expectations keeps every error as the result of a rule
         raise_if_lost(one.problem)
-    return judged
+    return told
 
 
 def checked(rule: RowRule | TableRule, result: ExpectationValidationResult) -> Checked:
@@ -220,12 +269,16 @@ def checked(rule: RowRule | TableRule, result: ExpectationValidationResult) -> C
 def query_of(rule: RowRule | TableRule) -> str | None:
     """The query that measures a rule; None if Great Expectations needs none."""
     if isinstance(rule, RowRule):
-        return repeated_rows(rule.unique) if rule.unique else None
+        return repeated_rows(rule.unique, rule.where) if rule.unique else None
     return rule.expectation.kwargs.get(QUERY)
 
 
-def expectation(rule: RowRule | TableRule) -> Any:
-    """A rule as an expectation that carries its id, severity and description."""
+def expectation(rule: RowRule | TableRule, judged: Collection[str] = ()) -> Any:
+    """A rule as an expectation that carries its id, severity and description.
+
+    Args:
+        judged: Rules that are counted as the gate judged the rows.
+    """
     told = f"{rule.id}: {rule.description}" if rule.description else rule.id
     kind, kwargs = rule.expectation.type, dict(rule.expectation.kwargs)
     head = {
@@ -233,10 +286,15 @@ def expectation(rule: RowRule | TableRule) -> Any:
         "description": told.replace("$", "$$"),
     }  # fmt: skip
     if isinstance(rule, RowRule):
+        if rule.id in judged:
+            return ExpectNoRowsWhere(bad=f"array_contains({BROKEN}, {literal(rule.id)})", **head)
         if rule.unique:
-            return ExpectNoSecondRow(columns=list(rule.unique), **head)
+            return ExpectNoSecondRow(query=repeated_rows(rule.unique, rule.where), **head)
         if kind not in NATIVE_ROW_RULES:
             return ExpectNoRowsWhere(bad=str(rule.bad), **head)
     elif QUERY in kwargs:
         return ExpectMeasuredValue(query=kwargs[QUERY], **head)
+    if condition := kwargs.pop("row_condition", None):
+        del kwargs["condition_parser"]
+        kwargs["row_condition"] = PassThroughCondition(pass_through_filter=condition)
     return get_expectation_impl(kind)(**kwargs, **head)

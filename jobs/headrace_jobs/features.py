@@ -13,10 +13,13 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from headrace_jobs import tables
 from headrace_jobs.manifest import Feature, FeatureKind
 from headrace_schemas.contract import Contract
 from headrace_schemas.errors import SchemaBroken, TrainingDataInvalid
 from headrace_schemas.model import Model
+from headrace_schemas.partition import PartitionUnit
+from headrace_schemas.rules import quoted
 
 TARGET = "_target"
 """The label within frames of labelled rows, as DOUBLE."""
@@ -83,6 +86,20 @@ def moment(micros: int) -> datetime:
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def delivered_rows(frame: DataFrame, as_of: datetime) -> DataFrame:
+    """Rows of partitions that had ended by `as_of`: what had been delivered by then.
+
+    A label of a partition that came later may well have been known earlier, as are those of the
+    first days of a month that is still running. But a training of that time had none of it, and a
+    repeated one must learn from the same rows. What was restated since then is another matter: it
+    is the table's version that says which restatement is read.
+    """
+    now = as_of.astimezone(UTC).strftime(PartitionUnit.HOUR.key_format)
+    key = F.col(tables.PARTITION)
+    # A key is what the instant's own, cut to the same length, is of the partition that holds it.
+    return frame.where(key < F.substring(F.lit(now), F.lit(1), F.length(key)))
+
+
 def known_rows(frame: DataFrame, model: Model, as_of: datetime) -> DataFrame:
     """Rows whose label was known at `as_of`, of events by then."""
     return frame.where(is_known(model, as_of))
@@ -91,9 +108,9 @@ def known_rows(frame: DataFrame, model: Model, as_of: datetime) -> DataFrame:
 def is_known(model: Model, as_of: datetime) -> Column:
     """Whether a row's label was known at `as_of`; NULL counts as no."""
     return (
-        F.col(model.target).isNotNull()
-        & (F.col(model.known_time) <= instant(as_of))
-        & (F.col(model.event_time) <= instant(as_of))
+        F.col(quoted(model.target)).isNotNull()
+        & (F.col(quoted(model.known_time)) <= instant(as_of))
+        & (F.col(quoted(model.event_time)) <= instant(as_of))
     )
 
 
@@ -109,14 +126,14 @@ def target_number(model: Model, contract: Contract) -> Column:
             model.name, model.target, f"has type {declared.type}",
             "A target is a number or a boolean.",
         )  # fmt: skip
-    column = F.col(model.target)
+    column = F.col(quoted(model.target))
     number = column.cast("int") if declared.kind is FeatureKind.FLAG else column
     return number.cast("double").alias(TARGET)
 
 
 def feature_number(feature: Feature) -> Column:
     """A feature as the booster sees it: FLOAT, NaN for what is missing or was never seen."""
-    value = F.col(feature.name)
+    value = F.col(quoted(feature.name))
     if feature.kind is FeatureKind.CATEGORY:
         codes = F.from_json(F.lit(json.dumps(feature.codes)), "map<string,float>")
         value = F.try_element_at(codes, value)
@@ -128,7 +145,7 @@ def feature_number(feature: Feature) -> Column:
 def raw_value(feature: Feature) -> Column:
     """A feature as histograms look at it: what the booster sees, but categories by name."""
     is_category = feature.kind is FeatureKind.CATEGORY
-    return F.col(feature.name) if is_category else feature_number(feature)
+    return F.col(quoted(feature.name)) if is_category else feature_number(feature)
 
 
 def feature_numbers(features: Sequence[Feature], contract: Contract, prefix: str) -> list[Column]:
@@ -163,8 +180,8 @@ def gathered(
     bound = max(min(most, MOST_CELLS // max(len(columns), 1)), 1)
     parts = math.ceil(rows / bound)
     if parts > 1:
-        frame = frame.where(F.pmod(F.xxhash64(*key), F.lit(parts)) == 0)
+        frame = frame.where(F.pmod(F.xxhash64(*[quoted(name) for name in key]), F.lit(parts)) == 0)
     order = [f"_key{index}" for index in range(len(key))]
-    keyed = [F.col(name).alias(alias) for name, alias in zip(key, order, strict=True)]
+    keyed = [F.col(quoted(name)).alias(alias) for name, alias in zip(key, order, strict=True)]
     found = frame.select(*keyed, *columns).toPandas()
     return found.sort_values(order, ignore_index=True).drop(columns=order)

@@ -1,18 +1,24 @@
 """Plain files of the lake and the landing area, outside Spark: local paths and object stores."""
 
+import re
+import shutil
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pyarrow import fs
+
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:")
 
 
 def local_path(uri: str) -> Path | None:
     """The path behind a URI; None if it lies in an object store."""
-    if "://" not in uri and not uri.startswith("file:"):
+    if not SCHEME.match(uri):
         return Path(uri)
-    parts = urlsplit(uri)
-    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+    if not uri.startswith("file:"):
+        return None
+    # Not all of it is a URI's path: `#` and `?` may stand in a file's name.
+    return Path(unquote(re.sub(r"^file:(//[^/]*(?=/))?", "", uri)))
 
 
 def store(uri: str) -> tuple[Any, str]:
@@ -44,6 +50,39 @@ def open_bytes(uri: str) -> IO[bytes]:
     system, name = store(uri)
     stream: IO[bytes] = system.open_input_stream(name, compression=None)
     return stream
+
+
+def create(uri: str) -> IO[bytes]:
+    """A new file to write to, in the place of an earlier one."""
+    path = local_path(uri)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb")
+    system, name = store(uri)
+    stream: IO[bytes] = system.open_output_stream(name, compression=None)
+    return stream
+
+
+def copied_by_store(uri: str, copy_uri: str) -> bool:
+    """Have an object store copy one of its files; False if it has not, and bytes must be sent."""
+    if local_path(uri) is not None or local_path(copy_uri) is not None:
+        return False
+    system, name = store(uri)
+    try:
+        system.copy_file(name, store(copy_uri)[1])
+    except OSError:  # a store may not know how, or not for one so large
+        return False
+    return True
+
+
+def remove(folder: str) -> None:
+    """Remove a folder and what is in it; nothing happens if there is none."""
+    path = local_path(folder)
+    if path is not None:
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    system, name = store(folder)
+    system.delete_dir_contents(name, missing_dir_ok=True)
 
 
 def read_text(uri: str) -> str:

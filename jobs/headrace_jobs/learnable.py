@@ -17,6 +17,7 @@ from headrace_jobs.manifest import Feature, FeatureKind
 from headrace_schemas.contract import Contract
 from headrace_schemas.errors import TrainingDataInvalid
 from headrace_schemas.model import Model, Task
+from headrace_schemas.rules import quoted
 
 FEWEST_ROWS = 100
 """Rows below which nothing is learnt."""
@@ -56,7 +57,7 @@ def check_known(
     Raises:
         TrainingDataInvalid: Naming the column, and how many rows are wrong.
     """
-    event, target = F.col(model.event_time), target_number(model, contract)
+    event, target = F.col(quoted(model.event_time)), target_number(model, contract)
     floats = [one.name for one in features if one.type in ("FLOAT", "REAL", "DOUBLE")]
     is_finite = ~(F.isnan(target) | (F.abs(target) == math.inf))
     found = known.agg(
@@ -88,7 +89,7 @@ def check_known(
 
 def has_infinity(names: Sequence[str]) -> Column:
     """Whether one of the columns is infinite as a 32-bit float; one cheap test a row."""
-    values = [F.abs(F.col(name).cast("float")) for name in names]
+    values = [F.abs(F.col(quoted(name)).cast("float")) for name in names]
     return F.array_contains(F.array(*values).cast("array<float>"), F.lit(math.inf).cast("float"))
 
 
@@ -110,7 +111,7 @@ def learn_codes(
     """
     categories = [one.name for one in features if one.kind is FeatureKind.CATEGORY]
     # the first "feature" has one value, so that its line is about all rows
-    values = [F.lit(""), *[F.col(name) for name in categories]]
+    values = [F.lit(""), *[F.col(quoted(name)) for name in categories]]
     found = (
         rows.select(
             target_number(model, contract), F.posexplode(F.array(*values)).alias("column", "value")

@@ -6,41 +6,62 @@ on to the gate, marked.
 
 import inspect as signatures
 import re
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
+from typing import Any
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import Column, DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs import files, tables
+from headrace_jobs import empty_partitions, files, tables
 from headrace_jobs.columns import (
     CORRUPT,
+    ENGINE_COLUMNS,
     LOAD_FAILURES,
     check_columns,
     null_texts,
     typed,
 )
-from headrace_jobs.csv_form import FIELD_CHARACTERS
+from headrace_jobs.copies import (
+    Reading,
+    check_counts,
+    copies_of,
+    copy_name,
+    counters,
+    with_landed_names,
+)
+from headrace_jobs.csv_form import FIELD_CHARACTERS, CsvForm
 from headrace_jobs.engine_errors import told
-from headrace_jobs.ingest import Delivery, inspect_all
+from headrace_jobs.headers import columns_of
+from headrace_jobs.hints import hints
+from headrace_jobs.ingest import Delivery, Intake, inspect_all
+from headrace_jobs.parquet_rows import read_parquet
+from headrace_jobs.readings import readings
+from headrace_jobs.schema_change import refuse_changes
 from headrace_jobs.tables import SOURCE_FILE, SOURCE_ROW
+from headrace_jobs.united import Part, united
+from headrace_schemas.contract import Contract
 from headrace_schemas.errors import (
     SchemaBroken,
-    SourceInvalid,
     SourceMissing,
     StaleInput,
     TransformInvalid,
 )
 from headrace_schemas.job import Counts, JobReport, LoadSpec
-from headrace_schemas.pipeline import Source
 from headrace_schemas.rules import quoted
+from headrace_schemas.source import Source, misfits
 
 BOUNDS = ("start", "end")
 
 ONE_FILE_A_TASK = {"spark.sql.files.openCostInBytes": "134217728b",
                    "spark.sql.files.maxPartitionBytes": "134217728b"}  # fmt: skip
 """A task reads one CSV file from its first row on, so that its rows can be numbered."""
+
+DROPPED = "_dropped_"
+"""Begins the name under which a column without one is read."""
 
 ROW_IN_TASK = (1 << 33) - 1
 """The lower bits of `monotonically_increasing_id`; the upper ones number the task."""
@@ -50,25 +71,42 @@ def run(spark: SparkSession, spec: LoadSpec) -> JobReport:
     """Stage the batch at `spec.staged_uri`.
 
     Raises:
-        SourceMissing, SourceInvalid: A delivered file is not there, or damaged.
-        SchemaBroken: Columns are not the contract's.
+        SourceMissing, SourceChanged, SourceInvalid: A delivered file is not there, or damaged.
+        SchemaBroken: Columns are not the contract's, or the table cannot follow the contract.
         StaleInput: An input lacks the partition.
         TransformInvalid: The transform cannot be found or has other parameters.
     """
-    deliveries = delivered_files(spark, spec)
-    frame = read_files(spark, spec, deliveries) if deliveries else derive(spark, spec)
+    refuse_changes(spark, spec.build, spec.contract, spec.table_uri)
+    if spec.build.source is None:
+        where = spec.build.transform or "the input"
+        return stage(spark, spec, as_staged(derive(spark, spec), spec, where), [])
+    try:
+        deliveries = delivered_files(spark, spec)
+        return stage(spark, spec, read_files(spark, spec, deliveries), deliveries)
+    finally:
+        with suppress(OSError):  # what stays of a store that is gone is a staging area's
+            files.remove(copies_of(spec.staged_uri))
+
+
+def stage(
+    spark: SparkSession, spec: LoadSpec, frame: DataFrame, deliveries: Sequence[Delivery]
+) -> JobReport:
+    """Write the batch, and count what was written.
+
+    Raises:
+        SourceInvalid: Spark reads other rows than the check did.
+    """
     seen = Observation()
     bad = F.count_if(F.size(LOAD_FAILURES) > 0).alias("bad")
-    staged = as_staged(frame, spec).observe(seen, F.count(F.lit(1)).alias("rows"), bad)
-    staged.write.mode("overwrite").parquet(spec.staged_uri)
-    found = seen.get
-    rows, bad_rows = int(found.get("rows", 0)), int(found.get("bad", 0))
-    expected = sum(one.rows for one in deliveries)
-    if deliveries and rows != expected:
-        names = ", ".join(one.name for one in deliveries[:10])
-        raise SourceInvalid(
-            names, f"Spark reads {rows} rows of {expected}", "Check its quotes and line ends."
-        )
+    counted = [F.count(F.lit(1)).alias("rows"), bad, *counters(deliveries)]
+    with Reading(deliveries):
+        frame.observe(seen, *counted).write.mode("overwrite").parquet(spec.staged_uri)
+    found = Counter({key: int(value) for key, value in seen.get.items()})
+    rows, bad_rows = found["rows"], found["bad"]
+    if deliveries:
+        check_counts(deliveries, found, spark.read.parquet(spec.staged_uri))
+    is_worth_a_query = deliveries and 2 * bad_rows > rows
+    notes = hints(spark.read.parquet(spec.staged_uri), spec.contract) if is_worth_a_query else ()
     return JobReport(
         job="load", job_id=spec.job_id, status="succeeded", output_uri=spec.staged_uri,
         counts=Counts(rows_in=rows, rows_out=rows),
@@ -76,55 +114,99 @@ def run(spark: SparkSession, spec: LoadSpec) -> JobReport:
             "files": len(deliveries), "bytes": sum(one.size for one in deliveries),
             "rows_not_readable": bad_rows,
         },
+        notes=notes,
     )  # fmt: skip
 
 
-def as_staged(frame: DataFrame, spec: LoadSpec) -> DataFrame:
-    """The batch in the contract's types.
+def as_staged(frame: DataFrame, spec: LoadSpec, where: str) -> DataFrame:
+    """Rows in the contract's types.
+
+    Args:
+        where: A file, or the transform, that they are from.
 
     Raises:
         SchemaBroken: A column's type can never become the contract's.
     """
     batch = f"{spec.build.name}/{spec.partition.key if spec.partition else 'all'}"
     try:
-        staged = typed(frame, spec.contract, spec.build.evolution, batch)
+        source = spec.build.source
+        read = readings(source, spec.contract, frame.schema) if source else {}
+        staged = typed(frame, spec.contract, spec.build.evolution, batch, read)
         _ = staged.schema  # Connect analyses no earlier
+    except SchemaBroken as error:
+        raise error.of(where) from error
     except AnalysisException as error:
         raise SchemaBroken(
-            spec.contract.name, "a column cannot become the contract's type", [told(error)],
-            "Change the type in the contract, or cast in the transform.",
+            spec.contract.name, f"{where}: a column cannot become the contract's type",
+            [told(error)], "Change the type in the contract, or cast in the transform.",
         ) from error  # fmt: skip
     return staged
 
 
 def delivered_files(spark: SparkSession, spec: LoadSpec) -> list[Delivery]:
-    """The batch's files, each checked; empty for a derived table."""
-    source = spec.build.source
-    if source is None:
-        return []
-    if not spec.source_files:
-        raise SourceMissing(spec.build.name, source.files)
-    deliveries = inspect_all(spark, spec.build.name, source, spec.source_files)
-    for one in deliveries:
-        is_csv = source.format == "csv"
-        check_columns(spec.contract, one.name, one.columns, spec.build.evolution, is_csv)
-    return deliveries
-
-
-def read_files(spark: SparkSession, spec: LoadSpec, deliveries: Sequence[Delivery]) -> DataFrame:
-    """All files of the batch as one frame; those with the same columns are read together."""
+    """The batch's files, each checked."""
     source = spec.build.source
     if source is None:
         raise ValueError(f"{spec.build.name} is not delivered")
-    by_columns: dict[tuple[str, ...], list[Delivery]] = {}
+    if not spec.source_files:
+        raise SourceMissing(spec.build.name, source.files)
+    intake = Intake(
+        table=spec.build.name, source=source, landing=spec.landing,
+        copies=copies_of(spec.staged_uri),
+    )  # fmt: skip
+    refuse_misfits(source, spec.contract)
+    deliveries = inspect_all(spark, intake, spec.source_files)
+    is_csv = source.format == "csv"
+    if is_csv:
+        deliveries = [with_names(one, source, spec.contract) for one in deliveries]
     for one in deliveries:
-        by_columns.setdefault(one.columns, []).append(one)
-    read = read_parquet if source.format == "parquet" else read_csv
-    frames = [read(spark, source, group) for group in by_columns.values()]
-    frame = frames[0]
-    for other in frames[1:]:
-        frame = frame.unionByName(other, allowMissingColumns=True)
-    return frame
+        columns = [name for name in one.columns if name]
+        check_columns(spec.contract, one.name, columns, spec.build.evolution, is_csv)
+    return deliveries
+
+
+def refuse_misfits(source: Source, contract: Contract) -> None:
+    """Refuse what the source says of columns that cannot be so written.
+
+    Raises:
+        SchemaBroken: Naming the columns' options.
+    """
+    if wrong := misfits(source, contract):
+        raise SchemaBroken(
+            contract.name, "its source's `columns` do not fit the contract",
+            [f"{key} {problem}" for key, problem in wrong], "Change the pipeline's `source`.",
+        )  # fmt: skip
+
+
+def with_names(one: Delivery, source: Source, contract: Contract) -> Delivery:
+    """A CSV file with its columns' names; a column that is dropped has none."""
+    columns = columns_of(source, contract, one.name, one.columns)
+    return one.model_copy(update={"columns": columns})
+
+
+def read_files(spark: SparkSession, spec: LoadSpec, deliveries: Sequence[Delivery]) -> DataFrame:
+    """All files of the batch as one frame in the contract's types."""
+    source = spec.build.source
+    if source is None:
+        raise ValueError(f"{spec.build.name} is not delivered")
+    alike: dict[tuple[object, ...], list[Delivery]] = {}
+    for one in deliveries:
+        alike.setdefault((one.columns, read_as(one)), []).append(one)
+    parts = []
+    for group in alike.values():
+        is_csv = source.format == "csv"
+        frame = read_csv(spark, source, group) if is_csv else read_parquet(spark, spec, group)
+        parts.append(Part(as_staged(frame, spec, group[0].name), group[0].name))
+    frame = united(spec.contract.name, parts, spec.contract.column_names + ENGINE_COLUMNS)
+    return with_landed_names(frame, deliveries)
+
+
+def read_as(one: Delivery) -> object:
+    """What is equal in files that Spark reads together, beside their columns."""
+    if one.csv is not None:
+        return one.csv.ending, one.csv.is_wide
+    form = one.parquet
+    return None if form is None else (form.types, str(form.nanoseconds))
 
 
 def read_csv(spark: SparkSession, source: Source, group: Sequence[Delivery]) -> DataFrame:
@@ -132,37 +214,37 @@ def read_csv(spark: SparkSession, source: Source, group: Sequence[Delivery]) -> 
     for key, value in ONE_FILE_A_TASK.items():
         spark.conf.set(key, value)
     columns = group[0].columns
-    schema = ", ".join(f"{quoted(name)} STRING" for name in (*columns, CORRUPT))
+    inner = [name or f"{DROPPED}{n}" for n, name in enumerate(columns)]
+    schema = ", ".join(f"{quoted(name)} STRING" for name in (*inner, CORRUPT))
     # With pruned columns a line of the wrong length would pass.
     reader = spark.read.option("columnPruning", False)
     rows = reader.csv(
-        [one.uri for one in group], schema=schema, header=True, enforceSchema=False,
-        mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT, multiLine=True, escape='"',
-        nullValue="\0", emptyValue="", maxCharsPerColumn=2 * FIELD_CHARACTERS, encoding="UTF-8",
+        [one.copy_uri for one in group], schema=schema, mode="PERMISSIVE",
+        columnNameOfCorruptRecord=CORRUPT, multiLine=True, nullValue="\0", emptyValue="",
+        maxCharsPerColumn=2 * FIELD_CHARACTERS, encoding="UTF-8", **dialect(source, group[0]),
     )  # fmt: skip
     number = F.monotonically_increasing_id().bitwiseAND(F.lit(ROW_IN_TASK)) + 1
     values = [null_texts(F.col(quoted(name)), source.null_values).alias(name)
-              for name in columns]  # fmt: skip
-    return rows.select(
-        *values, CORRUPT, file_name(source).alias(SOURCE_FILE), number.alias(SOURCE_ROW)
-    )
+              for name in columns if name]  # fmt: skip
+    return rows.select(*values, CORRUPT, copy_name().alias(SOURCE_FILE), number.alias(SOURCE_ROW))
 
 
-def read_parquet(spark: SparkSession, source: Source, group: Sequence[Delivery]) -> DataFrame:
-    """Parquet files with the same columns."""
-    rows = spark.read.parquet(*[one.uri for one in group])
-    return rows.select(
-        *[F.col(quoted(name)) for name in group[0].columns],
-        file_name(source).alias(SOURCE_FILE),
-        (F.col("_metadata.row_index") + 1).alias(SOURCE_ROW),
-    )
-
-
-def file_name(source: Source) -> Column:
-    """The row's file, below the landing root."""
-    steps = source.files.count("/") + 1
-    encoded = F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B"))
-    return F.substring_index(F.url_decode(encoded), "/", -steps)
+def dialect(source: Source, one: Delivery) -> dict[str, Any]:
+    """How Spark reads a file as the check did."""
+    form = one.csv or CsvForm(one.columns, one.rows)
+    options: dict[str, Any] = {
+        "sep": source.delimiter, "header": source.header,
+        # Told nothing of line ends, it makes others of those within quotes.
+        "lineSep": form.ending,
+        # Names that were trimmed or are none differ from the file's.
+        "enforceSchema": source.trim_header or source.unnamed_columns == "drop",
+    }  # fmt: skip
+    options |= dict.fromkeys(("quote", "escape"), source.quote if source.is_quoted else "")
+    if source.comment:
+        options["comment"] = source.comment
+    if form.is_wide:
+        options["maxColumns"] = FIELD_CHARACTERS
+    return options
 
 
 def derive(spark: SparkSession, spec: LoadSpec) -> DataFrame:
@@ -170,7 +252,7 @@ def derive(spark: SparkSession, spec: LoadSpec) -> DataFrame:
     frames = {
         name: tables.read(spark, one.table, one.partitions) for name, one in spec.inputs.items()
     }
-    check_inputs(spec, frames)
+    check_inputs(spark, spec, frames)
     transform = spec.build.transform
     if transform is None:
         frame = next(iter(frames.values()))
@@ -178,19 +260,20 @@ def derive(spark: SparkSession, spec: LoadSpec) -> DataFrame:
         frame = by_sql(spark, spec, frames)
     else:
         frame = by_function(spec, transform, frames)
-    found = [name for name in frame.columns if name not in (tables.PARTITION, tables.BATCH)]
-    frame = frame.select(*found)
-    named = [name for name in found if name not in (SOURCE_FILE, SOURCE_ROW)]
     where = transform or f"input {next(iter(frames))}"
+    kept = [name for name in frame.columns if name not in (tables.PARTITION, tables.BATCH)]
+    # A join of two inputs has both their sources, and then nobody knows which is meant.
+    sources = [name for name in (SOURCE_FILE, SOURCE_ROW) if kept.count(name) == 1]
+    named = [name for name in kept if name not in sources]
     check_columns(spec.contract, where, named, spec.build.evolution, False)
-    return frame
+    return frame.select(*[quoted(name) for name in kept])
 
 
-def check_inputs(spec: LoadSpec, frames: dict[str, DataFrame]) -> None:
+def check_inputs(spark: SparkSession, spec: LoadSpec, frames: dict[str, DataFrame]) -> None:
     """A join with a partition that is not there yet would give rows without values.
 
     Raises:
-        StaleInput: An input has no row in the partition that is built.
+        StaleInput: An input has no row in the partition that is built, and was not published so.
     """
     if spec.partition is None:
         return
@@ -207,8 +290,9 @@ def check_inputs(spec: LoadSpec, frames: dict[str, DataFrame]) -> None:
         union = union.unionAll(probe)
     there = {row["name"] for row in union.collect()}
     for name in partitioned:
-        if name not in there:
-            raise StaleInput(spec.build.name, spec.inputs[name].table.name, spec.partition.key)
+        table, key = spec.inputs[name].table, spec.partition.key
+        if name not in there and key not in empty_partitions.noted(spark, table.uri):
+            raise StaleInput(spec.build.name, table.name, key)
 
 
 def by_sql(spark: SparkSession, spec: LoadSpec, frames: dict[str, DataFrame]) -> DataFrame:

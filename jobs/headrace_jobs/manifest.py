@@ -1,10 +1,14 @@
 """What is kept of a model beside its bytes: enough to score with it, judge it and trace it."""
 
+import re
 from datetime import datetime
 from enum import StrEnum
 
 from headrace_schemas.declaration import Frozen
 from headrace_schemas.model import Task
+
+FORBIDDEN = re.compile(r"[][<%]")
+"""Written as in a URL within a booster; `%` too, so that no two names become one."""
 
 
 class FeatureKind(StrEnum):
@@ -18,16 +22,29 @@ class FeatureKind(StrEnum):
 class Histogram(Frozen):
     """How a feature's values spread over bins in the training window.
 
+    A number's bins, in order: below `lowest`, up to each of the edges, up to `highest`, above it, a
+    bin for each heavy value, missing. Without `lowest`, as of flags and in manifests from before
+    there was one: up to each of the edges, above them, missing.
+
     Attributes:
-        edges: Upper bounds, inclusive, of all but the last bin of a number or flag.
+        edges: Upper bounds, inclusive, of all but the last bin of a number or flag; heavy values,
+            whose bins are their own, lie in none of these bins.
+        lowest: Least training value.
+        highest: Greatest training value.
+        heavy: Values that many rows hold, each with a bin of its own.
         categories: The most frequent values of a category; the other known ones share a bin, and
             those that training never saw share another.
         shares: Of the rows, bin by bin; the last is the share of missing values.
+        rows: How many rows these are shares of; 0 where they were not counted.
     """
 
     edges: tuple[float, ...] = ()
+    lowest: float | None = None
+    highest: float | None = None
+    heavy: tuple[float, ...] = ()
     categories: tuple[str, ...] = ()
     shares: tuple[float, ...] = ()
+    rows: int = 0
 
 
 class Feature(Frozen):
@@ -45,6 +62,11 @@ class Feature(Frozen):
     codes: dict[str, int] = {}
     importance: float = 0.0
     histogram: Histogram = Histogram()
+
+    @property
+    def booster_name(self) -> str:
+        """What the booster calls it: XGBoost takes no brackets and no `<` in a name."""
+        return FORBIDDEN.sub(lambda found: f"%{ord(found.group()):02X}", self.name)
 
 
 class Window(Frozen):
@@ -91,5 +113,5 @@ class Manifest(Frozen):
 
     @property
     def feature_names(self) -> list[str]:
-        """Names in the booster's order."""
-        return [feature.name for feature in self.features]
+        """Names as the booster knows them, in its order."""
+        return [feature.booster_name for feature in self.features]

@@ -7,9 +7,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
 from headrace_jobs.engine_errors import EngineLost, is_lost, told
-from headrace_schemas.rules import query_rule, quoted
-
-VIEW = "headrace_batch"
+from headrace_schemas.rule_sql import BATCH
+from headrace_schemas.rules import END_OF_QUERY, query_rule, quoted
+from headrace_schemas.sql_text import filled
 
 QUERY = "unexpected_rows_query"
 """Where a SQL rule's expectation has its query: a value `measured`, and when it is refused."""
@@ -38,7 +38,7 @@ def measure(batch: DataFrame, queries: Sequence[str]) -> dict[str, Measured]:
     """
     if not queries:
         return {}
-    batch.createOrReplaceTempView(VIEW)
+    batch.createOrReplaceTempView(BATCH)
     columns = ", ".join(scalar(query) for query in queries)
     try:
         row = batch.sparkSession.sql(f"SELECT {columns}").collect()[0]
@@ -59,18 +59,21 @@ def measure(batch: DataFrame, queries: Sequence[str]) -> dict[str, Measured]:
 
 def scalar(query: str) -> str:
     """A rule's query as a scalar subquery; Spark scans the batch once for several of them."""
-    # Not str.format: a pattern such as [A-Z]{3} is part of many queries.
-    measured, _, refused = query.replace("{batch}", VIEW).partition(
-        " SELECT * FROM measured WHERE "
-    )
+    measured, _, rest = filled(query, {"batch": BATCH}).rpartition(END_OF_QUERY)
+    refused = rest.removeprefix("SELECT * FROM measured WHERE ")
     pair = f"struct(CAST(value AS STRING) AS value, {refused} AS refused)"
-    return f"({measured} SELECT {pair} FROM measured)"  # noqa: S608 - the contract's own SQL
+    return f"({measured}{END_OF_QUERY}SELECT {pair} FROM measured)"  # noqa: S608 - the contract's own SQL
 
 
-def repeated_rows(columns: Sequence[str]) -> str:
-    """The query for how many rows repeat the values that another one has in `columns`."""
+def repeated_rows(columns: Sequence[str], where: str | None = None) -> str:
+    """The query for how many rows repeat the values that another one has in `columns`.
+
+    Args:
+        where: Predicate of the rows that count; None for all.
+    """
     names = [quoted(name) for name in columns]
     complete = " AND ".join(f"{name} IS NOT NULL" for name in names)
+    judged = complete if where is None else f"{complete} AND ({where}\n)"
     counted = f"count(*) - count(DISTINCT {', '.join(names)})"
-    query = f"SELECT {counted} FROM {{batch}} WHERE {complete}"  # noqa: S608 - declared names
+    query = f"SELECT {counted} FROM {{batch}} WHERE {judged}"  # noqa: S608 - declared names
     return str(query_rule(query, "value = 0").kwargs[QUERY])

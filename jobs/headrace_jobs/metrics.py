@@ -4,13 +4,14 @@ Own code, as XGBoost's distributed AUC depends on how rows are spread over worke
 row weights, so that a bootstrap sorts the rows once and not once per resample.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headrace_schemas.model import HIGHER_IS_BETTER
+from headrace_schemas.model import HIGHER_IS_BETTER, Task
 
 Values = NDArray[np.float64]
 Weighing = Callable[[Values], Values]
@@ -21,17 +22,22 @@ WEIGHTS_AT_ONCE = 4_000_000
 
 
 def measure(metric: str, target: Values, predicted: Values) -> float | None:
-    """One metric of all rows; None where it is not defined, as is the AUC of a single class."""
+    """One metric of all rows; None where it is no number, as is the AUC of a single class."""
     if target.size == 0:
         return None
     value = float(weighing(metric, target, predicted)(np.ones((1, target.size)))[0])
-    return None if np.isnan(value) else value
+    return value if np.isfinite(value) else None
 
 
 def measure_all(names: Sequence[str], target: Values, predicted: Values) -> dict[str, float]:
     """Those of the metrics that are defined."""
     found = {name: measure(name, target, predicted) for name in names}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def positive(task: Task, target: Values) -> int | None:
+    """Rows of class 1; None where the target is a number."""
+    return int(target.sum()) if task is Task.BINARY else None
 
 
 def weighing(metric: str, target: Values, predicted: Values) -> Weighing:
@@ -116,6 +122,42 @@ def ratio(part: Values, whole: Values) -> Values:
     """`part / whole`, NaN where there is nothing to divide by."""
     divided: Values = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
     return divided
+
+
+def standard_error(metric: str, target: Values, predicted: Values) -> float | None:
+    """By how much chance moves a metric of so many rows; None where the metric is no number.
+
+    AUC: J. Hanley and B. McNeil, Radiology 143, 1982. Area under the precision-recall curve: that of
+    a share of the positive rows (K. Boyd, K. Eng and C. Page, ECML PKDD 2013). The others are means,
+    or functions of means, of what each row has by itself: the delta method.
+    """
+    value = measure(metric, target, predicted)
+    if value is None:
+        return None
+    if metric == "auc":
+        return hanley_mcneil(value, target.sum(), target.size - target.sum())
+    if metric == "pr_auc":
+        return math.sqrt(value * (1 - value) / target.sum())
+    parts = (target - predicted) ** 2
+    if metric == "logloss":
+        sure = np.clip(predicted, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+        parts = -(target * np.log(sure) + (1 - target) * np.log(1 - sure))
+    elif metric == "mae":
+        parts = np.abs(target - predicted)
+    elif metric == "rmse":
+        parts = parts / (2 * value) if value else parts
+    elif metric == "r2":
+        spread = (target - target.mean()) ** 2
+        parts = (parts - (1 - value) * spread) / spread.mean()
+    return float(parts.std() / math.sqrt(target.size))
+
+
+def hanley_mcneil(auc: float, positive: float, negative: float) -> float:
+    """Standard error of an AUC of so many rows of each class."""
+    two_positive, two_negative = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    variance = auc * (1 - auc) + (positive - 1) * (two_positive - auc**2)
+    variance += (negative - 1) * (two_negative - auc**2)
+    return math.sqrt(variance / (positive * negative))
 
 
 def share_better(

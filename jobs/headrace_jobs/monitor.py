@@ -9,10 +9,17 @@ from pyspark.sql import functions as F
 from headrace_jobs import features, histograms, metrics, tables
 from headrace_jobs.registry import LoadedModel, Registry
 from headrace_jobs.score import predicted_here
-from headrace_schemas.decisions import FeatureShift, MonitorEvidence, Performance
+from headrace_schemas.evidence import FeatureShift, MonitorEvidence, Performance, too_few
 from headrace_schemas.job import Counts, JobReport, MonitorSpec, PinnedTable
+from headrace_schemas.model import Model
+from headrace_schemas.rules import quoted
 
 log = logging.getLogger(__name__)
+
+PREDICTION = "_prediction"
+"""The served prediction, beside the feature table's columns."""
+
+NO_LABELS = "no matured labels"
 
 SCHEMA = (
     "window STRING, champion STRING, rows BIGINT, labelled BIGINT, metric STRING, current DOUBLE, "
@@ -63,27 +70,53 @@ def served(
     if spec.first is not None and spec.first != spec.champion:
         first = registry.load(model.name, spec.first)
     rows = window_rows(spark, spec, champion, first, evidence.rows)
-    labelled = rows[rows[features.TARGET].notna() & rows["prediction"].notna()]
     evidence = evidence.model_copy(
         update={
             "champion": champion.version, "champion_as_of": champion.manifest.as_of,
-            "labelled": len(labelled), "shifts": moved(champion, rows),
+            "shifts": moved(champion, rows),
         }
     )  # fmt: skip
-    metric = model.monitors.performance.metric
-    target = labelled[features.TARGET].to_numpy()
-    current = metrics.measure(metric, target, labelled["prediction"].to_numpy())
-    reference = registry.evaluation(model.name, champion.version).get("metrics", {}).get(metric)
-    if current is None:
-        return evidence, f"{metric} is not defined on {len(labelled)} labelled rows"
-    if reference is None:
-        return evidence, f"version {champion.version} was never evaluated with {metric}"
-    of_first: float | None = current
-    if first is not champion:
-        numbers = labelled[[name for name in rows.columns if name.startswith("first.")]]
-        of_first = metrics.measure(metric, target, predicted_here(first, numbers))
-    performance = Performance(metric=metric, current=current, reference=reference, first=of_first)
-    return evidence.model_copy(update={"performance": performance}), None
+    return results(model, champion, first, rows, evidence)
+
+
+def results(
+    model: Model, champion: LoadedModel, first: LoadedModel, rows: pd.DataFrame,
+    evidence: MonitorEvidence,
+) -> tuple[MonitorEvidence, str | None]:  # fmt: skip
+    """What matured labels add to the evidence; and a note, where they are none or too few."""
+    metric, labels = model.monitors.performance.metric, rows[rows[features.TARGET].notna()]
+    labelled = labels[labels[PREDICTION].notna()]
+    target, predicted = labelled[features.TARGET].to_numpy(), labelled[PREDICTION].to_numpy()
+    current, positive = (
+        metrics.measure(metric, target, predicted),
+        metrics.positive(model.task, target),
+    )
+    judged = Registry().evaluation(model.name, champion.version)
+    reference, note = judged.get("metrics", {}).get(metric), None
+    if not len(labelled):
+        note = f"none of {len(labels)} labelled rows was scored" if len(labels) else NO_LABELS
+    elif few := too_few(len(labelled), positive, "labelled rows"):
+        note = few
+    elif current is None:
+        note = f"{metric} is not defined on {len(labelled)} labelled rows"
+    elif reference is None:
+        note = f"version {champion.version} was never evaluated with {metric}"
+    performance = None
+    if current is not None and reference is not None:
+        of_first: float | None = current
+        if first is not champion:
+            numbers = labelled[[name for name in rows.columns if name.startswith("_first.")]]
+            of_first = metrics.measure(metric, target, predicted_here(first, numbers))
+        performance = Performance(
+            metric=metric, current=current, reference=reference, first=of_first,
+            error=metrics.standard_error(metric, target, predicted),
+            reference_error=judged.get("errors", {}).get(metric),
+        )  # fmt: skip
+    found = {
+        "labelled": len(labelled), "positive": positive, "performance": performance,
+        "unmeasured": note if performance is None else None,
+    }  # fmt: skip
+    return evidence.model_copy(update=found), note
 
 
 def window_rows(
@@ -96,25 +129,34 @@ def window_rows(
     target = features.target_number(model, contract)
     columns = [F.when(features.is_known(model, spec.as_of), target).alias(features.TARGET)]
     columns += [
-        features.raw_value(one).alias(f"input.{one.name}") for one in champion.manifest.features
+        features.raw_value(one).alias(f"_input.{one.name}") for one in champion.manifest.features
     ]
     if first is not champion:
-        columns += features.feature_numbers(first.manifest.features, contract, "first.")
+        columns += features.feature_numbers(first.manifest.features, contract, "_first.")
     if spec.predictions is None:
-        frame = frame.withColumn("prediction", F.lit(None).cast("double"))
+        frame = frame.withColumn(PREDICTION, F.lit(None).cast("double"))
     else:
         predictions = tables.read(spark, spec.predictions, partition)
-        frame = frame.join(predictions.select(*key, "prediction"), list(key), "left")
-    return features.gathered(frame, key, [F.col("prediction"), *columns], count)
+        prediction = F.col("prediction").alias(PREDICTION)
+        predictions = predictions.select(*[quoted(name) for name in key], prediction)
+        frame = frame.join(predictions, list(key), "left")
+    return features.gathered(frame, key, [F.col(PREDICTION), *columns], count)
 
 
 def moved(champion: LoadedModel, rows: pd.DataFrame) -> tuple[FeatureShift, ...]:
     """Each feature's PSI against the champion's training rows, most important first."""
     shifts = []
     for one in champion.manifest.features:
-        found = histograms.shares(one, rows[f"input.{one.name}"])
-        psi = histograms.psi(one.histogram.shares, found) if len(rows) else 0.0
-        shifts.append(FeatureShift(feature=one.name, psi=round(psi, 6), importance=one.importance))
+        histogram, found = one.histogram, histograms.shares(one, rows[f"_input.{one.name}"])
+        trained = histogram.rows or champion.manifest.window.train_rows
+        least = histograms.least_share(trained, len(rows))
+        psi = histograms.psi(histogram.shares, found, least) if len(rows) else 0.0
+        shifts.append(
+            FeatureShift(
+                feature=one.name, psi=round(psi, 6), importance=one.importance,
+                bins=sum(share > 0 for share in histogram.shares), trained_rows=trained,
+            )
+        )  # fmt: skip
     return tuple(sorted(shifts, key=lambda one: (-one.importance, one.feature)))
 
 

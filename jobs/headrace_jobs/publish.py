@@ -8,10 +8,20 @@ completed by the next, and rows in = rows out + rows quarantined.
 from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
 from pyspark.sql import functions as F
 
-from headrace_jobs import tables
+from headrace_jobs import empty_partitions, tables
 from headrace_jobs.columns import LOAD_FAILURES, RAW
-from headrace_jobs.row_rules import BROKEN, OUTCOME, PASSED, QUARANTINED, RULE_IDS, gated
+from headrace_jobs.row_rules import (
+    BROKEN,
+    OUTCOME,
+    PASSED,
+    QUARANTINED,
+    RULE_IDS,
+    UNEVALUATED,
+    gated,
+)
+from headrace_jobs.schema_change import refuse_changes
 from headrace_jobs.tables import BATCH, PARTITION, SOURCE_FILE, SOURCE_ROW
+from headrace_schemas.column_name import is_reserved
 from headrace_schemas.errors import SchemaBroken
 from headrace_schemas.job import Counts, JobReport, PinnedTable, PublishSpec
 from headrace_schemas.pipeline import WriteMode
@@ -28,15 +38,17 @@ def run(spark: SparkSession, spec: PublishSpec) -> JobReport:
         WriteConflict: Another writer committed first.
         SchemaBroken: The table's columns do not take the batch's.
     """
+    refuse_changes(spark, spec.build, spec.contract, spec.table_uri)
     batch = gated(spark, spec.gated_uri)
-    quarantined = write_quarantine(spark, spec, batch.where(F.col(OUTCOME) == QUARANTINED))
-    passed = batch.where(F.col(OUTCOME) == PASSED)
-    passed = passed.drop(LOAD_FAILURES, RAW, BROKEN, RULE_IDS, OUTCOME)
+    set_aside = write_quarantine(spark, spec, batch.where(F.col(OUTCOME) == QUARANTINED))
+    passed = without_working_columns(batch.where(F.col(OUTCOME) == PASSED))
     table, rows = write_table(spark, spec, passed)
+    if not rows and spec.partition is not None:
+        table = empty_partitions.note(spark, table, spec.partition.key)
     return JobReport(
         job="publish", job_id=spec.job_id, status="succeeded", table=table,
         counts=Counts(
-            rows_in=rows + quarantined, rows_out=rows, rows_quarantined=quarantined
+            rows_in=rows + set_aside, rows_out=rows, rows_quarantined=set_aside
         ),
     )  # fmt: skip
 
@@ -56,18 +68,28 @@ def write_quarantine(spark: SparkSession, spec: PublishSpec, bad: DataFrame) -> 
     if not left.collect():
         return 0
     seen = Observation()
-    rows = bad.select(
+    rows = quarantined(bad).observe(seen, F.count(F.lit(1)).alias("rows"))
+    tables.replace(spark, rows, spec.quarantine_uri, name, key, evolve=True)
+    return int(seen.get.get("rows", 0))
+
+
+def without_working_columns(judged: DataFrame) -> DataFrame:
+    """Rows of a gated batch as they are published."""
+    return judged.drop(LOAD_FAILURES, RAW, BROKEN, UNEVALUATED, RULE_IDS, OUTCOME)
+
+
+def quarantined(bad: DataFrame, *kept: str) -> DataFrame:
+    """Rows of a gated batch as the quarantine table has them, and further columns of theirs."""
+    return bad.select(
         BATCH, F.col(RULE_IDS).alias("rule_ids"), F.col(SOURCE_FILE).alias("source_file"),
         F.col(SOURCE_ROW).alias("source_row"), as_json(bad).alias("row_json"),
-    ).observe(seen, F.count(F.lit(1)).alias("rows"))  # fmt: skip
-    tables.replace(spark, rows, spec.quarantine_uri, name, key)
-    return int(seen.get.get("rows", 0))
+        F.col(UNEVALUATED).alias("unevaluated_rule_ids"), *kept,
+    )  # fmt: skip
 
 
 def as_json(bad: DataFrame) -> Column:
     """The row as it was delivered; where reading it went well, as it was read."""
-    engine = {BATCH, SOURCE_FILE, SOURCE_ROW, LOAD_FAILURES, RAW, BROKEN, RULE_IDS, OUTCOME}
-    columns = [quoted(name) for name in bad.columns if name not in engine]
+    columns = [quoted(name) for name in bad.columns if not is_reserved(name)]
     return F.coalesce(F.col(RAW), F.to_json(F.struct(*columns)))
 
 

@@ -16,6 +16,7 @@ from headrace_jobs.metrics import Values
 from headrace_jobs.registry import LoadedModel, Registry
 from headrace_schemas.contract import Contract
 from headrace_schemas.job import Counts, JobReport, PinnedTable, ScoreSpec
+from headrace_schemas.rules import quoted
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def predicting(model: LoadedModel) -> Predict:
 def predicted(model: LoadedModel, contract: Contract) -> Column:
     """The prediction for each row of the feature table, as DOUBLE, made by the workers."""
     udf: Any = pandas_udf  # its stubs do not know iterators of frames
-    inputs = features.feature_numbers(model.manifest.features, contract, "x")
+    inputs = features.feature_numbers(model.manifest.features, contract, "_x")
     prediction: Column = udf(predicting(model), "double")(F.struct(*inputs))
     return prediction
 
@@ -69,7 +70,7 @@ def run(spark: SparkSession, spec: ScoreSpec) -> JobReport:
         prediction = predicted(Registry().load(model.name, spec.champion), spec.contract)
     named = dict.fromkeys((*features.row_key(model, spec.contract), model.event_time))
     frame = rows.select(
-        *named,
+        *[F.col(quoted(name)) for name in named],
         prediction.alias("prediction"),
         F.lit(spec.champion).cast("string").alias("model_version"),
     )

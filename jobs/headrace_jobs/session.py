@@ -14,8 +14,14 @@ from headrace_schemas.errors import EngineUnavailable
 SESSION = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
+    # Or `${env:NAME}` inside SQL would read the server's environment.
+    "spark.sql.variable.substitute": "false",
     # One flipped bit in a data page is an error, not another number.
     "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
+    # Spark's INT96 counts nanoseconds: other readers wrap years before 1677 and after 2262.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # Timestamps of nanoseconds are read as numbers, and not refused with the whole file.
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
 }
 """What every job relies on, whoever configured the engine."""
 

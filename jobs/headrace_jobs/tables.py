@@ -3,19 +3,21 @@
 Everything goes through DataFrames and SQL, so that Spark Connect and a classic session do the same.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
 from headrace_jobs.engine_errors import condition, is_conflict, told
+from headrace_jobs.schema_change import features, table_schema, types_of, wider
+from headrace_schemas import column_name
 from headrace_schemas.errors import SchemaBroken, WriteConflict
 from headrace_schemas.job import PinnedTable
 from headrace_schemas.rules import literal, quoted
 
-PARTITION = "_partition"
+PARTITION = column_name.PARTITION
 BATCH = "_batch_id"
 SOURCE_FILE = "_source_file"
 SOURCE_ROW = "_source_row"
@@ -23,10 +25,9 @@ SOURCE_ROW = "_source_row"
 COMMITTED = "spark.databricks.delta.lastCommitVersionInSession"
 """Where Delta leaves the version that this session committed last."""
 
-NOT_A_TABLE = frozenset(
-    {"DELTA_TABLE_NOT_FOUND", "DELTA_MISSING_DELTA_TABLE", "DELTA_PATH_DOES_NOT_EXIST",
-     "PATH_NOT_FOUND", "DELTA_TABLE_ONLY_OPERATION", "DELTA_SCHEMA_NOT_SET"}
-)  # fmt: skip
+ENABLED = {"columnMapping": ("delta.columnMapping.mode", "name"),
+           "timestampNtz": ("delta.feature.timestampNtz", "supported")}  # fmt: skip
+"""The property by which a table gets a feature."""
 
 OTHER_SCHEMA = frozenset(
     {"DELTA_FAILED_TO_MERGE_FIELDS", "DELTA_METADATA_MISMATCH", "_LEGACY_ERROR_TEMP_DELTA_0007",
@@ -75,17 +76,78 @@ def replace(
 def overwrite(
     spark: SparkSession, frame: DataFrame, uri: str, name: str, where: str | None, evolve: bool
 ) -> PinnedTable:
-    """Make `frame` the rows for which `where` holds, or all rows, in one commit."""
-    writer = frame.write.format("delta").mode("overwrite")
-    if PARTITION in frame.columns:
-        writer = writer.partitionBy(PARTITION)
-    if where is not None:
-        writer = writer.option("replaceWhere", where)
-    if evolve:
-        writer = writer.option("mergeSchema" if where else "overwriteSchema", "true")
+    """Make `frame` the rows for which `where` holds, or all rows, in one commit.
+
+    A column that has become wider is widened before, in a commit of its own.
+    """
     with committing(spark, name, "replace"):
+        adapt(spark, frame, uri, whole=where is None)
+        writer = writing(frame, "overwrite")
+        if where is not None:
+            writer = writer.option("replaceWhere", where)
+        if evolve:
+            writer = writer.option("mergeSchema" if where else "overwriteSchema", "true")
         writer.save(uri)
     return PinnedTable(name=name, uri=uri, version=written_version(spark, uri))
+
+
+def writing(
+    frame: DataFrame, mode: str, partition_by: Sequence[str] = (), is_mapped: bool = False
+) -> DataFrameWriter:
+    """A writer of `frame`; a table that it creates can hold all of the frame's column names.
+
+    Args:
+        is_mapped: Whether the table has column mapping, whether the frame needs it or not.
+    """
+    by = partition_by or [name for name in frame.columns if name == PARTITION]
+    is_mapped = is_mapped or "columnMapping" in features(types_of(frame.schema))
+    if is_mapped:  # there DuckDB shows NULL for a partition column that follows a mapped one
+        first = [*by, *(name for name in frame.columns if name not in by)]
+        frame = frame.select(*map(quoted, first))
+    writer = frame.write.format("delta").mode(mode)
+    if is_mapped:
+        writer = writer.option(*ENABLED["columnMapping"])
+    return writer.partitionBy(*by) if by else writer
+
+
+def adapt(spark: SparkSession, frame: DataFrame, uri: str, whole: bool) -> None:
+    """Make the table at `uri`, if there is one, able to take the frame's columns.
+
+    Wider types are made by writing all rows again: Delta's own type widening leaves old files as
+    they are, and other readers of Delta refuse such a table.
+
+    Args:
+        whole: Whether the frame will be the table's whole content, so that old rows do not matter.
+    """
+    schema = table_schema(spark, uri)
+    if schema is None:
+        return
+    table, given = types_of(schema), types_of(frame.schema)
+    wanted, there = features(given), features(table)
+    enable(spark, uri, wanted - there)
+    if whole or not (casts := wider(table, given)):
+        return
+    columns = [
+        F.col(quoted(one)).cast(casts[one]).alias(one) if one in casts else F.col(quoted(one))
+        for one in schema.names
+    ]
+    # Not of a pinned version: Delta then sees if others write meanwhile.
+    rows = spark.read.format("delta").load(uri).select(*columns)
+    writer = writing(rows, "overwrite", is_mapped="columnMapping" in wanted | there)
+    writer.option("overwriteSchema", "true").save(uri)
+
+
+def enable(spark: SparkSession, uri: str, wanted: Iterable[str]) -> None:
+    """Give a table the features that it lacks; each is a commit that changes no row."""
+    if not wanted:
+        return
+    detail = spark.sql(f"DESCRIBE DETAIL {at(uri)}").collect()[0]
+    there = set(detail["tableFeatures"])
+    if ENABLED["columnMapping"] not in detail["properties"].items():
+        there.discard("columnMapping")  # an old protocol may offer it to a table that has it not
+    for feature in sorted(set(wanted) - there):
+        key, value = ENABLED[feature]
+        spark.sql(f"ALTER TABLE {at(uri)} SET TBLPROPERTIES ('{key}' = '{value}')")
 
 
 def insert_new(
@@ -109,8 +171,7 @@ def create(
 ) -> None:
     """Create an empty table with the frame's columns, unless there is one."""
     if not exists(spark, uri):
-        empty = frame.where(F.lit(False)).write.format("delta").mode("ignore")
-        empty.partitionBy(*partition_by).save(uri)
+        writing(frame.where(F.lit(False)), "ignore", partition_by).save(uri)
 
 
 def merge(
@@ -118,7 +179,8 @@ def merge(
     evolve: bool = False,
 ) -> None:  # fmt: skip
     """Run a MERGE of `frame` (`source`) into a table (`target`) on equal keys; NULL equals NULL."""
-    view = "headrace_source"
+    adapt(spark, frame, uri, whole=False)
+    view = "_headrace_source"
     frame.createOrReplaceTempView(view)
     on = " AND ".join(f"target.{quoted(one)} <=> source.{quoted(one)}" for one in key)
     evolution = "WITH SCHEMA EVOLUTION " if evolve else ""
@@ -128,13 +190,7 @@ def merge(
 
 def exists(spark: SparkSession, uri: str) -> bool:
     """Whether a Delta table lies at `uri`."""
-    try:
-        _ = spark.read.format("delta").load(uri).schema
-    except PySparkException as error:
-        if condition(error) in NOT_A_TABLE:
-            return False
-        raise
-    return True
+    return table_schema(spark, uri) is not None
 
 
 def newest_version(spark: SparkSession, uri: str) -> int:
@@ -165,7 +221,7 @@ def committing(spark: SparkSession, name: str, operation: str) -> Iterator[None]
         if condition(error) in OTHER_SCHEMA:
             raise SchemaBroken(
                 name, "the table's columns do not take the batch's", named_columns(error),
-                "Change the contract's column back, or build the table anew under another name.",
+                "Change the column back, or move the table away: the next run makes a new one.",
             ) from error  # fmt: skip
         raise
 

@@ -13,17 +13,22 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import xgboost
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # it ships no types
 from pyspark import SparkConf
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from xgboost.spark import SparkXGBRegressor
 
 from headrace_jobs import features, histograms, learnable, tables
+from headrace_jobs.engine_errors import refused_by_xgboost
 from headrace_jobs.manifest import Feature, Manifest, Window
 from headrace_jobs.registry import Registry, sha256
-from headrace_schemas.errors import SlotsShort
+from headrace_schemas.booster_params import as_xgboost_reads
+from headrace_schemas.errors import SlotsShort, TrainingRefused
 from headrace_schemas.job import Counts, JobReport, TrainSpec
 from headrace_schemas.model import Model
+from headrace_schemas.rules import quoted
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +50,11 @@ def run(spark: SparkSession, spec: TrainSpec) -> JobReport:
     slots = slots_for(spark, model)  # first: without any, not even a count would ever end
     registry = Registry()
     declared = [features.declared_feature(model, contract, name) for name in model.features]
-    known = features.known_rows(tables.read(spark, spec.features), model, spec.as_of)
+    delivered = features.delivered_rows(tables.read(spark, spec.features), spec.as_of)
+    known = features.known_rows(delivered, model, spec.as_of)
     found = learnable.check_known(known, model, contract, declared)
     holdout_start = found.last - timedelta(days=model.split.holdout_days)
-    rows = known.where(F.col(model.event_time) < features.instant(holdout_start))
+    rows = known.where(F.col(quoted(model.event_time)) < features.instant(holdout_start))
     learnt = learnable.learn_codes(rows, model, contract, declared)
     window = Window(
         train_start=found.first, holdout_start=holdout_start, holdout_end=found.last,
@@ -130,9 +136,10 @@ def fit(
     is the regressor for every task, as the classifier counts the classes again, in a pass over all
     rows.
     """
-    training, key = spec.model.training, features.row_key(spec.model, spec.contract)
-    numbers = features.feature_numbers(inputs, spec.contract, "x")
-    columns = [f"x{index}" for index in range(len(inputs))]
+    training = spec.model.training
+    key = [quoted(name) for name in features.row_key(spec.model, spec.contract)]
+    numbers = features.feature_numbers(inputs, spec.contract, "_x")
+    columns = [f"_x{index}" for index in range(len(inputs))]
     frame = (
         rows.repartition(workers, *key)
         .sortWithinPartitions(*key)
@@ -142,11 +149,12 @@ def fit(
         features_col=columns, label_col=features.TARGET, missing=math.nan,
         num_workers=workers, n_estimators=training.num_boost_round,
         random_state=training.seed, objective=spec.model.task.objective, verbose=False,
-        disable_default_eval_metric=True, **training.params,
+        disable_default_eval_metric=True,
+        **as_xgboost_reads(training.params, spec.model.features),
     )  # fmt: skip
-    with planned_at_once(spark):
+    with planned_at_once(spark), refusals_named(spec.model):
         booster: xgboost.Booster = estimator.fit(frame).get_booster()
-    booster.feature_names = [one.name for one in inputs]
+    booster.feature_names = [one.booster_name for one in inputs]
     return booster
 
 
@@ -162,6 +170,21 @@ def planned_at_once(spark: SparkSession) -> Iterator[None]:
         spark.conf.set(name, before)
 
 
+@contextmanager
+def refusals_named(model: Model) -> Iterator[None]:
+    """What XGBoost itself refuses is no outage, though Spark's stage fails for it like for one.
+
+    Raises:
+        TrainingRefused: With XGBoost's own words.
+    """
+    try:
+        yield
+    except (Py4JError, PySparkException) as error:
+        if problem := refused_by_xgboost(error):
+            raise TrainingRefused(model.name, problem) from error
+        raise
+
+
 def described(
     rows: DataFrame, spec: TrainSpec, learnt: learnable.Learnt, booster: xgboost.Booster
 ) -> list[Feature]:
@@ -174,7 +197,7 @@ def described(
     return [
         one.model_copy(
             update={
-                "importance": float(gains.get(one.name, 0.0)) / total,
+                "importance": float(gains.get(one.booster_name, 0.0)) / total,
                 "histogram": histograms.reference(one, sample[one.name]),
             }
         )

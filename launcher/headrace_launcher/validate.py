@@ -2,8 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from headrace_schemas.folder import Folder, Read
 from headrace_schemas.model import Model
 from headrace_schemas.pipeline import Pipeline
 from headrace_schemas.references import check_references
+from headrace_schemas.rule_sql import check_rule_sql
 
 EDITOR_SCHEMAS: dict[str, type[BaseModel]] = {"pipeline": Pipeline, "model": Model}
 
@@ -88,9 +87,6 @@ def add_finer(problems: Problems, file: DeclarationFile, problem: DeclarationInv
 
 def check_rule_queries(folder: Folder) -> None:
     """SQL of rules that cannot be read, or looks at more than its batch."""
-    if find_spec("headrace_schemas.rule_sql") is None:
-        return
-    check_rule_sql = import_module("headrace_schemas.rule_sql").check_rule_sql
     for one in filter(None, folder.contracts.values()):
         for found in check_rule_sql(one.declared):
             problem = one.refusal(rule_path(one.file, found.rule), found.problem.rstrip("."))

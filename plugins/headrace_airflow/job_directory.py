@@ -89,6 +89,19 @@ class JobDirectory:
             return "SUCCEEDED" if report.status == "succeeded" else "FAILED"
         return "RUNNING" if alive else "LOST"
 
+    def age_seconds(self) -> float:
+        """How long ago the job was asked for, by whichever try."""
+        return time.time() - (self.path / "spec.json").stat().st_mtime
+
+    def end_overtime(self) -> None:
+        """End a job that ran too long, and leave a note of it for the next try."""
+        (self.path / "overtime").touch()
+        self.kill()
+
+    def was_overtime(self) -> bool:
+        """Whether the job was ended because it ran too long."""
+        return (self.path / "overtime").exists()
+
     def kill(self) -> None:
         """End the job and whatever it started."""
         pid = self.pid()

@@ -6,7 +6,9 @@ On an object store it takes endpoint and keys from the usual `AWS_*` variables.
 
 from typing import Any
 
+from headrace_schemas.column_name import PARTITION
 from headrace_schemas.decisions import Decision
+from headrace_schemas.empty_batches import published_empty
 from headrace_schemas.errors import EngineUnavailable
 
 
@@ -45,14 +47,17 @@ def read_ledger(uri: str, model: str) -> list[Decision]:
     return sorted(decisions, key=lambda one: (one.as_of, one.id))
 
 
-def partition_keys(uri: str) -> list[str]:
-    """The keys of the partitions that the Delta table at `uri` holds, in order.
+def published_keys(uri: str) -> set[str]:
+    """The keys of the partitions of the table at `uri` that were published, without rows or with.
 
     Raises:
         EngineUnavailable: The lake cannot be read.
     """
     table = open_table(uri)
-    return [] if table is None else sorted({one["_partition"] for one in table.partitions()})
+    if table is None:
+        return set()
+    held = {one[PARTITION] for one in table.partitions()}
+    return held | published_empty(table.metadata().configuration)
 
 
 def open_table(uri: str) -> Any:

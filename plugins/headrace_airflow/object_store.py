@@ -38,8 +38,11 @@ def matching(root: str, pattern: str) -> list[str]:
         for page in pages:
             for entry in page.get("Contents", ()):
                 names = entry["Key"].removeprefix(below).split("/")
-                if len(names) == len(steps) and all(
-                    step.match(name) for step, name in zip(steps, names, strict=True)
+                # A key that ends in a slash stands for a folder.
+                if (
+                    names[-1]
+                    and len(names) == len(steps)
+                    and all(step.match(name) for step, name in zip(steps, names, strict=True))
                 ):
                     found.append(f"{root.rstrip('/')}/{'/'.join(names)}")
     return sorted(found)

@@ -1,4 +1,4 @@
-"""The Dag of a table: load, gate, publish, whenever a batch is due."""
+"""The Dags of a table: load, gate, publish, whenever a batch is due; and one that builds it anew."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -16,7 +16,12 @@ from airflow.sdk import (
 
 from headrace_airflow.access_roles import DagKind, access_control
 from headrace_airflow.assets import table_asset
-from headrace_airflow.operators.tables import GateOperator, LoadOperator, PublishOperator
+from headrace_airflow.operators.tables import (
+    GateOperator,
+    LoadOperator,
+    PublishOperator,
+    RebuildOperator,
+)
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.contract import Contract
 from headrace_schemas.partition import Partition, PartitionUnit
@@ -65,6 +70,35 @@ def table_dag(catalog: Catalog, build: TableBuild) -> DAG:
     return dag
 
 
+def rebuild_dag(catalog: Catalog, build: TableBuild) -> DAG:
+    """The Dag `rebuild.layer.table`, which only a person starts."""
+    pipeline = catalog.pipeline_of(build.name)
+    doc = (
+        f"### Rebuild {build.name}\nLoads and gates every batch that the table holds by the "
+        "contract as it is now, from what was delivered or from its inputs, and replaces the "
+        "table in one commit: columns, types and rows. Its old versions stay readable. If one "
+        "batch fails its gate, nothing is changed. For a contract that the table cannot follow: "
+        "a narrower type, a column that is gone, another key."
+    )
+    with DAG(
+        dag_id=f"rebuild.{build.name}",
+        description=f"Build {build.name} anew, by the contract as it is now",
+        doc_md=doc,
+        schedule=None,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        tags=["table", build.name.split(".")[0], pipeline.name, "rebuild"],
+        default_args={"owner": pipeline.owner, "pool": pipeline.pool, **TRIES},
+        access_control=access_control(DagKind.PIPELINE),
+    ) as dag:
+        # Partitions have their events in the table's own Dag: none follows an event without key.
+        outlets = [] if build.partition else [table_asset(build.name)]
+        RebuildOperator(
+            task_id="rebuild", outlets=outlets, table=build.name, catalog=catalog, **ONE_WRITER
+        )
+    return dag
+
+
 def table_schedule(catalog: Catalog, build: TableBuild) -> Any:
     """When a batch of the table is due.
 
@@ -99,7 +133,10 @@ def last_due(pipeline: Pipeline) -> Any:
     """Up to when the calendar starts runs: a partition is due after its end, the last one too."""
     if pipeline.ends_at is None:
         return None
-    return Partition.of(PartitionUnit(pipeline.partition), pipeline.ends_at).end
+    try:
+        return Partition.of(PartitionUnit(pipeline.partition), pipeline.ends_at).end
+    except ValueError:  # `end: 9999-12-31`, as people write "never"
+        return None
 
 
 def table_doc(build: TableBuild, contract: Contract, pipeline: Pipeline) -> str:

@@ -13,6 +13,9 @@ from headrace_schemas.planning import matured_at
 SETTINGS = ("num_boost_round", "max_depth")
 """What a person may set otherwise for one run than the model's file does."""
 
+PARAMS = ("max_depth",)
+"""Which of them are XGBoost's parameters."""
+
 FIELDS = ("as_of", "reason", *SETTINGS)
 """Of the form of a training run."""
 
@@ -47,16 +50,16 @@ class Training:
         return cls(as_of, content["answers"], content["reason"], dict(content["overrides"]))
 
     def apply_to(self, model: Model) -> Model:
-        """The model with this run's settings instead of its file's."""
+        """The model with this run's settings instead of its file's.
+
+        Raises:
+            ValueError: A setting is none that the model's file could have.
+        """
         if not self.overrides:
             return model
-        changed: dict[str, Any] = {}
-        if (rounds := self.overrides.get("num_boost_round")) is not None:
-            changed["num_boost_round"] = rounds
-        if (depth := self.overrides.get("max_depth")) is not None:
-            changed["params"] = {**model.training.params, "max_depth": depth}
-        training = model.training.model_copy(update=changed)
-        return model.model_copy(update={"training": training})
+        settings = dict(self.overrides)
+        params = {name: settings.pop(name) for name in PARAMS if name in settings}
+        return model.with_training(params, **settings)
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def plan_manual(
     of the past is trained as of the past, or its model would only serve from today on.
 
     Raises:
-        ValueError: `as_of` lies in the future.
+        ValueError: `as_of` lies in the future, or a setting is none that XGBoost has.
     """
     answers = f"manual:{run}"
     if form.as_of is not None:
@@ -143,12 +146,22 @@ def plan_manual(
                 f"as_of {as_of_label(form.as_of)} lies in the future: nothing is known of it yet. "
                 "Leave it empty to learn from everything that has matured."
             )
-        return Training(form.as_of, answers, form.reason, form.overrides)
+        return checked(Training(form.as_of, answers, form.reason, form.overrides), model)
     as_of = matured_at(model, matured[-1]) if matured else now
     # Two versions that serve from the same instant on: the later answer has to come second.
     beaten = [one for one in judged_times(history, answers) if one >= as_of]
     as_of = max(beaten) + timedelta(seconds=1) if beaten else as_of
-    return Training(as_of, answers, form.reason, form.overrides)
+    return checked(Training(as_of, answers, form.reason, form.overrides), model)
+
+
+def checked(training: Training, model: Model) -> Training:
+    """A training whose settings the model can have: said before any job is started.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    training.apply_to(model)
+    return training
 
 
 def judged_times(history: Sequence[Decision], answers: str) -> list[datetime]:

@@ -1,7 +1,7 @@
 """Contracts: what a table promises, read from Open Data Contract Standard files."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
@@ -15,7 +15,8 @@ from open_data_contract_standard.model import (
 from pydantic import Field
 from yaml import Node
 
-from headrace_schemas.column_type import FLOATS, ColumnType, TypeInvalid
+from headrace_schemas.column_name import RESERVED, is_reserved
+from headrace_schemas.column_type import FLOATS, TIMES, ColumnType, TypeInvalid
 from headrace_schemas.contract_checks import (
     columns_are_told_apart,
     freshness_of,
@@ -28,7 +29,9 @@ from headrace_schemas.contract_checks import (
 )
 from headrace_schemas.declaration import Frozen, KeyPath
 from headrace_schemas.declaration_file import DeclarationFile, Problems, line_of
+from headrace_schemas.empty_batches import NOT_EMPTY, may_be_empty
 from headrace_schemas.errors import DeclarationInvalid
+from headrace_schemas.quality import option_rules, quality_rule
 from headrace_schemas.reading import declared_as, note_unknown_keys
 from headrace_schemas.rules import (
     Expectation,
@@ -38,8 +41,6 @@ from headrace_schemas.rules import (
     TableRule,
     finite,
     not_null,
-    option_rules,
-    quality_rule,
     unique,
 )
 
@@ -50,6 +51,7 @@ class Column(Frozen):
     Attributes:
         type: Spark SQL DDL in the one spelling of `ColumnType`, such as `DOUBLE` or `DECIMAL(10,2)`.
         classification: Sensitivity class, as the contract's owner words it.
+        partitioned: Whether the table's partitions are cut by it; None where nothing is said.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Column(Frozen):
     required: bool = False
     description: str = ""
     classification: str | None = None
+    partitioned: bool | None = None
 
 
 class Freshness(Frozen):
@@ -99,6 +102,27 @@ class Contract(Frozen):
     def column(self, name: str) -> Column | None:
         """The column called `name`."""
         return next((column for column in self.columns if column.name == name), None)
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether a batch without a single row is a delivery like any other."""
+        return all(rule.id != NOT_EMPTY for rule in self.table_rules)
+
+    def time_of_partition(self, others: Sequence[str] = ()) -> Column | None:
+        """The column whose values lie in the partition that a row belongs to.
+
+        It is the one with `partitioned: true`. Without one it is the first of `others` and of
+        freshness's column that does not say `partitioned: false`. None if there is none.
+
+        Args:
+            others: Columns that are known from elsewhere to say when what a row tells happened.
+        """
+        times = [one for one in self.columns if ColumnType.parse(one.type).stem in TIMES]
+        if declared := [one for one in times if one.partitioned]:
+            return declared[0]
+        known = [*others, *([self.freshness.column] if self.freshness else [])]
+        found = {one.name: one for one in times if one.partitioned is None}
+        return next((found[name] for name in known if name in found), None)
 
 
 def load_contract(file: Path) -> Contract:
@@ -156,6 +180,7 @@ def read_column(file: Path, node: Node, index: int, column: SchemaProperty) -> C
             str(file), line_of(node, where), f"schema.0.properties.{index}.{missing}",
             "is missing; give the column's Spark SQL type" if column.name else "is missing",
         )  # fmt: skip
+    refuse_name(file, node, index, column.name)
     try:
         type = ColumnType.parse(column.physicalType).ddl
     except TypeInvalid as error:
@@ -170,7 +195,20 @@ def read_column(file: Path, node: Node, index: int, column: SchemaProperty) -> C
         name=column.name, type=type,
         required=bool(column.required or column.primaryKey),
         description=column.description or "", classification=column.classification,
+        partitioned=column.partitioned,
     )  # fmt: skip
+
+
+def refuse_name(file: Path, node: Node, index: int, name: str) -> None:
+    """Refuse a column's name that nobody could see, or that may be one of Headrace's own."""
+    if not name.strip():
+        problem = "is blank; give the column a name"
+    elif is_reserved(name):
+        problem = f"{name}: names that begin with {RESERVED} are kept for Headrace's own columns"
+    else:
+        return
+    path = ("schema", 0, "properties", index, "name")
+    raise DeclarationInvalid(str(file), line_of(node, path), ".".join(map(str, path)), problem)
 
 
 def read_key(table: SchemaObject) -> tuple[str, ...]:
@@ -197,7 +235,7 @@ def read_rules(
         if column.unique:
             rules.append(unique(f"{name}.unique", (name,)))
         with problems.caught(), placed(file, ("schema", 0, "properties", index)):
-            rules.extend(option_rules(column))
+            rules.extend(option_rules(column, types[name]))
     if key:
         rules.append(unique("key.unique", key))
     rules.extend(declared_rules(file, table, types, problems))
@@ -213,6 +251,7 @@ def placed(file: DeclarationFile, path: KeyPath) -> Iterator[None]:
     try:
         yield
     except RuleInvalid as error:
+        path = (*path, *file.place_of(error.found, path))
         raise file.refusal(path, str(error).rstrip(".")) from error
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         # A part of the rule is of another kind than any rule has, such as a text for a mapping.
@@ -228,20 +267,22 @@ def declared_rules(
     for path, column, quality in qualities(table):
         if column is None or column in types:
             with problems.caught(), placed(file, path):
-                rules.append(quality_rule(quality, int(path[-1]), column))
+                rules.append(quality_rule(quality, int(path[-1]), column, types))
     return rules
 
 
 def vacuous_pass_rules(table: SchemaObject) -> list[TableRule]:
     """What Great Expectations lets pass: an empty batch, and columns without a single value."""
-    rules = [
-        TableRule(
-            id="table.not_empty", severity=Severity.CRITICAL, description="the batch has rows",
-            expectation=Expectation(
-                type="expect_table_row_count_to_be_between", kwargs={"min_value": 1}
-            ),
-        )
-    ]  # fmt: skip
+    rules = []
+    if not may_be_empty(table):
+        rules.append(
+            TableRule(
+                id=NOT_EMPTY, severity=Severity.CRITICAL, description="the batch has rows",
+                expectation=Expectation(
+                    type="expect_table_row_count_to_be_between", kwargs={"min_value": 1}
+                ),
+            )
+        )  # fmt: skip
     for _, column in properties(table):
         if not (column.required or column.primaryKey):
             rules.append(

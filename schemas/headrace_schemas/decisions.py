@@ -4,15 +4,47 @@ They know nothing of Airflow or Spark, so each can be replayed over history. Eve
 row of the ledger, which is the truth: assets, events and registry aliases follow from it.
 """
 
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import isfinite, isinf
 
 from pydantic import Field
 
 from headrace_schemas.declaration import Frozen
-from headrace_schemas.model import Gates, Model, gain
+from headrace_schemas.evidence import (
+    SURE,
+    Comparison,
+    FeatureShift,
+    MonitorEvidence,
+    Performance,
+    PromotionEvidence,
+    canonical,
+    too_few,
+    unmeasured_shift,
+)
+from headrace_schemas.model import Gates, InputMonitor, Model, PerformanceMonitor, gain
+
+__all__ = [
+    "Comparison",
+    "Decision",
+    "FeatureShift",
+    "Kind",
+    "MonitorEvidence",
+    "Performance",
+    "PromotionEvidence",
+    "Verdict",
+    "as_of_label",
+    "canonical",
+    "champion_at",
+    "decide_promotion",
+    "decide_retraining",
+    "first_champion",
+    "judge",
+    "open_request",
+    "promotions",
+]
 
 
 class Verdict(StrEnum):
@@ -30,91 +62,6 @@ class Kind(StrEnum):
 
     RETRAINING = "retraining"
     PROMOTION = "promotion"
-
-
-class FeatureShift(Frozen):
-    """How far one feature moved from the champion's training window.
-
-    Attributes:
-        psi: Population stability index.
-        importance: Share of the champion's total gain, 0 to 1.
-    """
-
-    feature: str
-    psi: float
-    importance: float
-
-
-class Performance(Frozen):
-    """One metric of the served model on matured labels of a window.
-
-    Attributes:
-        current: Of the predictions that were served.
-        reference: Of the champion on its own holdout.
-        first: What a first model, never relearned, would have reached; None before it exists.
-    """
-
-    metric: str
-    current: float
-    reference: float
-    first: float | None = None
-
-
-class MonitorEvidence(Frozen):
-    """What monitoring measured on one window.
-
-    Attributes:
-        matured_partitions: Partitions of the feature table with matured labels, this one included.
-        champion: Version that served the window; None if none did.
-        champion_as_of: Up to when its labels were known at training.
-        labelled: Rows of the window with a matured label.
-        shifts: Every feature's move, most important first; empty without a champion.
-    """
-
-    window: str
-    matured_partitions: int
-    champion: str | None = None
-    champion_as_of: datetime | None = None
-    rows: int = 0
-    labelled: int = 0
-    shifts: tuple[FeatureShift, ...] = ()
-    performance: Performance | None = None
-
-    def moved_importance(self, psi: float) -> float:
-        """Share of the champion's gain that lies in features with at least this PSI."""
-        return sum((shift.importance for shift in self.shifts if shift.psi >= psi), 0.0)
-
-
-class Comparison(Frozen):
-    """Challenger and champion on the same holdout rows.
-
-    Attributes:
-        share_better: Share of the paired bootstrap's resamples in which the challenger is better by
-            more than the gate's `min_gain`.
-        worst_slice: Slice in which the challenger loses most; None when it loses nowhere.
-    """
-
-    metric: str
-    challenger: float
-    champion: float
-    share_better: float
-    worst_slice: str | None = None
-    worst_slice_drop: float = 0.0
-
-
-class PromotionEvidence(Frozen):
-    """What evaluation measured of a new version.
-
-    Attributes:
-        metrics: Of the challenger, on the holdout.
-        comparison: With the champion; None when nothing serves yet.
-    """
-
-    challenger: str
-    champion: str | None
-    holdout_rows: int
-    metrics: dict[str, float]
-    comparison: Comparison | None = None
 
 
 class Decision(Frozen):
@@ -190,47 +137,121 @@ def weigh(
         days = model.retraining.cooldown_days
         return Verdict.KEEP, f"cooldown: trained at {as_of_label(latest)}, {days:g} days must pass"
     if learnt_at is not None:
-        return weigh_drift(model, evidence, as_of - learnt_at)
+        return weigh_drift(model, evidence, Ages.of(learnt_at, history, as_of))
     if promoted := promotions(history, model.name):
         version = promoted[-1].model_version
         return Verdict.KEEP, f"version {version} serves now, though it did not serve this window"
     return Verdict.TRAIN, f"no model yet, and {needed} partitions of history are there"
 
 
-def canonical(evidence: MonitorEvidence | PromotionEvidence) -> str:
-    """Evidence as JSON with sorted keys: on its way through PostgreSQL their order is lost."""
-    content = evidence.model_dump(mode="json")
-    return json.dumps(content, sort_keys=True, separators=(",", ":"))
+@dataclass(frozen=True)
+class Ages:
+    """How long ago the champion learnt, and how long ago anything was learnt, in data time.
+
+    A training that was refused, a tie, or one whose candidate was never decided on has answered the
+    question of age as well: what is known since then is all that another one could add.
+    """
+
+    champion: timedelta
+    training: timedelta
+
+    @classmethod
+    def of(cls, learnt_at: datetime, history: Sequence[Decision], as_of: datetime) -> "Ages":
+        """Ages at `as_of`, of a champion that learnt by `learnt_at`."""
+        asked = [
+            one.as_of for one in history
+            if one.verdict is Verdict.TRAIN or one.kind is Kind.PROMOTION
+        ]  # fmt: skip
+        return cls(as_of - learnt_at, as_of - max([learnt_at, *asked]))
 
 
-def weigh_drift(model: Model, evidence: MonitorEvidence, age: timedelta) -> tuple[Verdict, str]:
+@dataclass(frozen=True)
+class Inputs:
+    """What a window says of the inputs: in words, and whether they moved."""
+
+    text: str
+    moved: bool = False
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a window says of the results.
+
+    Attributes:
+        is_told: Whether they can be judged at all.
+        worse: More is lost than the model allows, and than chance explains.
+        hold: Nothing is lost.
+    """
+
+    text: str
+    is_told: bool = False
+    worse: bool = False
+    hold: bool = False
+
+
+def weigh_drift(model: Model, evidence: MonitorEvidence, ages: Ages) -> tuple[Verdict, str]:
     """Results, inputs and age of a champion that may be relearned."""
-    monitor = model.monitors
-    moved = evidence.moved_importance(monitor.inputs.psi)
-    moved_text = (
-        f"{moved:.0%} of the importance lies in features that moved (PSI >= {monitor.inputs.psi:g})"
-    )
-    inputs_moved = moved >= monitor.inputs.importance_share
-    performance = evidence.performance
-    results_text, worse, holds = "no matured labels", False, False
-    if performance is not None:
-        lost = -gain(performance.metric, performance.current, performance.reference)
-        worse, holds = lost > monitor.performance.max_drop, lost <= 0
-        results_text = (
-            f"{performance.metric} {performance.current:.3f} against {performance.reference:.3f} "
-            "on its own holdout"
+    inputs = judge_inputs(model.monitors.inputs, evidence)
+    results = judge_results(model.monitors.performance, evidence)
+    if results.worse:
+        limit = model.monitors.performance.max_drop
+        return Verdict.TRAIN, f"results got worse: {results.text}, more than {limit:g} lost"
+    if inputs.moved and not results.hold:
+        return Verdict.TRAIN, f"inputs moved: {inputs.text}; {results.text}"
+    limit = model.retraining.max_age_days
+    if ages.training > timedelta(days=limit):
+        tried = ages.training < ages.champion
+        since = f", tried again {ages.training.days} days ago" if tried else ""
+        return Verdict.TRAIN, (
+            f"old: learnt {ages.champion.days} days ago{since}, {limit:g} allowed; {results.text}"
         )
-    if worse:
-        limit = monitor.performance.max_drop
-        return Verdict.TRAIN, f"results got worse: {results_text}, more than {limit:g} lost"
-    if inputs_moved and not holds:
-        return Verdict.TRAIN, f"inputs moved: {moved_text}; {results_text}"
-    if age > timedelta(days=model.retraining.max_age_days):
-        limit = model.retraining.max_age_days
-        return Verdict.TRAIN, f"old: learnt {age.days} days ago, {limit:g} allowed; {results_text}"
-    if inputs_moved:
-        return Verdict.KEEP, f"inputs moved but the results hold: {results_text}; {moved_text}"
-    return Verdict.KEEP, f"nothing to gain: {results_text}; {moved_text}"
+    if inputs.moved:
+        return Verdict.KEEP, f"inputs moved but the results hold: {results.text}; {inputs.text}"
+    head = "nothing to gain" if results.is_told else "nothing to go by"
+    return Verdict.KEEP, f"{head}: {results.text}; {inputs.text}"
+
+
+def judge_inputs(monitor: InputMonitor, evidence: MonitorEvidence) -> Inputs:
+    """Whether features that matter moved; said as unknown where chance could do the same."""
+    if odd := unmeasured_shift(evidence.shifts):
+        return Inputs(f"inputs were not measured: PSI of {odd.feature} is not a number")
+    needed = evidence.lacking_rows(monitor.psi, monitor.importance_share)
+    if needed is not None:
+        wanted = f"{needed:.0f} are needed"
+        if isinf(needed):
+            wanted = "and the champion learnt from too few to compare any with"
+        return Inputs(f"inputs cannot be judged: {evidence.rows} rows, {wanted}")
+    moved = evidence.moved_importance(monitor.psi)
+    return Inputs(
+        f"{moved:.0%} of the importance lies in features that moved (PSI >= {monitor.psi:g})",
+        moved=moved >= monitor.importance_share,
+    )
+
+
+def judge_results(monitor: PerformanceMonitor, evidence: MonitorEvidence) -> Results:
+    """Whether the served predictions got worse, hold, or cannot be judged and why.
+
+    Worse is a loss of more than `max_drop` and more than `SURE` standard errors of the difference.
+    Results hold when nothing is lost and the standard error is at most `max_drop`.
+    """
+    found, rows = evidence.performance, evidence.labelled
+    if not rows:
+        return Results(evidence.unmeasured or "no matured labels")
+    if few := too_few(rows, evidence.positive, "labelled rows"):
+        return Results(f"results cannot be judged: {few}")
+    if found is None:
+        undefined = f"{monitor.metric} is not defined on {rows} labelled rows"
+        return Results(evidence.unmeasured or undefined)
+    if not found.is_measured:
+        return Results(f"{found.metric} was not measured: it is not a number")
+    lost, error = -gain(found.metric, found.current, found.reference), found.standard_error
+    chance = SURE * error
+    worse = lost > max(monitor.max_drop, chance)
+    text = f"{found.metric} {found.current:.3f} against {found.reference:.3f} on its own holdout"
+    if chance > monitor.max_drop and not worse:
+        text += f", and chance alone makes up to {chance:.3f} on {rows} labelled rows"
+    is_told = error <= monitor.max_drop
+    return Results(text, is_told=is_told, worse=worse, hold=is_told and lost <= 0)
 
 
 def decide_promotion(
@@ -263,17 +284,20 @@ def decide_promotion(
 
 
 def judge(gates: Gates, evidence: PromotionEvidence) -> tuple[Verdict, str]:
-    """Floors, then the champion, then the slices; what was not measured is refused."""
+    """Enough rows, floors, then the champion, then the slices; what was not measured is refused."""
+    rows = evidence.holdout_rows if evidence.measured is None else evidence.measured
+    if few := too_few(rows, evidence.positive, "holdout rows"):
+        return Verdict.REFUSE, f"it cannot be judged: {few}; lengthen `split.holdout_days`"
     for metric, floor in gates.floors.items():
         value = evidence.metrics.get(metric)
-        if value is None:
+        if value is None or not isfinite(value):
             return Verdict.REFUSE, f"{metric} was not measured, and a floor asks for it"
         if not gain(metric, value, floor) >= 0:
             return Verdict.REFUSE, f"{metric} {value:.3f} misses the floor {floor:g}"
     if evidence.champion is None:
         return Verdict.PROMOTE, "first model: all floors are met and nothing serves yet"
     comparison = evidence.comparison
-    if comparison is None:
+    if comparison is None or not comparison.is_measured:
         return Verdict.REFUSE, f"it was not compared with champion {evidence.champion}"
     return judge_comparison(gates, comparison)
 

@@ -102,6 +102,25 @@ class DeclarationFile:
         line = line_of(self.node, path)
         return DeclarationInvalid(str(self.path), line, key, problem, tuple(allowed), advice)
 
+    def place_of(self, value: object, path: KeyPath) -> KeyPath:
+        """Where a value stands below `path`, the first time; nowhere if it does not."""
+        within: Any = self.content
+        for step in path:
+            within = within[step]
+        return next(places(within, value, ()), ())
+
+
+def places(within: Any, value: object, path: KeyPath) -> Iterator[KeyPath]:
+    """Where a value stands within another one."""
+    if value is None:
+        return
+    if path and str(within) == str(value):
+        yield path
+    elif isinstance(within, dict | list):
+        inner = within.items() if isinstance(within, dict) else enumerate(within)
+        for key, one in inner:
+            yield from places(one, value, (*path, key))
+
 
 def line_of(node: yaml.Node, path: KeyPath) -> int:
     """The line of the deepest part of `path` that exists in the file."""

@@ -98,16 +98,23 @@ class UnknownTable(HeadraceError, KeyError):
 
 
 class GateFailed(HeadraceError):
-    """A table-level critical rule did not hold: nothing of the batch was published."""
+    """A table-level critical rule did not hold, or too few rows were left: nothing was published.
 
-    def __init__(self, table: str, partition: str | None, rules: Sequence[str]) -> None:
+    Args:
+        rules: What does not hold; where quarantine took most of the batch, its rules come first.
+        emptied: How much of the batch quarantine would take; empty where it is not too much.
+    """
+
+    def __init__(
+        self, table: str, partition: str | None, rules: Sequence[str], emptied: str = ""
+    ) -> None:
         batch = f" [{partition}]" if partition else ""
         super().__init__(
             f"{table}{batch}: {len(rules)} critical rule(s) do not hold: "
-            f"{'; '.join(rules[:SHOWN])}. "
+            f"{'; '.join(rules[:SHOWN])}. {emptied}"
             "Nothing was published. Fix the source and run the load again, or change the rule "
             "in the contract.",
-            table=table, partition=partition, rules=list(rules[:SHOWN]),
+            table=table, partition=partition, rules=list(rules[:SHOWN]), emptied=emptied,
         )  # fmt: skip
 
 
@@ -136,6 +143,19 @@ class SourceInvalid(HeadraceError, ValueError):
         )
 
 
+class SourceChanged(HeadraceError):
+    """A delivered file that somebody wrote to while it was read; nothing was staged."""
+
+    retryable = True
+
+    def __init__(self, table: str, file: str) -> None:
+        super().__init__(
+            f"{table}: {file} changed while it was read. Deliver a file under another name and "
+            "rename it when it is whole; the task tries again.",
+            table=table, file=file,
+        )  # fmt: skip
+
+
 class SchemaBroken(HeadraceError, ValueError):
     """Columns of a batch that do not fit the contract's."""
 
@@ -144,6 +164,12 @@ class SchemaBroken(HeadraceError, ValueError):
             f"{table}: {problem}: {listed(columns)}. {advice}",
             table=table, problem=problem, columns=list(columns),
         )  # fmt: skip
+        self.parts = (table, problem, tuple(columns), advice)
+
+    def of(self, where: str) -> "SchemaBroken":
+        """The same, said of one file of several."""
+        table, problem, columns, advice = self.parts
+        return SchemaBroken(table, f"{where}: {problem}", columns, advice)
 
 
 class StaleInput(HeadraceError):
@@ -176,6 +202,17 @@ class TrainingDataInvalid(HeadraceError, ValueError):
         super().__init__(
             f"model {model}: column {column}: {problem}. {advice}",
             model=model, column=column, problem=problem,
+        )  # fmt: skip
+
+
+class TrainingRefused(HeadraceError, ValueError):
+    """What XGBoost itself refuses to train with; trying again gives the same answer."""
+
+    def __init__(self, model: str, problem: str) -> None:
+        super().__init__(
+            f"model {model}: XGBoost refuses to train: {problem}. Correct `training.params`, or the "
+            "rows that it names.",
+            model=model, problem=problem,
         )  # fmt: skip
 
 
@@ -276,6 +313,25 @@ class JobCrashed(HeadraceError):
             f"job {job} ended without a report. Its log: {job_dir}/job.log.",
             job=job, job_dir=job_dir,
         )  # fmt: skip
+
+
+class TimeLimitPassed(HeadraceError, TimeoutError):
+    """A job that was ended because it ran longer than it may.
+
+    Tried again once: what hung may work the next time, what is slow will not get faster.
+    """
+
+    retryable = True
+
+    def __init__(self, job: str, job_dir: str, minutes: int, declared: str) -> None:
+        super().__init__(
+            f"job {job}: was ended after {minutes} minutes, its limit by {declared}. "
+            f"Its log says what it did last: {job_dir}/job.log. If it only needs longer, raise the "
+            "limit.",
+            job=job, job_dir=job_dir, minutes=minutes, declared=declared,
+        )  # fmt: skip
+
+    __str__ = Exception.__str__  # OSError would show errno and filename
 
 
 class JobFailed(HeadraceError):

@@ -10,7 +10,7 @@ from headrace_schemas.decisions import Decision, MonitorEvidence, PromotionEvide
 from headrace_schemas.declaration import Frozen
 from headrace_schemas.model import Model
 from headrace_schemas.partition import Partition
-from headrace_schemas.pipeline import TableBuild
+from headrace_schemas.pipeline import TableBuild, WriteMode
 
 SHOWN_FAILURES = 10
 """How many failed rules a report carries."""
@@ -53,20 +53,34 @@ class SpecHead(Frozen):
 
 
 class LoadSpec(SpecHead):
-    """Stage one batch: delivered files, or a transform of pinned inputs."""
+    """Stage one batch: delivered files, or a transform of pinned inputs.
+
+    Attributes:
+        table_uri: The table that it is for: a contract that it cannot follow is refused first.
+        landing: Root of the landing area, a path or a URI; no delivered file lies outside of it.
+    """
 
     job: Literal["load"] = "load"
     build: TableBuild
     contract: Contract
     partition: Partition | None
+    landing: str | None = None
     source_files: tuple[str, ...] = ()
     inputs: dict[str, PinnedInput] = Field(default_factory=dict)
     transform_path: str | None = None
     staged_uri: str
+    table_uri: str | None = None
 
 
 class GateSpec(SpecHead):
-    """Run the contract on a staged batch and part good rows from bad ones."""
+    """Run the contract on a staged batch and part good rows from bad ones.
+
+    Attributes:
+        write: How the batch will change its table.
+        table: What is published already, where keys must differ from those; None if nothing is.
+        event_time: Column whose values lie in the partition; None if only the contract may name it.
+        most_quarantined: As `TableBuild` has it.
+    """
 
     job: Literal["gate"] = "gate"
     contract: Contract
@@ -75,6 +89,10 @@ class GateSpec(SpecHead):
     staged_uri: str
     gated_uri: str
     record_uri: str
+    write: WriteMode = WriteMode.REPLACE_PARTITION
+    table: PinnedTable | None = None
+    event_time: str | None = None
+    most_quarantined: float | None = None
 
 
 class PublishSpec(SpecHead):
@@ -89,8 +107,41 @@ class PublishSpec(SpecHead):
     quarantine_uri: str
 
 
+class RebuiltBatch(Frozen):
+    """One batch of a table that is built anew; its fields mean what they do in its own specs."""
+
+    partition: Partition | None
+    source_files: tuple[str, ...] = ()
+    inputs: dict[str, PinnedInput] = Field(default_factory=dict)
+    staged_uri: str
+    gated_uri: str
+    record_uri: str
+
+
+class RebuildSpec(SpecHead):
+    """Build a table anew under its name: every batch that it holds, by the contract as it is now.
+
+    Attributes:
+        table: The version that is replaced; if there is a newer one by then, nothing is written.
+        batches: Oldest first.
+        event_time: As `GateSpec` has it.
+        landing: As `LoadSpec` has it.
+    """
+
+    job: Literal["rebuild"] = "rebuild"
+    build: TableBuild
+    contract: Contract
+    table: PinnedTable
+    batches: tuple[RebuiltBatch, ...] = Field(min_length=1)
+    transform_path: str | None = None
+    table_uri: str
+    quarantine_uri: str
+    event_time: str | None = None
+    landing: str | None = None
+
+
 class TrainSpec(SpecHead):
-    """Fit a booster on labels known by `as_of` and register it as a candidate.
+    """Fit a booster on labels known by `as_of`, of partitions that had ended by then; register it.
 
     Attributes:
         answers: Id of the decision or run that asked; with it a repeated run finds its own version.
@@ -167,7 +218,7 @@ class DecideSpec(SpecHead):
 
 
 JobSpec = Annotated[
-    LoadSpec | GateSpec | PublishSpec | TrainSpec | EvaluateSpec | PromoteSpec | ScoreSpec
+    LoadSpec | GateSpec | PublishSpec | RebuildSpec | TrainSpec | EvaluateSpec | PromoteSpec | ScoreSpec
     | MonitorSpec | DecideSpec,
     Field(discriminator="job"),
 ]  # fmt: skip
@@ -176,7 +227,16 @@ SPEC: TypeAdapter[Any] = TypeAdapter(cast("Any", JobSpec))
 """Reads and writes a spec as JSON."""
 
 JobName = Literal[
-    "load", "gate", "publish", "train", "evaluate", "promote", "score", "monitor", "decide"
+    "load",
+    "gate",
+    "publish",
+    "rebuild",
+    "train",
+    "evaluate",
+    "promote",
+    "score",
+    "monitor",
+    "decide",
 ]
 
 

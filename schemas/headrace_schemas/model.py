@@ -1,14 +1,17 @@
 """Models: what is learnt from a table, when it is good enough, and when it must be relearned."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from headrace_schemas import model_checks
+from headrace_schemas.booster_params import wrong_params
 from headrace_schemas.declaration import Declaration, Frozen
 from headrace_schemas.names import PLAIN_NAME, TABLE_NAME
+from headrace_schemas.pipeline import LONGEST_MINUTES, TIME_LIMIT_MINUTES
 from headrace_schemas.reading import loaded
 
 
@@ -50,23 +53,25 @@ class Training(Frozen):
             has slots.
         num_boost_round: Trees.
         seed: Of sampling; with the same rows and workers the bytes repeat.
-        params: XGBoost's own parameters, by XGBoost's names.
+        params: XGBoost's own parameters, by XGBoost's names, as `booster_params` knows them.
+            Constraints name features.
+        time_limit_minutes: After which a training is ended.
     """
 
     num_workers: int | None = Field(default=None, ge=1, le=1024)
     num_boost_round: int = Field(default=100, ge=1, le=10_000)
     seed: int = Field(default=7, ge=0)
-    params: dict[str, float | int | str] = Field(default_factory=dict)
+    params: dict[str, float | int | str | dict[str, int] | list[list[str]]] = Field(
+        default_factory=dict
+    )
+    time_limit_minutes: int = Field(default=24 * 60, ge=1, le=LONGEST_MINUTES)
 
-    @field_validator("params")
+    @field_validator("params", mode="before")
     @classmethod
-    def leaves_the_rest_alone(
-        cls, params: dict[str, float | int | str]
-    ) -> dict[str, float | int | str]:
-        """Refuse parameters that are declared elsewhere."""
-        owned = {"objective", "seed", "random_state", "num_workers", "n_estimators", "nthread"}
-        if taken := sorted(owned & params.keys()):
-            raise ValueError(f"{', '.join(taken)} follow from other keys of the model")
+    def is_what_xgboost_takes(cls, params: Any) -> Any:
+        """Refuse what fails, or is ignored, in the middle of a training."""
+        if isinstance(params, dict) and (problems := wrong_params(params)):
+            raise ValueError("; ".join(problems))
         return params
 
 
@@ -105,7 +110,8 @@ class SliceGate(Frozen):
     Attributes:
         columns: Columns whose values make the slices.
         max_drop: Largest loss of the champion gate's metric.
-        min_rows: Slices with fewer labelled rows are not judged.
+        min_rows: Slices with fewer labelled rows are not judged, nor are those of which there is too
+            little to believe a metric (`evidence.FEWEST_ROWS`).
     """
 
     columns: tuple[str, ...] = Field(min_length=1)
@@ -172,6 +178,7 @@ class Model(Declaration):
         label_delay_days: After a partition's end, when its labels count as matured.
         features: Columns that are learnt from, in the booster's order.
         approval: Whether a person must approve a promotion.
+        time_limit_minutes: After which any other of its jobs than a training is ended.
     """
 
     name: str = Field(pattern=PLAIN_NAME)
@@ -190,8 +197,20 @@ class Model(Declaration):
     monitors: Monitors
     retraining: Retraining = Retraining()
     approval: Literal["none", "required"] = "none"
+    time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
 
     checks: ClassVar = model_checks.CHECKS
+
+    def with_training(self, params: Mapping[str, Any], **settings: Any) -> "Model":
+        """The model with other parameters and settings of its training, checked as a file's are.
+
+        Raises:
+            ValueError: Naming the parameter and its value.
+        """
+        training = self.training.model_dump() | settings
+        training["params"] = {**self.training.params, **params}
+        changed = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self).model_validate(changed | {"training": training})
 
 
 def load_model(file: Path) -> Model:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from headrace_schemas.booster_params import wrong_params
 from headrace_schemas.declaration import KeyPath, Misfit, said
 from headrace_schemas.names import LONGEST_TAG, TOO_LONG_FOR_A_TAG
 
@@ -170,8 +171,15 @@ def infinite(path: KeyPath, value: Any) -> Iterator[Misfit]:
         yield from infinite((*path, key), one)
 
 
+def params_are_xgboosts(model: Model) -> Iterator[Misfit]:
+    """What parameters say of features and of the task; their names and values are read before."""
+    is_share = model.task.value == "binary"
+    for problem in wrong_params(model.training.params, model.features, is_share):
+        yield Misfit(("training", "params"), problem)
+
+
 CHECKS = (
     says_whose, features_are_known_before, features_stand_once, slices_stand_once,
     metrics_fit_task, floors_can_be_reached, differences_can_be_reached, ages_after_cooling,
-    calendar_is_cron, days_are_days, numbers_are_finite,
+    calendar_is_cron, days_are_days, numbers_are_finite, params_are_xgboosts,
 )  # fmt: skip

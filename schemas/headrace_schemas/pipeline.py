@@ -21,12 +21,23 @@ from headrace_schemas.names import (
 )
 from headrace_schemas.partition import Partition, PartitionUnit
 from headrace_schemas.reading import loaded
+from headrace_schemas.source import PLACEHOLDER
+from headrace_schemas.source import Source as Source  # tables name it together with their build
 
 PARTITION_BOUNDS = frozenset({"start", "end"})
 """Keyword-only parameters that a transform may ask for besides its inputs."""
 
 FIRST_YEAR, LAST_YEAR = 1000, 9998
 """Between them every partition has a key of its own, and one before and after it."""
+
+TIME_LIMIT_MINUTES = 6 * 60
+"""Of a job, where nothing else is declared: what takes longer hangs, or is worth a declaration."""
+
+LONGEST_MINUTES = 31 * 24 * 60
+
+MOST_QUARANTINED, FEWEST_QUARANTINED = 0.2, 10
+"""The share of a batch that may go to quarantine where none is declared, and the rows from which on
+it counts: of a few rows, one bad one is a large share and says nothing."""
 
 
 class WriteMode(StrEnum):
@@ -44,28 +55,6 @@ class Evolution(StrEnum):
     FREEZE = "freeze"
     DISCARD_ROW = "discard_row"
     DISCARD_VALUE = "discard_value"
-
-
-class Source(Frozen):
-    """Files that someone delivers.
-
-    Attributes:
-        files: Path below the landing root; `{partition}` stands for the key, `*` for anything.
-        format: `csv` (with a header, UTF-8) or `parquet`.
-        null_values: Texts of a CSV that mean "no value".
-    """
-
-    files: str
-    format: Literal["csv", "parquet"] = "csv"
-    null_values: tuple[str, ...] = ("",)
-
-    @field_validator("files")
-    @classmethod
-    def stays_below_landing(cls, files: str) -> str:
-        """Refuse a path that leaves the landing root."""
-        if files.startswith("/") or ".." in Path(files).parts:
-            raise ValueError("must be a path below the landing root, without '..'")
-        return files
 
 
 class Input(Frozen):
@@ -89,6 +78,11 @@ class TableBuild(Frozen):
         source: Where a delivered table's files lie; None for a derived one.
         inputs: Parameter name of the transform → what it reads.
         transform: `module:function`, or a `.sql` file beside the pipeline; None hands its input on.
+        time_limit_minutes: After which each of its jobs is ended.
+        most_quarantined: Share of a batch, 0 to 1, that may go to quarantine; more stops the batch.
+            None: `MOST_QUARANTINED`, of batches in which that is no accident.
+        unique_in: Where a key names one row: `table`, or `partition` for snapshots, in which each
+            partition tells of the same things anew.
     """
 
     name: str = Field(pattern=TABLE_NAME)
@@ -98,6 +92,9 @@ class TableBuild(Frozen):
     transform: str | None = Field(default=None, pattern=TRANSFORM)
     write: WriteMode = WriteMode.REPLACE_PARTITION
     evolution: Evolution = Evolution.FREEZE
+    time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
+    most_quarantined: float | None = Field(default=None, ge=0, le=1)
+    unique_in: Literal["table", "partition"] = "table"
 
 
 class TableEntry(Declaration):
@@ -109,6 +106,9 @@ class TableEntry(Declaration):
     transform: str | None = Field(default=None, pattern=TRANSFORM)
     write: WriteMode = WriteMode.REPLACE_PARTITION
     evolution: Evolution = Evolution.FREEZE
+    time_limit_minutes: int | None = Field(default=None, ge=1, le=LONGEST_MINUTES)
+    most_quarantined: float | None = Field(default=None, ge=0, le=1)
+    unique_in: Literal["table", "partition"] = "table"
 
     @field_validator("inputs", mode="before")
     @classmethod
@@ -171,6 +171,10 @@ class TableEntry(Declaration):
     checks: ClassVar = (comes_from_somewhere, transform_takes_inputs, looks_back_over_partitions)
 
 
+INHERITED = ("time_limit_minutes", "most_quarantined")
+"""What a table takes from its pipeline where its entry does not say else, under the same key."""
+
+
 class Pipeline(Declaration):
     """How and when a set of tables is built.
 
@@ -180,6 +184,8 @@ class Pipeline(Declaration):
         start: First day with data.
         end: First day without, if the data ends.
         pool: Airflow pool of its tasks.
+        time_limit_minutes: After which a job of its tables is ended; a table may have its own.
+        most_quarantined: Share of a batch that may go to quarantine; a table may have its own.
     """
 
     name: str = Field(pattern=PLAIN_NAME)
@@ -190,6 +196,8 @@ class Pipeline(Declaration):
     start: date
     end: date | None = None
     pool: str = "default_pool"
+    time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
+    most_quarantined: float | None = Field(default=None, ge=0, le=1)
     entries: dict[str, TableEntry] = Field(alias="tables", min_length=1)
 
     @field_validator("schedule")
@@ -262,9 +270,16 @@ class Pipeline(Declaration):
             for one in entry.misfits():
                 yield one._replace(path=("tables", name, *one.path))
 
+    def files_are_one_batch(self) -> Iterator[Misfit]:
+        """Each partition of a delivered table has files of its own."""
+        for name, entry in self.entries.items():
+            files = entry.source.files if entry.source else ""
+            if files.strip() and (problem := misnamed_files(name, files, self.unit_of(entry))):
+                yield Misfit(("tables", name, "source", "files"), problem)
+
     checks: ClassVar = (
         says_whose, name_is_short, names_have_a_layer, ends_after_it_starts,
-        starts_with_a_partition, ends_with_a_partition, entries_fit,
+        starts_with_a_partition, ends_with_a_partition, entries_fit, files_are_one_batch,
     )  # fmt: skip
 
     @property
@@ -284,10 +299,15 @@ class Pipeline(Declaration):
 
     def resolve(self, name: str, entry: TableEntry) -> TableBuild:
         """One entry with the pipeline's defaults."""
-        own = entry.partition
-        unit = None if own == "none" else self.partition if own is None else PartitionUnit(own)
         fields = {key: getattr(entry, key) for key in TableEntry.model_fields if key != "partition"}
-        return TableBuild(name=name, partition=unit, **fields)
+        for key in INHERITED:
+            fields[key] = getattr(self, key) if fields[key] is None else fields[key]
+        return TableBuild(name=name, partition=self.unit_of(entry), **fields)
+
+    def unit_of(self, entry: TableEntry) -> PartitionUnit | None:
+        """How long a table's partitions are; None for one that is built whole."""
+        own = entry.partition
+        return None if own == "none" else self.partition if own is None else PartitionUnit(own)
 
 
 def load_pipeline(file: Path) -> Pipeline:
@@ -297,3 +317,19 @@ def load_pipeline(file: Path) -> Pipeline:
         DeclarationInvalid: For all that is wrong, naming file, line, key and the known keys.
     """
     return loaded(Pipeline, file)
+
+
+def misnamed_files(name: str, files: str, unit: PartitionUnit | None) -> str | None:
+    """Why a delivered table's files cannot be those of one batch; None if they can."""
+    if (PLACEHOLDER in files) == (unit is not None):
+        return None
+    if unit is None:
+        return (
+            f"{name} has no partitions, so nothing can stand for {PLACEHOLDER}. Write * for "
+            "any file, or give the table a `partition`"
+        )
+    return (
+        f"{name} is built {unit.value} by {unit.value}, and every one "
+        f"would be made of all files that match {files}. Put {PLACEHOLDER} where the "
+        f"files' names have the {unit.value}, or build the table whole: partition: none"
+    )

@@ -5,7 +5,7 @@ Here every input is pinned to a version, and what a run needs of the ledger is r
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -28,6 +28,8 @@ from headrace_schemas.job import (
     PinnedTable,
     PromoteSpec,
     PublishSpec,
+    RebuildSpec,
+    RebuiltBatch,
     ScoreSpec,
     TrainSpec,
 )
@@ -41,8 +43,11 @@ VersionOf = Callable[[str], int | None]
 
 
 def matured_at(model: Model, partition: Partition) -> datetime:
-    """When the labels of a partition count as matured."""
-    return partition.end + timedelta(days=model.label_delay_days)
+    """When the labels of a partition count as matured; at the end of time if later than that."""
+    try:
+        return partition.end + timedelta(days=model.label_delay_days)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -86,15 +91,20 @@ class Planner:
     ) -> LoadSpec:
         """Stage `table`'s batch of `partition`."""
         build = self.catalog.build(table)
-        root = self.catalog.root
-        is_sql = build.transform is not None and build.transform.endswith(".sql")
         return LoadSpec(
             **self.head(job_id), build=build, contract=self.catalog.contract(table),
             partition=partition, source_files=tuple(source_files),
             inputs=self.inputs(build, partition),
-            transform_path=str(root / "pipelines" / str(build.transform)) if is_sql else None,
+            transform_path=self.transform_path(build),
             staged_uri=self.lake.staging(table, self.batch(partition), job_id),
+            table_uri=self.lake.table(table),
         )  # fmt: skip
+
+    def transform_path(self, build: TableBuild) -> str | None:
+        """Where the build's SQL lies, if it is made by SQL."""
+        if build.transform is None or not build.transform.endswith(".sql"):
+            return None
+        return str(self.catalog.root / "pipelines" / build.transform)
 
     def inputs(self, build: TableBuild, partition: Partition | None) -> dict[str, PinnedInput]:
         """A transform's inputs, pinned, with the partitions it reads."""
@@ -112,13 +122,25 @@ class Planner:
         self, table: str, partition: Partition | None, staged_uri: str, job_id: str
     ) -> GateSpec:
         """Run `table`'s contract on a staged batch."""
-        batch = self.batch(partition)
+        batch, build = self.batch(partition), self.catalog.build(table)
+        contract = self.catalog.contract(table)
+        uri = self.lake.table(table)
+        is_looked_up = partition is not None and contract.key and build.unique_in == "table"
+        newest = self.version_of(uri) if is_looked_up else None
         return GateSpec(
-            **self.head(job_id), contract=self.catalog.contract(table), partition=partition,
+            **self.head(job_id), contract=contract, partition=partition,
             as_of=partition.end if partition else None, staged_uri=staged_uri,
             gated_uri=self.lake.staging(table, batch, job_id),
-            record_uri=self.lake.gate_record(table, batch),
+            record_uri=self.lake.gate_record(table, batch), write=build.write,
+            table=None if newest is None else PinnedTable(name=table, uri=uri, version=newest),
+            event_time=self.time_of_partition(table), most_quarantined=build.most_quarantined,
         )  # fmt: skip
+
+    def time_of_partition(self, table: str) -> str | None:
+        """The column whose values lie in a row's partition, by the contract or by a model."""
+        times = [one.event_time for one in self.catalog.models.values() if one.table == table]
+        column = self.catalog.contract(table).time_of_partition(times)
+        return column.name if column else None
 
     def publish(
         self, table: str, partition: Partition | None, gated_uri: str, job_id: str
@@ -128,6 +150,30 @@ class Planner:
             **self.head(job_id), build=self.catalog.build(table),
             contract=self.catalog.contract(table), partition=partition, gated_uri=gated_uri,
             table_uri=self.lake.table(table), quarantine_uri=self.lake.quarantine(table),
+        )  # fmt: skip
+
+    def rebuild(
+        self, table: str, delivered: Sequence[tuple[Partition | None, Sequence[str]]], job_id: str
+    ) -> RebuildSpec:
+        """Build `table` anew from its batches and the files of each, oldest first."""
+        build = self.catalog.build(table)
+        present = self.pin(table, f"rebuild {table}")
+        batches = [
+            RebuiltBatch(
+                partition=partition, source_files=tuple(files),
+                inputs=self.inputs(build, partition),
+                staged_uri=self.lake.at("staging", table, "rebuild", job_id, key, "staged"),
+                gated_uri=self.lake.at("staging", table, "rebuild", job_id, key, "gated"),
+                record_uri=self.lake.gate_record(table, key),
+            )
+            for partition, files in delivered
+            if (key := self.batch(partition))
+        ]  # fmt: skip
+        return RebuildSpec(
+            **self.head(job_id), build=build, contract=self.catalog.contract(table), table=present,
+            batches=tuple(batches), transform_path=self.transform_path(build),
+            table_uri=present.uri, quarantine_uri=self.lake.quarantine(table),
+            event_time=self.time_of_partition(table),
         )  # fmt: skip
 
     def train(self, model: Model, as_of: datetime, answers: str, job_id: str) -> TrainSpec:

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 
+from headrace_schemas.column_name import PREDICTIONS, folded
 from headrace_schemas.column_type import NUMBERS, SIMPLE, TEXTS, ColumnType
 from headrace_schemas.contract import Contract
 from headrace_schemas.contract_checks import written_names
@@ -14,6 +15,7 @@ from headrace_schemas.folder import Entry, Folder, Read
 from headrace_schemas.model import Model
 from headrace_schemas.names import TABLE_NAME, form_of
 from headrace_schemas.pipeline import WriteMode
+from headrace_schemas.source import misfits
 
 LONGEST_WAIT_DAYS = 36_525
 """A hundred years: no model waits longer for its first training."""
@@ -63,6 +65,11 @@ def check_entry(
             ("write",), "merge needs a key and the contract has none",
             "Mark the key's columns with primaryKey, or choose another write mode.",
         )  # fmt: skip
+    if contract is not None and one.entry.source is not None:
+        for key, problem in misfits(one.entry.source, contract.declared):
+            own = [name for name in one.entry.source.columns if f"{key}.".startswith(f"{name}.")]
+            path = ("source", "columns", *own[:1]) if own else ("source",)
+            yield one.refusal(path, f"columns.{key}: {problem}")
     for name, asked in one.entry.inputs.items():
         here: KeyPath = ("inputs", name)
         source = entries.get(asked.table)
@@ -147,6 +154,23 @@ def check_model(
             advice="Mark the columns that name a row as primaryKey in the contract.",
         )  # fmt: skip
     yield from check_columns(model, contract)
+    yield from check_predictions(model, contract)
+
+
+def check_predictions(model: Read[Model], contract: Read[Contract]) -> Iterator[DeclarationInvalid]:
+    """Predictions carry the key and the event time beside columns of their own."""
+    name = model.declared.table
+    for column in contract.declared.key:
+        if folded(column) in PREDICTIONS:
+            yield model.refusal(
+                ("table",), f"{name} names rows by column {column}, and predictions have a column "
+                "of this name beside it", advice="Name it otherwise in the feature table.",
+            )  # fmt: skip
+    if model.has("event_time") and folded(model.declared.event_time) in PREDICTIONS:
+        yield model.refusal(
+            ("event_time",), f"predictions have a column {model.declared.event_time} beside it",
+            advice="Name it otherwise in the feature table.",
+        )  # fmt: skip
 
 
 def asked_columns(model: Model) -> Iterator[tuple[KeyPath, str, str]]:

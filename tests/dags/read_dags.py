@@ -44,6 +44,10 @@ def described(dag: Any) -> dict[str, Any]:
             for name, task in dag.task_dict.items() if task.max_active_tis_per_dag
         },
         "retries": {name: task.retries for name, task in dag.task_dict.items()},
+        "limit_minutes": {
+            name: task.execution_timeout.total_seconds() / 60
+            for name, task in dag.task_dict.items() if task.execution_timeout
+        },
         "catchup": dag.catchup,
         "end": dag.end_date and dag.end_date.isoformat(),
         "form": sorted(dag.params),

@@ -55,7 +55,17 @@ def test_every_table_and_model_has_its_dags_when_declared(dags: dict[str, Any]) 
         for kind in ("score", "monitor", "drift", "train")
         for model in ("long_trip", "duration")
     }
-    assert set(dags) == tables | models | {"promote.duration"}
+    rebuilds = {f"rebuild.{name}" for name in tables}
+    assert set(dags) == tables | rebuilds | models | {"promote.duration"}
+
+
+def test_table_is_built_anew_only_when_a_person_asks(dags: dict[str, Any]) -> None:
+    rebuilt = dags["rebuild.silver.trips"]
+    assert rebuilt["schedule"] == "NullTimetable"
+    assert rebuilt["after"] == {"rebuild": []}
+    assert rebuilt["at_once"] == {"rebuild": 1}
+    assert rebuilt["outlets"] == {}
+    assert dags["rebuild.silver.stations"]["outlets"] == {"rebuild": ["silver.stations"]}
 
 
 def test_table_is_published_after_its_gate_when_built(dags: dict[str, Any]) -> None:
@@ -97,6 +107,18 @@ def test_load_is_patient_when_it_looks_back(dags: dict[str, Any]) -> None:
     assert dags["gold.trip_features"]["retries"] == {"load": 10, "gate": 3, "publish": 3}
 
 
+def test_every_job_has_the_limit_that_is_declared_for_it(dags: dict[str, Any]) -> None:
+    tasks = ("load", "gate", "publish")
+    assert dags["bronze.trips"]["limit_minutes"] == dict.fromkeys(tasks, 90)
+    assert dags["gold.station_list"]["limit_minutes"] == dict.fromkeys(tasks, 5)
+    assert dags["train.duration"]["limit_minutes"] == {"train": 300, "evaluate": 20, "promote": 20}
+    assert dags["score.duration"]["limit_minutes"] == {"score": 20}
+    assert dags["monitor.duration"]["limit_minutes"] == {"monitor": 20, "decide": 20}
+    assert dags["promote.duration"]["limit_minutes"] == {"promote": 20, "refuse": 20}
+    usual = dags["train.long_trip"]["limit_minutes"]
+    assert usual == {"train": 1440, "evaluate": 360, "promote": 360}
+
+
 def test_model_is_watched_by_three_steps_when_scored(dags: dict[str, Any]) -> None:
     watched = dags["monitor.long_trip"]
     assert watched["after"] == {
@@ -128,6 +150,7 @@ def test_person_is_asked_in_a_dag_of_its_own_when_approval_is_required(
     ("dag", "roles"),
     [
         ("bronze.trips", ["engineer", "operator"]),
+        ("rebuild.bronze.trips", ["engineer", "operator"]),
         ("score.duration", ["engineer", "operator"]),
         ("monitor.duration", ["engineer", "operator"]),
         ("drift.duration", ["engineer", "operator"]),

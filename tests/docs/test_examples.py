@@ -9,6 +9,7 @@ import yaml
 
 from headrace_launcher.validate import validate
 from headrace_schemas.catalog import Catalog
+from headrace_schemas.source import Source
 
 PROJECT = Path(__file__).parents[2]
 HOW_TO = PROJECT / "docs" / "how-to"
@@ -30,7 +31,7 @@ def schemas(tmp_path: Path) -> Path:
 
 
 def test_table_of_the_how_to_is_right_when_added(schemas, tmp_path, monkeypatch):
-    contract, entry = blocks("add-a-table.md", "yaml")
+    contract, entry, *_ = blocks("add-a-table.md", "yaml")
     (transform,) = blocks("add-a-table.md", "python")
     (schemas / "contracts/gold/carrier_days.odcs.yaml").write_text(contract)
     pipeline = schemas / "pipelines/flights.yaml"
@@ -42,6 +43,19 @@ def test_table_of_the_how_to_is_right_when_added(schemas, tmp_path, monkeypatch)
     monkeypatch.syspath_prepend(tmp_path)
     before = validate(PROJECT / "schemas")
     assert validate(schemas).transforms == before.transforms + 1
+
+
+def test_sources_of_the_how_to_are_right_when_read():
+    _, _, *entries = blocks("add-a-table.md", "yaml")
+    found = {name: entry for text in entries for name, entry in yaml.safe_load(text).items()}
+    sources = {name: Source.model_validate(entry["source"]) for name, entry in found.items()}
+    assert sources["bronze.readings"].null_values == ("", "NA")
+    assert sources["bronze.sales"].form_of("sold_at", "TIMESTAMP").formats == (
+        "epoch_milliseconds",
+    )
+    options = set(Source.model_fields) - {"files", "format", "null_values"}
+    page = (HOW_TO / "add-a-table.md").read_text()
+    assert [one for one in sorted(options) if f"`{one}`" not in page] == []
 
 
 def test_model_of_the_how_to_is_right_when_added(schemas):

@@ -109,7 +109,7 @@ class Batch:
     def load_spec(self, *files: str, inputs: dict[str, PinnedInput] | None = None) -> LoadSpec:
         return LoadSpec(
             **self.head(), build=self.build, contract=self.contract, partition=self.partition,
-            source_files=files, inputs=inputs or {}, staged_uri=self.staged,
+            source_files=files, inputs=inputs or {}, staged_uri=self.staged, table_uri=self.table,
         )  # fmt: skip
 
     def load(self, *files: str, inputs: dict[str, PinnedInput] | None = None) -> JobReport:

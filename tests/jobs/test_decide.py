@@ -18,7 +18,7 @@ LATE = model("late")
 def evidence(current: float) -> MonitorEvidence:
     return MonitorEvidence(
         window="2024-04", matured_partitions=4, champion="1",
-        champion_as_of=datetime(2024, 4, 3, tzinfo=UTC),
+        champion_as_of=datetime(2024, 4, 3, tzinfo=UTC), rows=900, labelled=900, positive=300,
         performance=Performance(metric="auc", current=current, reference=0.8),
     )  # fmt: skip
 

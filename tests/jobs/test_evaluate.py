@@ -66,6 +66,8 @@ def test_everything_measured_is_kept_when_a_model_is_evaluated(
     assert len(kept["calibration"]) == 10
     assert {one["slice"] for one in kept["slices"]} == {"depot=north", "depot=south", "depot=east"}
     assert kept["rows_measured"] == learned.evidence.holdout_rows
+    assert set(kept["errors"]) == set(kept["metrics"])
+    assert 0.01 < kept["errors"]["auc"] < 0.04
     assert kept["holdout"][0] < kept["holdout"][1] < kept["as_of"]
 
 
@@ -153,7 +155,12 @@ def test_a_metric_is_left_out_when_the_holdout_has_one_class(
     assert report.promotion_evidence is not None
     assert report.promotion_evidence.comparison is None
     decision = decide_promotion(spec.model, report.promotion_evidence, MAY_3, "run-1")
-    assert decision.reason == "auc was not measured, and a floor asks for it"
+    evidence = report.promotion_evidence
+    assert (evidence.measured, evidence.positive) == (evidence.holdout_rows, 0)
+    assert decision.reason == (
+        f"it cannot be judged: {evidence.holdout_rows} holdout rows, all of one class; lengthen "
+        "`split.holdout_days`"
+    )
 
 
 def test_evaluation_is_refused_when_the_champions_columns_are_gone(
@@ -180,3 +187,20 @@ def test_small_slices_are_not_judged_when_rows_are_few() -> None:
 
     assert [one["slice"] for one in found] == ["depot=a"]
     assert found[0]["drop"] == -1.0
+    assert found[0]["too_few"] == "30 labelled rows, 15 of the rarer class, 50 of each are needed"
+
+
+@pytest.mark.parametrize(("rows", "worst"), [(98, None), (100, "depot=b")])
+def test_a_slice_decides_nothing_when_it_has_too_few_rows_of_a_class(
+    rows: int, worst: str | None
+) -> None:
+    other = [0.0, 1.0] * (rows // 2)
+    found = pd.DataFrame({
+        features.TARGET: [0.0, 1.0] * 200 + other, "slice.depot": ["a"] * 400 + ["b"] * rows,
+        "challenger": [0.1, 0.9] * 200 + other[::-1], "champion": [0.1, 0.9] * 200 + other,
+    })  # fmt: skip
+
+    compared = evaluate.compare(model("m"), found)
+
+    assert compared is not None
+    assert compared.worst_slice == worst

@@ -33,7 +33,7 @@ def library(metric: str, rest: str) -> str:
 
 def gated_rows(batch: Batch) -> list[tuple[object, list[str]]]:
     rows = row_rules.gated(batch.spark, batch.gated).orderBy("_source_row").collect()
-    return [(row["outcome"], row["_rule_ids"]) for row in rows]
+    return [(row["_outcome"], row["_rule_ids"]) for row in rows]
 
 
 @pytest.mark.parametrize(

@@ -215,7 +215,7 @@ def test_compressed_file_is_refused_when_it_unpacks_without_bound(batch: Batch) 
         ("meter,read_at,kilowatts,Phase", "lacks columns of the contract: phase"),
         ("meter,read_at,kilowatts,phase,PHASE", "differ from known ones by case: PHASE"),
         ("meter,read_at,kilowatts,phase,phase", "has a column twice: phase"),
-        ("meter,read_at, kilowatts,phase", "lacks columns of the contract: kilowatts"),
+        ("meter,read_at, kilowatts,phase", "with blanks around them: ' kilowatts'. Take them away"),
     ],
 )
 def test_frozen_table_refuses_the_file_when_its_header_differs(

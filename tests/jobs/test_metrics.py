@@ -92,3 +92,28 @@ def test_bins_hold_equally_many_rows_when_calibration_is_shown() -> None:
     assert table[0]["predicted"] < table[-1]["predicted"]
     assert sum(one["observed"] for one in table) / 10 == pytest.approx(TARGET.mean())
     assert metrics.calibration(TARGET[:0], SCORE[:0]) == []
+
+
+@pytest.mark.parametrize("metric", KNOWN)
+def test_a_standard_error_is_that_of_resamples_when_rows_are_many(metric: str) -> None:
+    weights = np.random.default_rng(8).poisson(1.0, (400, TARGET.size)).astype(float)
+    spread = metrics.weighing(metric, TARGET, SCORE)(weights).std()
+
+    # of the areas under curves it is a bound rather
+    least, most = (1.0, 1.6) if metric == "pr_auc" else (0.85, 1.25)
+    found = metrics.standard_error(metric, TARGET, SCORE)
+    assert found is not None
+    assert least * spread < found < most * spread
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_nothing_is_measured_when_a_prediction_is_no_number(value: float) -> None:
+    predicted = np.where(np.arange(TARGET.size) == 5, value, SCORE)
+
+    assert metrics.measure("rmse", TARGET, predicted) is None
+    assert metrics.standard_error("rmse", TARGET, predicted) is None
+
+
+def test_an_error_is_hanleys_and_mcneils_when_an_auc_is_given() -> None:
+    # Radiology 143, 1982, table 1: 58 normal and 51 abnormal images
+    assert metrics.hanley_mcneil(0.893, 51, 58) == pytest.approx(0.032, abs=0.001)

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from headrace_jobs import metrics, monitor, score, train
 from headrace_jobs.registry import Registry
-from headrace_schemas.decisions import MonitorEvidence
+from headrace_schemas.decisions import MonitorEvidence, Verdict, decide_retraining
 from headrace_schemas.job import PinnedTable
 from headrace_schemas.model import Model
 from tests.jobs.learning import (
@@ -64,6 +64,9 @@ def test_results_are_those_of_the_served_predictions_when_labels_have_matured(
     assert evidence.performance.current == pytest.approx(expected)
     assert evidence.performance.reference == learned.evidence.metrics["auc"]
     assert evidence.performance.first == evidence.performance.current
+    assert evidence.positive == int(truth["is_late"].sum())
+    assert evidence.performance.error is not None
+    assert 0.01 < evidence.performance.error < evidence.performance.standard_error < 0.05
     assert evidence.shifts[0].feature == "wind"
     assert sum(one.importance for one in evidence.shifts) == pytest.approx(1)
     row = engine.read.format("delta").load(spec.monitoring_uri).collect()[0]
@@ -111,6 +114,7 @@ def test_only_what_moved_is_high_when_some_inputs_moved(
     assert min(psi["wind"], psi["depot"]) > 0.5
     assert max(psi["stops"], psi["fare"], psi["is_peak"]) < 0.1
     assert 0.5 < evidence.moved_importance(0.2) < 1
+    assert all(one.trained_rows == learned.trained.counts.rows_out for one in evidence.shifts)
     row = spark.read.format("delta").load(spec.monitoring_uri).collect()[0]
     assert row["moved_importance"] == evidence.moved_importance(0.2)
 
@@ -136,6 +140,41 @@ def test_labels_known_later_do_not_count_when_a_window_is_monitored(
     assert evidence.rows == 400
     assert evidence.performance is not None
     assert evidence.performance.current > 0.75
+
+
+@pytest.mark.parametrize(
+    ("count", "note", "reason"),
+    [
+        (12, "12 labelled rows, ", "nothing to go by: results cannot be judged: 12 labelled rows, "),
+        (109, "109 labelled rows, all of one class",
+         "nothing to go by: results cannot be judged: 109 labelled rows, all of one class; inputs "
+         "cannot be judged: 109 rows, "),
+    ],
+    ids=["a dozen rows", "one class"],
+)  # fmt: skip
+def test_nothing_is_asked_for_when_a_window_has_few_rows_or_one_class(
+    spark: SparkSession, learned: Learned, tmp_path: Path, count: int, note: str, reason: str
+) -> None:
+    rows, window = learned.rows.copy(), april(learned.rows)
+    few = rows[~window | (rows.index < rows.index[window][count])]
+    if count > 100:
+        few = few.assign(is_late=few["is_late"] & ~window)
+    features = publish(spark, tmp_path / "features", few)
+    predictions = scored(spark, learned.model, features, tmp_path, learned.version)
+    spec = monitor_spec(
+        learned.model, features, predictions, tmp_path / "monitoring", learned.version,
+        learned.version,
+    )  # fmt: skip
+
+    report = monitor.run(spark, spec)
+
+    evidence = report.monitor_evidence
+    assert evidence is not None
+    assert (evidence.rows, evidence.labelled) == (count, count)
+    assert report.notes[0].startswith(note)
+    decided = decide_retraining(learned.model, evidence, [], MAY_3 + timedelta(days=1))
+    assert decided.verdict is Verdict.KEEP
+    assert decided.reason.startswith(reason)
 
 
 def test_the_first_model_is_judged_on_the_same_rows_when_another_one_serves(
@@ -187,7 +226,8 @@ def test_inputs_are_still_measured_when_there_are_no_predictions(
     assert report.monitor_evidence.performance is None
     assert report.monitor_evidence.labelled == 0
     assert len(report.monitor_evidence.shifts) == 5
-    assert report.notes == ("auc is not defined on 0 labelled rows",)
+    assert report.notes == ("none of 400 labelled rows was scored",)
+    assert report.monitor_evidence.unmeasured == report.notes[0]
 
 
 def test_a_note_says_so_when_the_champion_was_never_evaluated(

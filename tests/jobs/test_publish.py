@@ -221,9 +221,11 @@ def test_table_is_unchanged_when_a_columns_type_no_longer_fits(
 ) -> None:
     batch = Batch(spark, tmp_path, contract(tmp_path))
     version = run(batch, *GOOD)
-    batch.contract = contract(tmp_path, READINGS.replace("DOUBLE", "STRING"))
     batch.load_rows(*GOOD)
     batch.gate()
+    batch.contract = contract(tmp_path, READINGS.replace("DOUBLE", "STRING"))
+    with pytest.raises(SchemaBroken, match="kilowatts"):
+        batch.load_rows(*GOOD)
     with pytest.raises(SchemaBroken, match="kilowatts"):
         batch.publish()
     assert DeltaTable(batch.table).version() == version

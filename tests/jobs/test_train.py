@@ -1,21 +1,24 @@
 """Training: what it may look at, what it refuses, and that it repeats."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from pyspark import SparkConf
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from headrace_jobs import evaluate, features, learnable, train
+from headrace_jobs.engine_errors import job_error, refused_by_xgboost
 from headrace_jobs.manifest import FeatureKind
 from headrace_jobs.registry import Registry
 from headrace_jobs.score import predicted_here
-from headrace_schemas.errors import SlotsShort, TrainingDataInvalid
+from headrace_schemas.errors import SlotsShort, TrainingDataInvalid, TrainingRefused
+from headrace_schemas.partition import Partition, PartitionUnit
 from tests.jobs.learning import (
     CONTRACT,
     FEATURES,
@@ -107,22 +110,101 @@ def test_labels_known_later_are_never_looked_at_when_training_as_of_a_time(
     rows.loc[late_for_old_events, "known_at"] = as_of + timedelta(seconds=1)
     unknown = late | late_for_old_events
     lies = rows.copy()
+    assert (~late & (rows["starts_at"].dt.month == 3)).sum() > 200
     lies["is_late"] = np.where(unknown, ~lies["is_late"], lies["is_late"])
     lies.loc[unknown, "depot"] = "never seen by then"
     truth, told = (
         train_spec(blind, publish(spark, tmp_path / name, found), as_of.to_pydatetime(), name)
         for name, found in (("truth", rows), ("lies", lies))
     )
-    only_known = train_spec(
-        blind, publish(spark, tmp_path / "known", rows[~unknown]), as_of.to_pydatetime(), "known"
-    )
+    # March is not delivered before it has ended, whatever is known of its first weeks by then.
+    delivered = rows["starts_at"] < pd.Timestamp("2024-03-01", tz="UTC")
+    kept = publish(spark, tmp_path / "known", rows[delivered & ~unknown])
+    only_known = train_spec(blind, kept, as_of.to_pydatetime(), "known")
 
     first = sha256_of(spark, truth)
 
     assert sha256_of(spark, told) == first
     assert sha256_of(spark, only_known) == first
+    window = Registry().load("blind", "1").manifest.window
+    assert window.train_rows + window.holdout_rows == (delivered & ~unknown).sum()
     judged = evaluate.run(spark, evaluate_spec(told, "2"))
     assert judged.metrics == evaluate.run(spark, evaluate_spec(truth, "1")).metrics
+
+
+def test_only_partitions_that_have_ended_are_seen_when_training_as_of_a_time(
+    engine: SparkSession,
+) -> None:
+    start, random = datetime(2023, 12, 30, tzinfo=UTC), np.random.default_rng(2)
+    held = [
+        Partition.of(unit, start + timedelta(hours=int(hours)))
+        for unit in PartitionUnit
+        for hours in random.integers(0, 2000, 40)
+    ]
+    frame = engine.createDataFrame([(one.key,) for one in held], "_partition STRING")
+    offset = timezone(timedelta(hours=-7))
+    times = [
+        held[7].start, held[50].end, held[90].end, held[90].end - timedelta(microseconds=1),
+        start + timedelta(days=40, hours=3, minutes=7),
+        (held[60].end + timedelta(hours=3)).astimezone(offset),
+    ]  # fmt: skip
+    seen = [
+        features.delivered_rows(frame, as_of).withColumn("time", F.lit(index))
+        for index, as_of in enumerate(times)
+    ]
+    found = reduce(DataFrame.unionAll, seen).collect()
+
+    assert sorted((row["time"], row["_partition"]) for row in found) == sorted(
+        (index, one.key) for index, as_of in enumerate(times) for one in held if one.end <= as_of
+    )
+
+
+@pytest.mark.parametrize(
+    ("params", "problem"),
+    [
+        ({"max_depth": "three"}, "Invalid Parameter format for max_depth expect int but value="),
+        ({"num_class": 3}, "Check failed: "),
+    ],
+    ids=["no number", "not this objective's"],
+)
+def test_xgboosts_own_words_come_back_at_once_when_it_refuses_a_parameter(
+    spark: SparkSession, learned: Learned, params: dict[str, object], problem: str
+) -> None:
+    training = learned.model.training.model_copy(update={"params": params})  # past all checks
+    unchecked = learned.model.model_copy(update={"name": "unchecked", "training": training})
+
+    spec = train_spec(learned.model, learned.features).model_copy(update={"model": unchecked})
+
+    with pytest.raises(TrainingRefused) as refused:
+        train.run(spark, spec)
+
+    assert str(refused.value).startswith("model unchecked: XGBoost refuses to train: ")
+    assert problem in refused.value.fields["problem"]
+    assert not job_error(refused.value, "Spark").retryable
+    assert Registry().client.search_model_versions("name = 'unchecked'") == []
+
+
+LOST_BY_ONE = (
+    "Job aborted due to stage failure: Could not recover from a failed barrier ResultStage.\n"
+    "xgboost.core.XGBoostError: [02:19:32] /workspace/src/collective/socket.cc:10: Failed to recv\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (LOST_BY_ONE, None),
+        (LOST_BY_ONE + "xgboost.core.XGBoostError: value 0 for Parameter max_bin is low\n",
+         "value 0 for Parameter max_bin is low"),
+        (LOST_BY_ONE + "xgboost.core.XGBoostError: Check failed: x\nExecutorLostFailure", None),
+        ("xgboost._c_api.XGBoostError: [02:19:32] /workspace/src/gbm/gbm.cc:25: Unknown gbm type x",
+         "Unknown gbm type x"),
+        ("Could not recover from a failed barrier ResultStage", None),
+    ],
+    ids=["a worker left", "a worker left after it", "an executor was lost", "said plainly", "else"],
+)  # fmt: skip
+def test_a_lost_worker_is_no_refusal_when_others_tell_of_it(text: str, problem: str | None) -> None:
+    assert refused_by_xgboost(RuntimeError(text)) == problem
 
 
 def test_columns_keep_their_meaning_when_they_have_names_that_spark_xgboost_reserves(

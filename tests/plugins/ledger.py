@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from arro3.core import Array, DataType, Table
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 from headrace_schemas.decisions import Decision, Kind, Verdict
+from headrace_schemas.empty_batches import PUBLISHED_EMPTY
 
 FEBRUARY = datetime(2013, 3, 3, tzinfo=UTC)
 """When the labels of 2013-02 have matured in the small declarations."""
@@ -51,3 +52,10 @@ def write_table(home: Path, name: str, partitions: Sequence[str]) -> None:
     uri = str(home.joinpath("lake", "tables", *name.split(".")))
     by = ["_partition"] if partitions else None
     write_deltalake(uri, Table.from_pydict(columns), partition_by=by, mode="append")
+
+
+def note_empty(home: Path, name: str, partition: str) -> None:
+    """Say of a published table that a partition of it has no rows, as `publish` does."""
+    uri = str(home.joinpath("lake", "tables", *name.split(".")))
+    noted = {f"{PUBLISHED_EMPTY}{partition}": "true"}
+    DeltaTable(uri).alter.set_table_properties(noted, raise_if_not_exists=False)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from headrace_airflow.lake_reader import partition_keys, read_ledger, version_of
+from headrace_airflow.lake_reader import published_keys, read_ledger, version_of
 from headrace_schemas.decisions import Verdict
 from headrace_schemas.errors import EngineUnavailable
-from tests.plugins.ledger import FEBRUARY, decision, write_ledger, write_table
+from tests.plugins.ledger import FEBRUARY, decision, note_empty, write_ledger, write_table
 
 
 def test_version_is_none_when_there_is_no_table(tmp_path: Path) -> None:
@@ -20,7 +20,15 @@ def test_version_is_the_newest_when_a_table_was_written_twice(home: Path) -> Non
     write_table(home, "bronze.trips", ["2013-02"])
     uri = str(home / "lake/tables/bronze/trips")
     assert version_of(uri) == 1
-    assert partition_keys(uri) == ["2013-01", "2013-02"]
+    assert published_keys(uri) == {"2013-01", "2013-02"}
+
+
+def test_partition_is_published_when_it_has_no_rows(home: Path) -> None:
+    write_table(home, "bronze.trips", ["2013-01"])
+    note_empty(home, "bronze.trips", "2013-02")
+    uri = str(home / "lake/tables/bronze/trips")
+    assert published_keys(uri) == {"2013-01", "2013-02"}
+    assert published_keys(f"{uri}_of_nobody") == set()
 
 
 def test_ledger_is_empty_when_nothing_was_decided(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ PLAN = {
     "overrides": {"max_depth": 3},
 }  # fmt: skip
 
-GOOD = {"challenger": "7", "champion": None, "holdout_rows": 9, "metrics": {"auc": 0.7, "rmse": 9}}
+GOOD = {"challenger": "7", "champion": None, "holdout_rows": 99, "metrics": {"auc": 0.7, "rmse": 9}}
 BAD = {**GOOD, "metrics": {"auc": 0.5, "rmse": 99}}
 
 
@@ -124,7 +124,8 @@ def test_candidate_is_judged_on_the_version_it_learnt_from_when_the_table_moved_
     assert fake_submit.spec.features.version == 0
     assert fake_submit.spec.challenger == "7"
     assert fake_submit.spec.champion == "6"  # not what an earlier try of this very run promoted
-    assert judged["promotion_evidence"] == {**GOOD, "comparison": None}
+    unknown = {"comparison": None, "measured": None, "positive": None}
+    assert judged["promotion_evidence"] == {**GOOD, **unknown}
 
 
 def test_candidate_is_decided_on_when_no_person_is_asked(

@@ -23,6 +23,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
         for name in FILES:
             content = name.encode()
             made.client.put_object("lake", name, io.BytesIO(content), len(content))
+        # What a console leaves of a folder.
+        made.client.put_object("lake", "landing/a b/", io.BytesIO(b""), 0)
         yield made
 
 

@@ -145,3 +145,13 @@ def test_run_fails_without_retry_when_the_form_makes_no_sense(
 ) -> None:
     with pytest.raises(AirflowFailException, match=message):
         plan.execute(run_context(conf=form))
+
+
+def test_run_is_refused_when_the_form_s_settings_are_none_that_xgboost_has(
+    plan: PlanTrainingOperator, run_context: Context
+) -> None:
+    form = {"as_of": "2013-02-10T12:00:00Z", "reason": "deeper", "max_depth": -2}
+    with pytest.raises(
+        AirflowFailException, match="max_depth: -2 is not a whole number, 0 or more"
+    ):
+        plan.execute(run_context(conf=form))

@@ -1,21 +1,29 @@
 """The one operator that runs jobs: what it asks, how it waits, and what it makes of the answer."""
 
+import os
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from threading import Event
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import pytest
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time.timeout import timeout
 
+from headrace_airflow import job_directory
 from headrace_airflow.job_directory import JobDirectory
 from headrace_airflow.job_starters import submit
 from headrace_airflow.operators import spark_job
 from headrace_airflow.operators.spark_job import SparkJobOperator
+from headrace_airflow.time_limit import table_limit
 from headrace_schemas.catalog import Catalog
-from headrace_schemas.errors import JobCrashed, JobFailed, StaleInput
+from headrace_schemas.errors import JobCrashed, JobFailed, StaleInput, TimeLimitPassed
 from headrace_schemas.job import GateSpec, JobError, JobReport, RuleFailure
 from headrace_schemas.planning import Planner
 from tests.plugins.conftest import FakeSubmit
@@ -202,6 +210,92 @@ def test_job_ends_when_the_task_is_killed(
     with pytest.raises(JobCrashed):
         gate.execute(run_context())
     assert seen[0].status() == "LOST"
+
+
+def hang(monkeypatch: pytest.MonkeyPatch, pretended_age_seconds: float) -> list[JobDirectory]:
+    """Jobs that never end and were asked for so long ago; their directories."""
+    made: list[JobDirectory] = []
+
+    def start(engine: str, directory: JobDirectory, *_: Any) -> None:
+        submit(directory, ["sh", "-c", "trap '' TERM; echo working; sleep 60 & sleep 60"])
+        asked = (directory.path / "spec.json").stat().st_mtime - pretended_age_seconds
+        os.utime(directory.path / "spec.json", (asked, asked))
+        made.append(directory)
+
+    monkeypatch.setattr(spark_job, "start_job", start)
+    monkeypatch.setattr(job_directory, "KILL_SECONDS", 0.1)
+    return made
+
+
+def assert_ended(directory: JobDirectory) -> None:
+    """Neither the job nor what it started runs any longer."""
+    assert directory.status() == "LOST"
+    pause, deadline = Event(), monotonic() + 10
+    while running(directory.pid()):  # killed already; the kernel may need a moment
+        assert monotonic() < deadline
+        pause.wait(0.01)
+
+
+def running(group: int | None) -> list[int]:
+    """Processes of a group; not those that only wait to be reaped."""
+    found = psutil.process_iter(["status"])
+    alive = [one.pid for one in found if one.info["status"] != psutil.STATUS_ZOMBIE]
+    return [pid for pid in alive if psutil.pid_exists(pid) and os.getpgid(pid) == group]
+
+
+def test_job_is_ended_when_it_runs_longer_than_its_limit(
+    catalog: Catalog, run_context: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = hang(monkeypatch, pretended_age_seconds=20 * 60)
+    limit = table_limit(catalog, "gold.station_list")
+    gate = Gate(task_id="gate", catalog=catalog, time_limit=limit)
+    with pytest.raises(TimeLimitPassed, match="ended after 5 minutes") as passed:
+        gate.execute(run_context())
+    assert "tables.gold.station_list.time_limit_minutes in pipelines/rides.yaml" in str(
+        passed.value
+    )
+    assert f"{made[0].path}/job.log" in str(passed.value)
+    assert passed.value.retryable
+    assert_ended(made[0])
+
+
+def test_job_that_hangs_again_fails_for_good(
+    gate: Gate, run_context: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = hang(monkeypatch, pretended_age_seconds=7 * 3600)
+    context = run_context()
+    with pytest.raises(TimeLimitPassed, match="ended after 360 minutes"):
+        gate.execute(context)
+    context["ti"].id = uuid4()  # the next try
+    with pytest.raises(AirflowFailException, match="So did the try before"):
+        gate.execute(context)
+    context["ti"].id, context["ti"].max_tries = uuid4(), 5  # a person has cleared the task
+    with pytest.raises(TimeLimitPassed):
+        gate.execute(context)
+    for directory in made:
+        assert_ended(directory)
+
+
+def test_job_that_an_earlier_try_started_has_no_more_time_than_it_had(
+    gate: Gate, run_context: RunContext, home: Path, fake_submit: FakeSubmit
+) -> None:
+    context = run_context()
+    directory = started(context, home, LONG)
+    os.utime(directory.path / "spec.json", (0, 0))
+    with pytest.raises(TimeLimitPassed):
+        gate.execute(context)
+    assert_ended(directory)
+    assert fake_submit.specs == []
+
+
+def test_job_is_ended_when_airflow_s_clock_runs_out_first(
+    gate: Gate, run_context: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = hang(monkeypatch, pretended_age_seconds=0)
+    assert gate.execution_timeout == timedelta(minutes=360)
+    with timeout(0.2), pytest.raises(TimeLimitPassed, match="by the operator's default"):
+        gate.execute(run_context())
+    assert_ended(made[0])
 
 
 def test_nothing_happens_when_a_task_is_killed_before_its_job_runs(gate: Gate, home: Path) -> None:

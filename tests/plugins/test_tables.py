@@ -10,11 +10,16 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from headrace_airflow.landing import delivered_files
 from headrace_airflow.links import GateRecordLink
-from headrace_airflow.operators.tables import GateOperator, LoadOperator, PublishOperator
+from headrace_airflow.operators.tables import (
+    GateOperator,
+    LoadOperator,
+    PublishOperator,
+    RebuildOperator,
+)
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.errors import SourceMissing, StaleInput
 from tests.plugins.conftest import FakeSubmit
-from tests.plugins.ledger import write_table
+from tests.plugins.ledger import note_empty, write_table
 
 RunContext = Callable[..., Any]
 
@@ -63,6 +68,21 @@ def test_sidecars_are_no_files_when_a_pattern_takes_them_in(
     assert delivered_files(f"file://{landing.parent}", build, None) == uris
 
 
+def test_link_is_refused_when_it_leads_out_of_the_landing_root(
+    catalog: Catalog, fake_submit: FakeSubmit, run_context: RunContext, landing: Path
+) -> None:
+    (landing / "other.csv").touch()
+    (landing / "2013-04.csv").symlink_to("other.csv")
+    (landing / "2013-05.csv").symlink_to(landing.parents[1] / "secret.csv")
+    load = LoadOperator(task_id="load", table="bronze.trips", catalog=catalog)
+    load.execute(run_context("2013-04"))
+    assert fake_submit.spec.landing == str(landing.parent)
+    with pytest.raises(
+        AirflowFailException, match=r"trips/2013-05\.csv: leads out of the landing root"
+    ):
+        load.execute(run_context("2013-05"))
+
+
 @pytest.mark.parametrize(("key", "where"), [("2012-12", "before 2013"), ("2014-01", "after 2014")])
 def test_load_is_skipped_when_the_pipeline_has_no_such_data(
     catalog: Catalog, run_context: RunContext, key: str, where: str
@@ -73,7 +93,14 @@ def test_load_is_skipped_when_the_pipeline_has_no_such_data(
 
 
 @pytest.mark.parametrize(
-    ("key", "message"), [(None, "the run has no partition key"), ("April", "is not a month like")]
+    ("key", "message"),
+    [
+        (None, "the run has no partition key"),
+        ("April", "is not a month like"),
+        ("2013-4", "write 2013-04"),
+        ("2013-04 ", "write 2013-04"),
+        ("9999-12", "ends after the year 9999"),
+    ],
 )
 def test_load_fails_for_good_when_the_run_names_no_partition(
     catalog: Catalog, run_context: RunContext, key: str | None, message: str
@@ -81,6 +108,14 @@ def test_load_fails_for_good_when_the_run_names_no_partition(
     load = LoadOperator(task_id="load", table="bronze.trips", catalog=catalog)
     with pytest.raises(AirflowFailException, match=message):
         load.execute(run_context(key))
+
+
+def test_run_fails_for_good_when_it_names_a_partition_of_a_table_without(
+    catalog: Catalog, run_context: RunContext
+) -> None:
+    load = LoadOperator(task_id="load", table="bronze.stations", catalog=catalog)
+    with pytest.raises(AirflowFailException, match="without a partition key"):
+        load.execute(run_context("2013-04"))
 
 
 def test_inputs_are_pinned_when_a_table_is_derived(
@@ -110,6 +145,18 @@ def test_load_waits_when_a_partition_it_looks_back_at_is_missing(
         load.execute(run_context("2013-04"))
 
 
+def test_load_goes_on_when_the_partition_it_looks_back_at_was_published_empty(
+    catalog: Catalog, fake_submit: FakeSubmit, run_context: RunContext, home: Path
+) -> None:
+    write_table(home, "silver.trips", ["2013-01", "2013-04"])
+    note_empty(home, "silver.trips", "2013-03")
+    write_table(home, "bronze.weather", ["2013-04"])
+    write_table(home, "silver.stations", [])
+    load = LoadOperator(task_id="load", table="gold.trip_features", catalog=catalog)
+    load.execute(run_context("2013-04"))
+    assert fake_submit.spec.inputs["trips"].partitions == ("2013-03", "2013-04")
+
+
 def test_load_waits_when_an_input_was_never_published(
     catalog: Catalog, run_context: RunContext
 ) -> None:
@@ -134,6 +181,36 @@ def test_batch_goes_from_task_to_task_when_a_table_is_built(
     assert context["outlet_events"]["bronze.trips"].extra == {
         "table": "bronze.trips", "version": 7, "rows": 98, "partition": "2013-04",
     }  # fmt: skip
+
+
+def test_every_batch_is_asked_for_when_a_table_is_built_anew(
+    catalog: Catalog, fake_submit: FakeSubmit, run_context: RunContext, landing: Path, home: Path
+) -> None:
+    write_table(home, "bronze.trips", ["2013-05", "2013-04"])
+    for key in ("2013-04", "2013-05", "2013-06"):  # June was delivered and never published
+        (landing / f"{key}.csv").touch()
+    rebuild = RebuildOperator(task_id="rebuild", table="bronze.trips", catalog=catalog)
+    rebuild.execute(run_context())
+    spec = fake_submit.spec
+    assert [one.partition.key for one in spec.batches] == ["2013-04", "2013-05"]
+    assert [one.source_files for one in spec.batches] == [
+        (str(landing / "2013-04.csv"),), (str(landing / "2013-05.csv"),),
+    ]  # fmt: skip
+    assert (spec.table.name, spec.table.version) == ("bronze.trips", 0)
+    assert (
+        len({one.staged_uri for one in spec.batches} | {one.gated_uri for one in spec.batches}) == 4
+    )
+
+
+def test_nothing_is_built_anew_when_a_file_is_there_no_more(
+    catalog: Catalog, run_context: RunContext, landing: Path, home: Path
+) -> None:
+    rebuild = RebuildOperator(task_id="rebuild", table="bronze.trips", catalog=catalog)
+    with pytest.raises(StaleInput, match=r"needs bronze\.trips, which has not published"):
+        rebuild.execute(run_context())
+    write_table(home, "bronze.trips", ["2013-04"])
+    with pytest.raises(SourceMissing, match=r"trips/2013-04\.csv"):
+        rebuild.execute(run_context())
 
 
 def test_link_leads_to_the_batch_s_record_when_a_gate_has_run(

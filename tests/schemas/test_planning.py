@@ -11,7 +11,7 @@ from headrace_schemas.job import SPEC
 from headrace_schemas.lake import Lake
 from headrace_schemas.partition import Partition, PartitionUnit
 from headrace_schemas.planning import Planner
-from tests.schemas.declarations import write
+from tests.schemas.declarations import change, write
 
 DAY = Partition.parse(PartitionUnit.DAY, "2024-01-05")
 
@@ -74,3 +74,30 @@ def test_spec_is_the_same_when_read_back(planner):
 def test_job_id_is_refused_when_it_is_no_folder_name(planner, job_id):
     with pytest.raises(ValueError, match="job_id"):
         planner.load("gold.readings", DAY, (), job_id)
+
+
+def test_gate_knows_table_and_time_when_a_model_learns_from_it(planner):
+    spec = planner.gate("gold.readings", DAY, "staged", "job-1")
+    assert spec.event_time == "read_at"  # by the model
+    assert (spec.table.uri, spec.table.version) == ("/lake/tables/gold/readings", 7)
+    assert spec.most_quarantined is None
+    assert planner.gate("bronze.readings", DAY, "staged", "job-1").event_time is None
+
+
+def test_gate_knows_no_table_when_each_partition_tells_of_the_same_keys(tmp_path):
+    root = write(tmp_path)
+    change(root / "pipelines/meters.yaml", "source: {", "unique_in: partition\n    source: {")
+    planner = Planner(Catalog.load(root), Lake(root="/lake"), lambda uri: 7, "run")
+    assert planner.gate("bronze.readings", DAY, "staged", "job-1").table is None
+    assert planner.gate("gold.readings", DAY, "staged", "job-1").table is not None
+
+
+def test_gate_knows_the_share_that_the_pipeline_declares(tmp_path):
+    root = write(tmp_path)
+    file = change(root / "pipelines/meters.yaml", "tables:", "most_quarantined: 0.5\ntables:")
+    change(file, "source: {", "most_quarantined: 0\n    source: {")
+    planner = Planner(Catalog.load(root), Lake(root="/lake"), lambda uri: None, "run")
+    shares = {"bronze.readings": 0.0, "gold.readings": 0.5}
+    for table, share in shares.items():
+        spec = planner.gate(table, DAY, "staged", "job-1")
+        assert (spec.most_quarantined, spec.table) == (share, None)

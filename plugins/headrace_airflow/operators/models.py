@@ -8,10 +8,11 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from headrace_airflow.assets import candidate_asset, predictions_asset
-from headrace_airflow.lake_reader import partition_keys, read_ledger
+from headrace_airflow.lake_reader import published_keys, read_ledger
 from headrace_airflow.operators.spark_job import SparkJobOperator
-from headrace_airflow.operators.tables import event_extra, run_partition
+from headrace_airflow.operators.tables import event_extra, refuse_key, run_partition
 from headrace_airflow.settings import Settings
+from headrace_airflow.time_limit import model_limit, training_limit
 from headrace_airflow.training_plan import (
     Form,
     NothingToLearn,
@@ -43,6 +44,7 @@ class ModelOperator(SparkJobOperator):
     """A job of one model."""
 
     def __init__(self, *, model: str, catalog: Catalog, **kwargs: Any) -> None:
+        kwargs.setdefault("time_limit", model_limit(catalog, model))
         super().__init__(catalog=catalog, **kwargs)
         self.model = model
 
@@ -147,6 +149,7 @@ class PlanTrainingOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Say what is trained, or skip the run and say why."""
+        refuse_key(context, f"a training of {self.model} is about no partition")
         try:
             training = self.plan(context)
         except NothingToLearn as nothing:
@@ -167,7 +170,7 @@ class PlanTrainingOperator(BaseOperator):
             self.skip_if_waiting(training, context)
             return training
         unit = self.catalog.model_unit(declared)
-        held = [Partition.parse(unit, key) for key in partition_keys(lake.table(declared.table))]
+        held = [Partition.parse(unit, key) for key in published_keys(lake.table(declared.table))]
         matured = matured_partitions(declared, held, now)
         if kind != "manual":
             return plan_scheduled(declared, history, matured, run.run_id)
@@ -200,6 +203,10 @@ class TrainOperator(ModelOperator):
         "spark.scheduler.barrier.maxConcurrentTasksCheck.interval": "1s",
         "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures": "90",
     }
+
+    def __init__(self, *, model: str, catalog: Catalog, **kwargs: Any) -> None:
+        limit = training_limit(catalog, model)
+        super().__init__(model=model, catalog=catalog, time_limit=limit, **kwargs)
 
     def batch(self, context: Context) -> str:
         """A training run is about no partition."""

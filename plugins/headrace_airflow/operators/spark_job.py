@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from airflow.sdk import BaseOperator, Context, ResumableJobMixin
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from headrace_airflow.job_directory import JobDirectory, LogFollower
 from headrace_airflow.job_starters import Engine, start_job
 from headrace_airflow.lake_reader import version_of
 from headrace_airflow.settings import Settings
+from headrace_airflow.time_limit import USUAL, TimeLimit
 from headrace_schemas.catalog import Catalog
-from headrace_schemas.errors import HeadraceError, JobCrashed, JobFailed
+from headrace_schemas.errors import HeadraceError, JobCrashed, JobFailed, TimeLimitPassed
 from headrace_schemas.job import SPEC, JobReport, JobSpec
 from headrace_schemas.planning import Planner
 
@@ -30,7 +31,8 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
     How it works: `plan` says what is asked, with every input pinned; the spec is written into a job
     directory, the job started in a process group of its own, its log copied into the task's, its
     report read. The directory's name is kept in the task state store: when the worker dies, the
-    retry finds the running job there and does not start a second one.
+    retry finds the running job there and does not start a second one. A job that runs longer than
+    `time_limit` since it was asked for is ended, whichever try asked; that is tried again once.
 
     What it does not do: look at data. It knows a job by name and never imports it.
 
@@ -47,9 +49,12 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
     shallow_copy_attrs: Sequence[str] = ("catalog",)
     ui_color = "#e8f1f5"
 
-    def __init__(self, *, catalog: Catalog, **kwargs: Any) -> None:
+    def __init__(self, *, catalog: Catalog, time_limit: TimeLimit = USUAL, **kwargs: Any) -> None:
+        kwargs.setdefault("execution_timeout", time_limit.length)
         super().__init__(**kwargs)
         self.catalog = catalog
+        self.time_limit = time_limit
+        self._ran_too_long_before = False
         self._directory: JobDirectory | None = None
         self._told: dict[str, dict[str, Any]] = {}
 
@@ -78,12 +83,33 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
     def execute(self, context: Context) -> Any:
         """Run the job, or go on with the one that an earlier try started."""
         try:
-            self.execute_resumable(context)
+            try:
+                self.execute_resumable(context)
+            except AirflowTaskTimeout:
+                self.end_overtime()
             return self.handle_report(self.finished_report(), context)
         except HeadraceError as error:
             if error.retryable:
                 raise
             raise AirflowFailException(str(error)) from error
+
+    def end_overtime(self) -> None:
+        """End the job, if there is one yet, and say which limit it passed.
+
+        Raises:
+            TimeLimitPassed: The first time.
+            AirflowFailException: The second time in a row.
+        """
+        where = "none yet"
+        if self._directory is not None:
+            self._directory.end_overtime()
+            where = str(self._directory.path)
+        passed = TimeLimitPassed(
+            self.job, where, self.time_limit.minutes, self.time_limit.declared
+        )  # fmt: skip
+        if self._ran_too_long_before:
+            raise AirflowFailException(f"{passed} So did the try before: it is not tried again.")
+        raise passed
 
     def finished_report(self) -> JobReport:
         """The report of the job that has ended.
@@ -126,6 +152,7 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
         planner = Planner(self.catalog, settings.lake, version_of, context["run_id"])
         spec: Any = self.plan(context, planner, job_id)
         directory = JobDirectory.create(settings.jobs / job_id, spec.model_dump_json())
+        self._directory = directory
         start_job(self.engine, directory, settings, self.conf)
         return {"job_dir": str(directory.path), "max_tries": attempt.max_tries}
 
@@ -135,9 +162,12 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
         Clearing a task raises its `max_tries`, a retry does not. Who clears a task wants the work
         done again, although it succeeded.
         """
+        self._ran_too_long_before = False
         if external_id["max_tries"] != context["ti"].max_tries:
             return "CLEARED"
-        return JobDirectory(Path(external_id["job_dir"])).status()
+        earlier = JobDirectory(Path(external_id["job_dir"]))
+        self._ran_too_long_before = earlier.was_overtime()
+        return earlier.status()
 
     def is_job_active(self, status: str) -> bool:
         """Whether it can be waited for."""
@@ -155,6 +185,9 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
         while directory.status() == "RUNNING":
             for line in follower.lines():
                 self.log.info("%s", line)
+            # Airflow's own clock starts anew when another try finds the job still running.
+            if directory.age_seconds() > self.time_limit.length.total_seconds():
+                self.end_overtime()
             time.sleep(QUICK_SECONDS if step < QUICK_STEPS else SLOW_SECONDS)
             step += 1
         for line in follower.last():
@@ -165,7 +198,7 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
         self._directory = JobDirectory(Path(external_id["job_dir"]))
 
     def on_kill(self) -> None:
-        """End the job when the task is ended by a person."""
+        """End the job when the task is ended, by a person or because Airflow's time for it is over."""
         if self._directory is not None:
             self._directory.kill()
 

@@ -6,15 +6,16 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from headrace_airflow.assets import table_asset
-from headrace_airflow.lake_reader import partition_keys
+from headrace_airflow.lake_reader import published_keys
 from headrace_airflow.landing import delivered_files
 from headrace_airflow.links import GateRecordLink
 from headrace_airflow.operators.spark_job import SparkJobOperator, partition_key
 from headrace_airflow.settings import Settings
+from headrace_airflow.time_limit import table_limit
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.errors import StaleInput
-from headrace_schemas.job import GateSpec, JobReport, LoadSpec, PublishSpec
-from headrace_schemas.partition import Partition, PartitionUnit
+from headrace_schemas.job import GateSpec, JobReport, LoadSpec, PublishSpec, RebuildSpec
+from headrace_schemas.partition import SHOWN_CHARACTERS, Partition, PartitionUnit
 from headrace_schemas.planning import Planner
 
 
@@ -22,13 +23,20 @@ class TableOperator(SparkJobOperator):
     """A job on one batch of one table."""
 
     def __init__(self, *, table: str, catalog: Catalog, **kwargs: Any) -> None:
-        super().__init__(catalog=catalog, **kwargs)
+        super().__init__(catalog=catalog, time_limit=table_limit(catalog, table), **kwargs)
         self.table = table
 
     def partition(self, context: Context) -> Partition | None:
-        """The partition that the run builds; None for a table that is built whole."""
+        """The partition that the run builds; None for a table that is built whole.
+
+        Raises:
+            AirflowFailException: The run's key does not name one, or there is nothing to name.
+        """
         unit = self.catalog.build(self.table).partition
-        return None if unit is None else run_partition(context, unit, self.table)
+        if unit is None:
+            refuse_key(context, f"{self.table} has no partitions")
+            return None
+        return run_partition(context, unit, self.table)
 
     def batch(self, context: Context) -> str:
         """The run's partition, within the job's name."""
@@ -48,8 +56,10 @@ class LoadOperator(TableOperator):
             self.skip_without_data(partition)
             self.refuse_gaps(partition, planner)
         build = self.catalog.build(self.table)
-        files = delivered_files(Settings.current().landing, build, partition)
-        return planner.load(self.table, partition, files, job_id)
+        landing = Settings.current().landing
+        files = delivered_files(landing, build, partition)
+        spec = planner.load(self.table, partition, files, job_id)
+        return spec.model_copy(update={"landing": landing})
 
     def skip_without_data(self, partition: Partition) -> None:
         """A schedule does not know where the data begins and ends; the pipeline does."""
@@ -77,7 +87,7 @@ class LoadOperator(TableOperator):
         for one in self.catalog.build(self.table).inputs.values():
             if one.lookback:
                 first = self.catalog.pipeline_of(one.table).starts_at
-                held = set(partition_keys(planner.lake.table(one.table)))
+                held = published_keys(planner.lake.table(one.table))
                 for key in partition.lookback(one.lookback, first):
                     if key not in held:
                         raise StaleInput(self.table, one.table, key)
@@ -116,6 +126,46 @@ class PublishOperator(TableOperator):
         return super().handle_report(report, context)
 
 
+class RebuildOperator(TableOperator):
+    """Builds a table anew under its name: all of its batches, by the contract as it is now."""
+
+    job = "rebuild"
+
+    def batch(self, context: Context) -> str:  # noqa: ARG002
+        """A rebuild is about every partition."""
+        return "all"
+
+    def plan(self, context: Context, planner: Planner, job_id: str) -> RebuildSpec:  # noqa: ARG002
+        """List what was delivered for each partition that the table holds, or has set aside.
+
+        Raises:
+            SourceMissing: A partition's files are there no more, so its rows would be gone.
+            StaleInput: The table was never published, or an input lacks.
+            AirflowFailException: The table's partitions are not those of the pipeline.
+        """
+        build, lake = self.catalog.build(self.table), planner.lake
+        partitions: list[Partition | None] = [None]
+        if (unit := build.partition) is not None:
+            places = (lake.table(self.table), lake.quarantine(self.table))
+            keys = {key for uri in places for key in published_keys(uri)}
+            try:
+                partitions = [Partition.parse(unit, key) for key in sorted(keys)]
+            except ValueError as error:
+                raise AirflowFailException(f"{self.table}: {error}") from error
+        if not partitions:
+            raise StaleInput(f"rebuild {self.table}", self.table)
+        landing = Settings.current().landing
+        delivered = [(one, delivered_files(landing, build, one)) for one in partitions]
+        spec = planner.rebuild(self.table, delivered, job_id)
+        return spec.model_copy(update={"landing": landing})
+
+    def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:
+        """Tell those who follow the whole table; partitions have no event of their own here."""
+        if self.catalog.build(self.table).partition is None:
+            context["outlet_events"][table_asset(self.table)].extra = event_extra(report, context)
+        return super().handle_report(report, context)
+
+
 def run_partition(context: Context, unit: PartitionUnit, wanted_by: str) -> Partition:
     """The partition that the run is about.
 
@@ -132,6 +182,20 @@ def run_partition(context: Context, unit: PartitionUnit, wanted_by: str) -> Part
         return Partition.parse(unit, key)
     except ValueError as error:
         raise AirflowFailException(f"{wanted_by}: {error}") from error
+
+
+def refuse_key(context: Context, why: str) -> None:
+    """Stop a run that names a partition where there is none.
+
+    Airflow would put the key on the run's events, and whoever follows them does not listen to keys.
+
+    Raises:
+        AirflowFailException: The run has a partition key.
+    """
+    if (key := partition_key(context)) is not None:
+        raise AirflowFailException(
+            f"{why}: trigger it without a partition key (found {key[:SHOWN_CHARACTERS]!r})."
+        )
 
 
 def event_extra(report: JobReport, context: Context) -> dict[str, Any]:

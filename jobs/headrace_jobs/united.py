@@ -1,0 +1,101 @@
+"""Files of one batch as one frame: each set of equal files is typed by itself, then all are united.
+
+United first, their types would be made equal by Spark's own rules, which change values in silence.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import DataType, DecimalType, DoubleType, FloatType
+
+from headrace_schemas.errors import SchemaBroken
+from headrace_schemas.rules import quoted
+
+DIGITS = {"byte": 3, "short": 5, "integer": 10, "long": 19}
+"""Decimal digits that hold each value of an integer type."""
+
+EXACT_IN_DOUBLE = 15
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some files of the batch in the contract's types.
+
+    Attributes:
+        where: One of them, for messages.
+    """
+
+    frame: DataFrame
+    where: str
+
+
+def united(table: str, parts: Sequence[Part], known: Sequence[str]) -> DataFrame:
+    """All parts as one frame.
+
+    Args:
+        known: Columns that are of the contract's types in all of them.
+
+    Raises:
+        SchemaBroken: A column that is kept without being known has types that no one type holds.
+    """
+    if len(parts) == 1:
+        return parts[0].frame
+    types: dict[str, tuple[DataType, str]] = {}
+    held = set(known)
+    for part in parts:
+        for field in part.frame.schema.fields:
+            if field.name in held:
+                continue
+            type, where = types.setdefault(field.name.lower(), (field.dataType, part.where))
+            wider = containing(type, field.dataType)
+            if wider is None:
+                raise SchemaBroken(
+                    table, "files give a column different types",
+                    [f"{field.name} is {type.simpleString()} in {where} and "
+                     f"{field.dataType.simpleString()} in {part.where}"],
+                    "Deliver it in one type, or add it to the contract.",
+                )  # fmt: skip
+            types[field.name.lower()] = (wider, where)
+    frames = [widened(part.frame, types, held) for part in parts]
+    while len(frames) > 1:  # by halves: a chain is deeper than Spark Connect's messages may be
+        pairs = [frames[at : at + 2] for at in range(0, len(frames), 2)]
+        frames = [pair[0].unionByName(pair[1], allowMissingColumns=True) if pair[1:] else pair[0]
+                  for pair in pairs]  # fmt: skip
+    return frames[0]
+
+
+def widened(
+    frame: DataFrame, types: dict[str, tuple[DataType, str]], held: set[str]
+) -> DataFrame:  # fmt: skip
+    """The frame with its unknown columns in the batch's types."""
+    columns = []
+    for field in frame.schema.fields:
+        column = F.col(quoted(field.name))
+        if field.name not in held:
+            column = column.cast(types[field.name.lower()][0]).alias(field.name)
+        columns.append(column)
+    return frame.select(*columns)
+
+
+def containing(one: DataType, other: DataType) -> DataType | None:
+    """The one of two types that holds each value of both exactly; None if neither does."""
+    for narrow, wide in ((one, other), (other, one)):
+        if narrow.simpleString() == wide.simpleString() or holds(wide, narrow):
+            return wide
+    return None
+
+
+def holds(wide: DataType, narrow: DataType) -> bool:
+    """Whether a type holds each value of another one, of its kind, exactly."""
+    digits = DIGITS.get(narrow.typeName())
+    if isinstance(wide, DoubleType):
+        return isinstance(narrow, FloatType) or (digits or 99) <= EXACT_IN_DOUBLE
+    if isinstance(wide, DecimalType):
+        whole, places = (
+            (narrow.precision - narrow.scale, narrow.scale)
+            if isinstance(narrow, DecimalType) else (digits or 99, 0)
+        )  # fmt: skip
+        return whole <= wide.precision - wide.scale and places <= wide.scale
+    return digits is not None and digits < DIGITS.get(wide.typeName(), 0)
