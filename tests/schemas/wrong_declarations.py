@@ -103,6 +103,9 @@ PIPELINES: list[Change] = [
     (PIPELINE, "start: 2024-01-01", "start: 2024-01-01\nend: 2023-12-31", 7, "end", "is not after the start"),
     (PIPELINE, "partition: day\nstart: 2024-01-01", "partition: month\nstart: 2024-01-01\nend: 2025-01-02", 7, "end", "lies inside a month"),
     (PIPELINE, "start: 2024-01-01", "start: 0999-01-01", 6, "start", "lies outside the years"),
+    (PIPELINE, SOURCE, "source: {files: 'all.csv'}", 9, "tables.bronze.readings.source.files", "Put {partition} where"),
+    (PIPELINE, SOURCE, f"{SOURCE}\n    most_quarantined: 20", 10, "tables.bronze.readings.most_quarantined", "less than or equal to 1 (found: 20)"),
+    (PIPELINE, SOURCE, "source: {files: 'x/{partition}.csv', columns: {colour: {format: yyyy-MM-dd}}}", 9, "tables.bronze.readings.source.columns.colour", "has no column colour"),
     (PIPELINE, SOURCE, "source: {file: x.csv}", 9, "tables.bronze.readings.source.file", "Did you mean files?"),
     (PIPELINE, SOURCE, "source: {files: 'x/{partition}.csv', null_values: NA}", 9, "tables.bronze.readings.source.null_values", "must be a list (found: NA)"),
     (PIPELINE, SOURCE, "source: {files: 'x/{partition}.csv', null_values: [no]}", 9, "tables.bronze.readings.source.null_values.0", 'Write it in quotes: "no"'),
@@ -158,6 +161,10 @@ MODELS: list[Change] = [
     (MODEL, None, "retraining: {schedule: monthly}", 17, "retraining.schedule", "five fields"),
     (MODEL, None, "retraining: {schedule: '0 8 32 * *'}", 17, "retraining.schedule", "out of range"),
     (MODEL, None, "training: {num_boost_round: 0}", 17, "training.num_boost_round", "greater than or equal to 1"),
+    (MODEL, None, "training:\n  params:\n    eta: 0.1\n    max_depht: 3", 20, "training.params.max_depht", "did you mean max_depth?"),
+    (MODEL, None, "training:\n  params:\n    eta: 0.1\n    max_depth: three", 20, "training.params.max_depth", "'three' is not a whole number"),
+    (MODEL, None, "training: {params: {scale_pos_weight: 2}}", 17, "training.params.scale_pos_weight", "no positive class"),
+    (MODEL, None, "training: {time_limit_minutes: 0}", 17, "training.time_limit_minutes", "greater than or equal to 1"),
     (MODEL, None, "approval: maybe", 17, "approval", "must be 'none' or 'required'"),
 ]  # fmt: skip
 
