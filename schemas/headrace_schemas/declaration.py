@@ -37,8 +37,14 @@ class Misfits(ValueError):
 
     def __init__(self, found: Iterable[Misfit]) -> None:
         self.found = tuple(found)
-        said = (f"{'.'.join(map(str, one.path))}: {one.problem}" for one in self.found)
-        super().__init__("; ".join(said))
+        super().__init__("; ".join(map(self.worded, self.found)))
+
+    @staticmethod
+    def worded(one: Misfit) -> str:
+        """One of them, with its place unless that is said."""
+        place = ".".join(map(str, one.path))
+        is_said = not place or one.problem.startswith(f"{place}: ")
+        return one.problem if is_said else f"{place}: {one.problem}"
 
 
 class Declaration(Frozen):

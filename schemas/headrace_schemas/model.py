@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from headrace_schemas import model_checks
 from headrace_schemas.booster_params import wrong_params
-from headrace_schemas.declaration import Declaration, Frozen
+from headrace_schemas.declaration import Declaration, Frozen, Misfits
 from headrace_schemas.names import PLAIN_NAME, TABLE_NAME
 from headrace_schemas.pipeline import LONGEST_MINUTES, TIME_LIMIT_MINUTES
 from headrace_schemas.reading import loaded
@@ -71,7 +71,7 @@ class Training(Frozen):
     def is_what_xgboost_takes(cls, params: Any) -> Any:
         """Refuse what fails, or is ignored, in the middle of a training."""
         if isinstance(params, dict) and (problems := wrong_params(params)):
-            raise ValueError("; ".join(problems))
+            raise Misfits(model_checks.of_params(params, problems))
         return params
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -174,8 +175,16 @@ def infinite(path: KeyPath, value: Any) -> Iterator[Misfit]:
 def params_are_xgboosts(model: Model) -> Iterator[Misfit]:
     """What parameters say of features and of the task; their names and values are read before."""
     is_share = model.task.value == "binary"
-    for problem in wrong_params(model.training.params, model.features, is_share):
-        yield Misfit(("training", "params"), problem)
+    params = model.training.params
+    for one in of_params(params, wrong_params(params, model.features, is_share)):
+        yield one._replace(path=("training", "params", *one.path))
+
+
+def of_params(params: Mapping[str, Any], problems: Iterable[str]) -> Iterator[Misfit]:
+    """Each problem with the parameter that it names first; it is about all of them if it names none."""
+    for problem in problems:
+        named = [word for word in re.findall(r"\w+", problem) if word in params]
+        yield Misfit((*named[:1],), problem)
 
 
 CHECKS = (
