@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from headrace_jobs.text_casts import from_text
-from headrace_schemas.column_type import INTEGERS, NUMBERS, TEXTS, TIMES, ColumnType
+from headrace_schemas.column_type import FLOATS, INTEGERS, NUMBERS, TEXTS, TIMES, ColumnType, Field
 
 SIMPLE: dict[str, Callable[..., T.DataType]] = {
     "BOOLEAN": T.BooleanType, "TINYINT": T.ByteType, "SMALLINT": T.ShortType,
@@ -42,13 +42,40 @@ TO_KEEP_ZONE = "Declare TIMESTAMP, or convert it in a transform."
 
 
 class NoSuchCast(ValueError):
-    """A pair of types of which no value can be kept for certain."""
+    """A pair of types of which no value can be kept for certain.
 
-    def __init__(self, given: T.DataType, wanted: ColumnType, advice: str = TO_CAST) -> None:
-        self.given = given.simpleString().upper()
-        self.wanted = wanted.ddl
+    Attributes:
+        path: Names of fields down to the pair, each behind a point; empty for the column itself.
+    """
+
+    def __init__(
+        self, given: T.DataType, wanted: ColumnType, advice: str = TO_CAST, path: str = ""
+    ) -> None:
+        super().__init__(f"{written(given)} cannot become {wanted.ddl}. {advice}")
+        self.given = given
+        self.wanted = wanted
         self.advice = advice
-        super().__init__(f"{self.given} cannot become {self.wanted}. {advice}")
+        self.path = path
+
+    @property
+    def problem(self) -> str:
+        """What is given, and what is declared."""
+        return f"{self.path} is {written(self.given)}, the contract says {self.wanted.ddl}"
+
+    def inside(self, field: str) -> "NoSuchCast":
+        """The same, as part of a struct."""
+        return NoSuchCast(self.given, self.wanted, self.advice, f".{field}{self.path}")
+
+
+def written(type: T.DataType) -> str:
+    """A type for messages, as a contract would write it."""
+    if isinstance(type, T.ArrayType):
+        return f"ARRAY<{written(type.elementType)}>"
+    if isinstance(type, T.MapType):
+        return f"MAP<{written(type.keyType)},{written(type.valueType)}>"
+    if isinstance(type, T.StructType):
+        return f"STRUCT<{','.join(f'{one.name}:{written(one.dataType)}' for one in type)}>"
+    return str(type.simpleString()).upper()
 
 
 @dataclass(frozen=True)
@@ -159,9 +186,10 @@ def number(value: Column, given: T.DataType, wanted: ColumnType) -> Fitted:
         return Fitted(value.cast(wanted.ddl), loses=False)
     kept = there_and_back(value, given, wanted)
     # The largest integers become the power of two behind them, and come back as themselves.
-    if stem in ("FLOAT", "DOUBLE") and wanted.stem in INTEGERS:
-        kept = F.when(value < F.lit(2.0 ** (BITS[wanted.stem] - 1)), kept)
-    if stem in INTEGERS and wanted.stem in ("FLOAT", "DOUBLE"):
+    if stem in FLOATS and wanted.stem in INTEGERS:
+        limit = 2.0 ** (BITS[wanted.stem] - 1)
+        kept = F.when((value < F.lit(limit)) & (value >= F.lit(-limit)), kept)
+    if stem in INTEGERS and wanted.stem in FLOATS:
         kept = F.when(kept < F.lit(2.0 ** (BITS[stem] - 1)), kept)
     return Fitted(kept, loses=True)
 
@@ -201,8 +229,14 @@ def elements(array: Column, given: T.DataType, wanted: ColumnType) -> Fitted:
     """An array's elements as the type; NULL for an element that does not fit."""
     if is_same(given, wanted):
         return Fitted(array, loses=False)
-    fit = fitted(F.lit(None), given, wanted)  # lambdas are built later, and cannot refuse
-    return Fitted(F.transform(array, lambda one: fitted(one, given, wanted).value), fit.loses)
+    fits = []
+
+    def fit(one: Column) -> Column:
+        fits.append(fitted(one, given, wanted))
+        return fits[-1].value
+
+    cast = F.transform(array, fit)  # calls it once, to build the lambda
+    return Fitted(cast, fits[0].loses)
 
 
 def array(value: Column, given: T.DataType, wanted: ColumnType) -> Fitted:
@@ -242,10 +276,7 @@ def struct(value: Column, given: T.DataType, wanted: ColumnType) -> Fitted:
         raise NoSuchCast(given, wanted)
     if sorted(given.names) != sorted(one.name for one in wanted.fields):
         raise NoSuchCast(given, wanted, TO_NAME)
-    fits = {
-        one.name: fitted(value.getField(one.name), given[one.name].dataType, one.type)
-        for one in wanted.fields
-    }
+    fits = {one.name: field(value, given, one) for one in wanted.fields}
     made = F.struct(*[fit.value.alias(name) for name, fit in fits.items()])
     losing = [name for name, fit in fits.items() if fit.loses]
     if not losing:
@@ -256,6 +287,14 @@ def struct(value: Column, given: T.DataType, wanted: ColumnType) -> Fitted:
         return F.when(~F.array_contains(F.array(*lost), F.lit(True)), cast)
 
     return Fitted(F.when(value.isNotNull(), bound(made, kept)), loses=True)
+
+
+def field(value: Column, given: T.StructType, wanted: Field) -> Fitted:
+    """A struct's field."""
+    try:
+        return fitted(value.getField(wanted.name), given[wanted.name].dataType, wanted.type)
+    except NoSuchCast as error:
+        raise error.inside(wanted.name) from error
 
 
 PARTS: dict[str, Callable[[Column, T.DataType, ColumnType], Fitted]] = {

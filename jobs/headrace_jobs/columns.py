@@ -8,6 +8,15 @@ from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    ArrayType,
+    BooleanType,
+    DataType,
+    MapType,
+    NumericType,
+    StringType,
+    StructType,
+)
 
 from headrace_jobs.casts import Fitted, NoSuchCast, fitted
 from headrace_jobs.tables import BATCH, PARTITION, SOURCE_FILE, SOURCE_ROW
@@ -31,6 +40,12 @@ MALFORMED = "row.malformed"
 UNKNOWN_COLUMN = "schema.unknown_column"
 
 ENGINE_COLUMNS = (PARTITION, BATCH, SOURCE_FILE, SOURCE_ROW, LOAD_FAILURES, RAW, CORRUPT)
+
+IN_FULL = {
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
+}
+"""How `RAW` writes times: left to itself Spark cuts them to milliseconds."""
 
 FITTED = "_fitted_"
 """Names of columns while they are cast begin with it."""
@@ -152,7 +167,9 @@ def typed(
         failures += [F.when(is_whole & some(unknown), UNKNOWN_COLUMN)]
     kept = unknown if evolution is Evolution.EVOLVE else []
     broken = F.array_compact(F.array(*failures))
-    whole = F.coalesce(CORRUPT, F.to_json(F.struct(*[quoted(one) for one in given])))
+    types = {field.name: field.dataType for field in schema}
+    delivered = [as_delivered(name, types[name]) for name in given]
+    whole = F.coalesce(CORRUPT, F.to_json(F.struct(*delivered), IN_FULL))
     return frame.select(
         *values, *[quoted(one) for one in kept], F.lit(batch).alias(BATCH), SOURCE_FILE,
         F.col(SOURCE_ROW).cast("bigint").alias(SOURCE_ROW), broken.alias(LOAD_FAILURES),
@@ -185,11 +202,28 @@ def as_declared(
     if refused:
         raise SchemaBroken(
             contract.name, "a column cannot become the contract's type",
-            [f"{name} is {one.given}, the contract says {one.wanted}"
-             for name, one in refused.items()],
+            [f"{name}{one.problem}" for name, one in refused.items()],
             " ".join(dict.fromkeys(one.advice for one in refused.values())),
         )  # fmt: skip
     return fits
+
+
+def as_delivered(name: str, type: DataType) -> Column:
+    """A column as `RAW` can write it: JSON has no keys but texts and numbers."""
+    value = F.col(quoted(name))
+    return value if keys_are_plain(type) else value.cast("string").alias(name)
+
+
+def keys_are_plain(type: DataType) -> bool:
+    """Whether each MAP inside has keys that are the same in JSON."""
+    if isinstance(type, MapType):
+        is_plain = isinstance(type.keyType, StringType | NumericType | BooleanType)
+        return is_plain and keys_are_plain(type.valueType)
+    if isinstance(type, ArrayType):
+        return keys_are_plain(type.elementType)
+    if isinstance(type, StructType):
+        return all(keys_are_plain(field.dataType) for field in type)
+    return True
 
 
 def some(names: Sequence[str]) -> Column:
