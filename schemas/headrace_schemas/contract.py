@@ -15,7 +15,6 @@ from open_data_contract_standard.model import (
 from pydantic import Field
 from yaml import Node
 
-from headrace_schemas.column_name import RESERVED, is_reserved
 from headrace_schemas.column_type import FLOATS, TIMES, ColumnType, TypeInvalid
 from headrace_schemas.contract_checks import (
     columns_are_told_apart,
@@ -180,7 +179,6 @@ def read_column(file: Path, node: Node, index: int, column: SchemaProperty) -> C
             str(file), line_of(node, where), f"schema.0.properties.{index}.{missing}",
             "is missing; give the column's Spark SQL type" if column.name else "is missing",
         )  # fmt: skip
-    refuse_name(file, node, index, column.name)
     try:
         type = ColumnType.parse(column.physicalType).ddl
     except TypeInvalid as error:
@@ -197,18 +195,6 @@ def read_column(file: Path, node: Node, index: int, column: SchemaProperty) -> C
         description=column.description or "", classification=column.classification,
         partitioned=column.partitioned,
     )  # fmt: skip
-
-
-def refuse_name(file: Path, node: Node, index: int, name: str) -> None:
-    """Refuse a column's name that nobody could see, or that may be one of Headrace's own."""
-    if not name.strip():
-        problem = "is blank; give the column a name"
-    elif is_reserved(name):
-        problem = f"{name}: names that begin with {RESERVED} are kept for Headrace's own columns"
-    else:
-        return
-    path = ("schema", 0, "properties", index, "name")
-    raise DeclarationInvalid(str(file), line_of(node, path), ".".join(map(str, path)), problem)
 
 
 def read_key(table: SchemaObject) -> tuple[str, ...]:

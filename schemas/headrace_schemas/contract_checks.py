@@ -13,6 +13,7 @@ from open_data_contract_standard.model import (
     SchemaProperty,
 )
 
+from headrace_schemas.column_name import is_reserved
 from headrace_schemas.column_type import TIMES, ColumnType, TypeInvalid
 from headrace_schemas.declaration import KeyPath
 from headrace_schemas.declaration_file import DeclarationFile, Problems
@@ -72,7 +73,7 @@ def names_can_be_held(file: DeclarationFile, table: SchemaObject) -> Iterator[De
     """Refuse a name that no table, file or query can hold."""
     for index, column in properties(table):
         name, problem = column.name or "x", ""
-        if name.startswith("_"):
+        if is_reserved(name):
             problem = "names that begin with _ are Headrace's own"
         elif not name.strip():
             problem = "is blank"

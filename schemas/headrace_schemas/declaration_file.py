@@ -103,11 +103,11 @@ class DeclarationFile:
         return DeclarationInvalid(str(self.path), line, key, problem, tuple(allowed), advice)
 
     def place_of(self, value: object, path: KeyPath) -> KeyPath:
-        """Where a value stands below `path`, the first time; nowhere if it does not."""
+        """Where a value stands below `path`, or a key; nowhere if neither does."""
         within: Any = self.content
         for step in path:
             within = within[step]
-        return next(places(within, value, ()), ())
+        return next(places(within, value, ()), next(key_places(within, value, ()), ()))
 
 
 def places(within: Any, value: object, path: KeyPath) -> Iterator[KeyPath]:
@@ -120,6 +120,15 @@ def places(within: Any, value: object, path: KeyPath) -> Iterator[KeyPath]:
         inner = within.items() if isinstance(within, dict) else enumerate(within)
         for key, one in inner:
             yield from places(one, value, (*path, key))
+
+
+def key_places(within: Any, key: object, path: KeyPath) -> Iterator[KeyPath]:
+    """Where a key stands within a value."""
+    if isinstance(within, dict) and isinstance(key, str) and key in within:
+        yield (*path, key)
+    if isinstance(within, dict | list):
+        for step, one in within.items() if isinstance(within, dict) else enumerate(within):
+            yield from key_places(one, key, (*path, step))
 
 
 def line_of(node: yaml.Node, path: KeyPath) -> int:

@@ -133,16 +133,17 @@ def check_arguments(kind: str, kwargs: Mapping[str, Any]) -> None:
         RuleInvalid: Naming the known ones.
     """
     if reason := REFUSED.get(kind):
-        raise RuleInvalid(f"{kind} cannot be a rule: {reason}")
+        raise RuleInvalid(f"{kind} cannot be a rule: {reason}", kind)
     given = ABOUT_ROWS.get(kind) or ABOUT_TABLES.get(kind)
     if given is None:
         known = ", ".join(sorted([*ABOUT_ROWS, *ABOUT_TABLES]))
-        raise RuleInvalid(f"expectation {kind} is not known; known: {known}")
+        raise RuleInvalid(f"expectation {kind} is not known; known: {known}", kind)
     known_arguments = (*given.required, *given.optional, *OF_ALL)
     for name in kwargs:
         if place := ELSEWHERE.get(name):
-            raise RuleInvalid(f"{name} stands {place}, not in kwargs")
+            raise RuleInvalid(f"{name} stands {place}, not in kwargs", name)
         if name not in known_arguments:
-            raise RuleInvalid(f"{kind} has no argument {name}; known: {', '.join(known_arguments)}")
+            known = ", ".join(known_arguments)
+            raise RuleInvalid(f"{kind} has no argument {name}; known: {known}", name)
     if missing := [name for name in given.required if kwargs.get(name) is None]:
         raise RuleInvalid(f"{kind} needs {', '.join(missing)}")

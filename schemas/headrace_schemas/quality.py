@@ -91,7 +91,9 @@ def severity_of(rule: DataQuality) -> Severity:
         return Severity(rule.severity or "critical")
     except ValueError as error:
         known = ", ".join(Severity)
-        raise RuleInvalid(f"severity {rule.severity} is not one of {known}") from error
+        raise RuleInvalid(
+            f"severity {rule.severity} is not one of {known}", rule.severity
+        ) from error
 
 
 def sql_expectation(rule: DataQuality, column: str | None) -> Expectation:
@@ -152,13 +154,14 @@ def library_rule(
     """A rule in ODCS's `library` wording."""
     metric = rule.metric or rule.rule
     if metric not in METRICS:
-        raise RuleInvalid(f"metric {metric} is not known; known: {', '.join(METRICS)}")
+        raise RuleInvalid(f"metric {metric} is not known; known: {', '.join(METRICS)}", metric)
     arguments = rule.arguments or {}
     if unknown := sorted(set(arguments) - set(METRICS[metric])):
         known = ", ".join(METRICS[metric]) or "none"
-        raise RuleInvalid(f"{metric} has no argument {', '.join(unknown)}; known: {known}")
+        said = f"{metric} has no argument {', '.join(unknown)}; known: {known}"
+        raise RuleInvalid(said, unknown[0])
     if rule.unit not in (None, "rows", "percent"):
-        raise RuleInvalid(f"unit {rule.unit} is not known; known: rows, percent")
+        raise RuleInvalid(f"unit {rule.unit} is not known; known: rows, percent", rule.unit)
     condition = threshold(rule)
     if metric == "rowCount":
         if rule.unit == "percent":

@@ -132,7 +132,7 @@ def test_all_problems_are_said_in_order_when_several_files_are_wrong(root):
     assert places == [
         (BRONZE, "2", "kind"),
         (GOLD, "18", "schema.0.properties.3.physicalType"),
-        (GOLD, "25", "schema.0.quality.0"),
+        (GOLD, "25", "schema.0.quality.0.severity"),
         (MODEL, "9", "label_delay_days"),
         (MODEL, "10", "features.1"),
         (MODEL, "13", "gates.floors.auc"),
