@@ -47,6 +47,16 @@ def read_ledger(uri: str, model: str) -> list[Decision]:
     return sorted(decisions, key=lambda one: (one.as_of, one.id))
 
 
+def partition_keys(uri: str) -> list[str]:
+    """The keys of the partitions that have rows in the table at `uri`, in order.
+
+    Raises:
+        EngineUnavailable: The lake cannot be read.
+    """
+    table = open_table(uri)
+    return [] if table is None else sorted({one[PARTITION] for one in table.partitions()})
+
+
 def published_keys(uri: str) -> set[str]:
     """The keys of the partitions of the table at `uri` that were published, without rows or with.
 

@@ -56,8 +56,6 @@ def test_time_of_the_partition_is_what_contract_or_model_names(tmp_path: Path) -
     # What is merged corrects rows of any time, unless the contract says else.
     assert ours(spec(tmp_path, write=WriteMode.MERGE)) == []
     assert ours(spec(tmp_path, DECLARED, write=WriteMode.MERGE)) == rule
-    text = FRESH.replace("read_at", "meter")
-    assert ours(spec(tmp_path, sla=text)) == []
 
 
 def test_key_is_looked_up_only_where_another_partition_can_have_it(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace_airflow.lake_reader import published_keys, read_ledger, version_of
+from headrace_airflow.lake_reader import partition_keys, published_keys, read_ledger, version_of
 from headrace_schemas.decisions import Verdict
 from headrace_schemas.errors import EngineUnavailable
 from tests.plugins.ledger import FEBRUARY, decision, note_empty, write_ledger, write_table
@@ -28,6 +28,7 @@ def test_partition_is_published_when_it_has_no_rows(home: Path) -> None:
     note_empty(home, "bronze.trips", "2013-02")
     uri = str(home / "lake/tables/bronze/trips")
     assert published_keys(uri) == {"2013-01", "2013-02"}
+    assert partition_keys(uri) == ["2013-01"]
     assert published_keys(f"{uri}_of_nobody") == set()
 
 

@@ -8,7 +8,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from headrace_airflow.assets import candidate_asset, predictions_asset
-from headrace_airflow.lake_reader import published_keys, read_ledger
+from headrace_airflow.lake_reader import partition_keys, read_ledger
 from headrace_airflow.operators.spark_job import SparkJobOperator
 from headrace_airflow.operators.tables import event_extra, refuse_key, run_partition
 from headrace_airflow.settings import Settings
@@ -170,7 +170,7 @@ class PlanTrainingOperator(BaseOperator):
             self.skip_if_waiting(training, context)
             return training
         unit = self.catalog.model_unit(declared)
-        held = [Partition.parse(unit, key) for key in published_keys(lake.table(declared.table))]
+        held = [Partition.parse(unit, key) for key in partition_keys(lake.table(declared.table))]
         matured = matured_partitions(declared, held, now)
         if kind != "manual":
             return plan_scheduled(declared, history, matured, run.run_id)
