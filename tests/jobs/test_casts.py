@@ -33,7 +33,7 @@ WANTED = (
     "ARRAY<STRUCT<a: INT, b: STRING>>", "MAP<STRING, INT>", "MAP<INT, STRING>",
     "STRUCT<lat: DOUBLE, lon: DOUBLE>", "STRUCT<lat: INT, lon: INT>",
     "STRUCT<LAT: DOUBLE, LON: DOUBLE>", "STRUCT<lat: DOUBLE>",
-    "STRUCT<at: STRUCT<`the day`: DATE, n: DECIMAL(4,1)>>",
+    "STRUCT<at: STRUCT<`the day`: DATE, n: DECIMAL(4,1)>>", "ARRAY<ARRAY<ARRAY<ARRAY<ARRAY<INT>>>>>",
 )  # fmt: skip
 
 NUMBERS = (
@@ -108,6 +108,7 @@ GIVEN: dict[str, Sequence[Any]] = {
     "ARRAY<STRING>": (["1", None], ["1.0", "7"], ["x"], ["abcd"], []),
     "ARRAY<DOUBLE>": ([1.0, None], [1.5], [math.nan], []),
     "ARRAY<STRUCT<b: STRING, a: BIGINT>>": ([Row(b="x", a=1), None], [Row(b=None, a=2**40)], [Row(b="x", a=None)]),
+    "ARRAY<ARRAY<ARRAY<ARRAY<ARRAY<STRING>>>>>": ([[[[["1", None]], None]]], [[[[["x"]]]]]),
     "MAP<STRING, BIGINT>": ({"a": 1, "b": None}, {"a": 2**40}, {}),
     "MAP<STRING, STRING>": ({"1": "2", "3": None}, {"1": "x"}, {"x": "1"}, {"1": "1", "1.0": "2"}),
     "STRUCT<lon: DOUBLE, lat: DOUBLE>": (Row(lon=2.0, lat=1.0), Row(lon=None, lat=1.5), Row(lon=math.nan, lat=None)),
