@@ -296,8 +296,8 @@ def test_batch_is_refused_with_all_its_columns_when_their_types_mean_nothing(
     with pytest.raises(SchemaBroken) as caught:
         batch.load(file)
     assert str(caught.value).startswith(
-        "bronze.readings: a column cannot become the contract's type: read_at is BIGINT, the "
-        "contract says TIMESTAMP, kilowatts is ARRAY<DOUBLE>, the contract says DOUBLE, phase is "
+        "bronze.readings: readings/one.parquet: a column cannot become the contract's type: read_at is "
+        "BIGINT, the contract says TIMESTAMP, kilowatts is ARRAY<DOUBLE>, the contract says DOUBLE, phase is "
         "TIMESTAMP_NTZ, the contract says INT. Say in the pipeline's source how its times are"
     )
 
