@@ -214,7 +214,7 @@ def test_compressed_file_is_refused_when_it_unpacks_without_bound(batch: Batch) 
         ("read_at,meter,kilowatts,phase", "another order: read_at, meter"),
         ("meter,read_at,kilowatts,Phase", "differ from known ones by case: Phase"),
         ("meter,read_at,kilowatts,phase,PHASE", "has a column twice, as case makes no difference"),
-        ("meter,read_at,kilowatts,phase,phase", "has a column twice, as case makes no difference"),
+        ("meter,read_at,kilowatts,phase,phase", "has a column twice: phase"),
         ("meter,read_at, kilowatts,phase", "with blanks around them: ' kilowatts'. Take them away"),
     ],
 )
