@@ -6,6 +6,7 @@ of rows.
 """
 
 import re
+import sys
 
 from pyspark.errors import PySparkException
 
@@ -42,6 +43,16 @@ CONNECTION_ERRORS = frozenset({"Py4JNetworkError", "Py4JError"})
 """By name: py4j exists only beside a classic session."""
 
 SHOWN_TEXT = 300
+
+
+def query_errors() -> tuple[type[Exception], ...]:
+    """What a query that fails raises.
+
+    Where Spark waits for a thread of its own, such as that of a subquery, PySpark leaves the error
+    to py4j, which exists only beside a classic session.
+    """
+    py4j = sys.modules.get("py4j.protocol")
+    return (PySparkException,) if py4j is None else (PySparkException, py4j.Py4JJavaError)
 
 
 class EngineLost(RuntimeError):

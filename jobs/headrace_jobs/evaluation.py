@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from pyspark.errors import PySparkException
+import sqlglot.dialects.spark  # noqa: F401 - here, so that a job host has it before it forks
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs.engine_errors import is_lost, told
+from headrace_jobs.engine_errors import is_lost, query_errors, told
 from headrace_schemas.contract import Contract
 from headrace_schemas.rule_sql import rule_problem
 from headrace_schemas.rules import RowRule, TableRule
@@ -48,7 +48,7 @@ def carefully(
     never = {id: problem for id, problem in problems.items() if problem}
     try:
         return write(without(contract, never), False), never
-    except PySparkException as error:
+    except query_errors() as error:
         if is_lost(error):
             raise
         LOG.info("%s: judged again, rule by rule: %s", contract.name, told(error))
@@ -56,7 +56,7 @@ def carefully(
     with catching(staged.sparkSession):
         try:
             return write(without(contract, never), True), never
-        except PySparkException as error:
+        except query_errors() as error:
             if is_lost(error):
                 raise
             ending = crashing(staged, without(contract, never).row_rules)
@@ -130,7 +130,7 @@ def each(rules: Sequence[RowRule], ask: Callable[[str], object]) -> dict[str, st
             try:
                 if text is not None:
                     ask(text)
-            except PySparkException as error:
+            except query_errors() as error:
                 if is_lost(error):
                     raise
                 found[rule.id] = told(error)

@@ -218,7 +218,7 @@ def check(
     never = never or {}
     running = [rule for rule in rules if rule.id not in never]
     found = {one.rule.id: one for one in run(batch, name, running, judged)}
-    blamed = [one for one in found.values() if one.problem]
+    blamed = [one for one in found.values() if one.problem and not query_of(one.rule)]
     if len(blamed) > 1:
         for one in blamed:
             found |= {again.rule.id: again for again in run(batch, name, [one.rule], judged)}
@@ -259,6 +259,7 @@ def run(
 def checked(rule: RowRule | TableRule, result: ExpectationValidationResult) -> Checked:
     """A result with its figures where pages look for them."""
     result.result = (result.meta or {}).pop(MEASURED, {})
+    result.success = bool(result.success)  # of some, it is NumPy's, which JSON does not know
     info = result.exception_info or {}
     raised = [one for one in (info, *info.values()) if isinstance(one, dict)]
     messages = [str(one.get("exception_message")) for one in raised if one.get("raised_exception")]

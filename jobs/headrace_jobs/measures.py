@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 
-from headrace_jobs.engine_errors import EngineLost, is_lost, told
+from headrace_jobs.engine_errors import EngineLost, is_lost, query_errors, told
 from headrace_schemas.rule_sql import BATCH
 from headrace_schemas.rules import END_OF_QUERY, query_rule, quoted
 from headrace_schemas.sql_text import filled
@@ -39,30 +38,50 @@ def measure(batch: DataFrame, queries: Sequence[str]) -> dict[str, Measured]:
     if not queries:
         return {}
     batch.createOrReplaceTempView(BATCH)
-    columns = ", ".join(scalar(query) for query in queries)
     try:
+        if len(queries) == 1:
+            return {queries[0]: measured_alone(batch, queries[0])}
+        columns = ", ".join(f"({measuring(query, as_one=True)})" for query in queries)
         row = batch.sparkSession.sql(f"SELECT {columns}").collect()[0]
-    except PySparkException as error:
+    except query_errors() as error:
         if is_lost(error):
             raise EngineLost(told(error)) from error
         if len(queries) == 1:
             return {queries[0]: Measured(None, is_refused=True, problem=told(error))}
-        found: dict[str, Measured] = {}
-        for query in queries:  # one by one, to tell which of them it is
-            found |= measure(batch, [query])
-        return found
-    return {
-        query: Measured(pair["value"], bool(pair["refused"]))
-        for query, pair in zip(queries, row, strict=True)
-    }
+        half = len(queries) // 2  # to tell which of them it is
+        return measure(batch, queries[:half]) | measure(batch, queries[half:])
+    return {query: measured(pair) for query, pair in zip(queries, row, strict=True)}
 
 
-def scalar(query: str) -> str:
-    """A rule's query as a scalar subquery; Spark scans the batch once for several of them."""
-    measured, _, rest = filled(query, {"batch": BATCH}).rpartition(END_OF_QUERY)
+def measured_alone(batch: DataFrame, query: str) -> Measured:
+    """The value of one query; only so does Spark say what is wrong with it."""
+    rows = batch.sparkSession.sql(measuring(query)).limit(2).collect()
+    if len(rows) > 1:
+        return Measured(
+            None, is_refused=True, problem="the query gives several rows, not one value"
+        )
+    return measured(rows[0] if rows else None)
+
+
+def measured(pair: Row | None) -> Measured:
+    """What was found; nothing at all is refused as NULL is."""
+    if pair is None:
+        return Measured(None, is_refused=True)
+    return Measured(pair["value"], bool(pair["refused"]))
+
+
+def measuring(query: str, as_one: bool = False) -> str:
+    """A rule's query as one that says its value, and whether it is refused.
+
+    Args:
+        as_one: Both in one column, as a scalar subquery needs it; Spark scans the batch once for
+            several of them.
+    """
+    text, _, rest = filled(query, {"batch": BATCH}).rpartition(END_OF_QUERY)
     refused = rest.removeprefix("SELECT * FROM measured WHERE ")
-    pair = f"struct(CAST(value AS STRING) AS value, {refused} AS refused)"
-    return f"({measured}{END_OF_QUERY}SELECT {pair} FROM measured)"  # noqa: S608 - the contract's own SQL
+    pair = f"CAST(value AS STRING) AS value, {refused} AS refused"
+    told = f"struct({pair})" if as_one else pair
+    return f"{text}{END_OF_QUERY}SELECT {told} FROM measured"  # noqa: S608 - the contract's own SQL
 
 
 def repeated_rows(columns: Sequence[str], where: str | None = None) -> str:

@@ -70,7 +70,9 @@ def judged(
         predicates += [(id, evaluation.fails(text)) for id, text in conditions]
     ids = [F.when(F.expr(text), F.lit(id)) for id, text in predicates]
     broken = F.when(is_readable(), listed(ids)).otherwise(F.col(LOAD_FAILURES))
-    unevaluated = F.when(is_readable(), listed(failing)).otherwise(listed([]))
+    unevaluated = listed([])
+    if failing:
+        unevaluated = F.when(is_readable(), listed(failing)).otherwise(unevaluated)
     frame = staged.withColumns({BROKEN: broken, UNEVALUATED: unevaluated})
     spoilt = F.size(blocking(F.col(BROKEN), contract)) > 0
     if repeated:

@@ -360,7 +360,7 @@ def is_plain(value: object) -> bool:
     """Whether a number is the same as a double."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return abs(value) <= EXACT_AS_DOUBLE
+    return abs(value) < EXACT_AS_DOUBLE
 
 
 def fits(value: object, stem: str) -> bool:
