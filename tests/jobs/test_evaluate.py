@@ -179,8 +179,8 @@ def test_evaluation_is_refused_when_the_champions_columns_are_gone(
 def test_small_slices_are_not_judged_when_rows_are_few() -> None:
     declared = model("m")
     rows = pd.DataFrame({
-        features.TARGET: [0.0, 1.0] * 20, "slice.depot": ["a"] * 30 + ["b"] * 10,
-        "challenger": [0.1, 0.9] * 20, "champion": [0.9, 0.1] * 20,
+        features.TARGET: [0.0, 1.0] * 20, "_slice.depot": ["a"] * 30 + ["b"] * 10,
+        "_challenger": [0.1, 0.9] * 20, "_champion": [0.9, 0.1] * 20,
     })  # fmt: skip
 
     found = evaluate.slices(declared, rows)
