@@ -101,7 +101,7 @@ def batch_of(spark: SparkSession, folder: Path, types: Sequence[str], format: st
         {"null_values": NULLS} if format == "csv" else {}
     ))  # fmt: skip
     batch = Batch(spark, folder, contract(folder, columns), source=source)
-    batch.build = batch.build.model_copy(update={"partition": None})
+    batch.build = batch.build.model_copy(update={"partition": None, "most_quarantined": 1.0})
     batch.partition = None
     return batch
 
