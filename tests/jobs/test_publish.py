@@ -68,7 +68,8 @@ def test_quarantine_holds_what_was_delivered_when_rows_are_bad(
     table = DeltaTable(batch.quarantine).to_pyarrow_table()
     assert {field.name: str(field.type) for field in table.schema} == {
         "_batch_id": "string", "rule_ids": "list<element: string>", "source_file": "string",
-        "source_row": "int64", "row_json": "string", "_partition": "string",
+        "source_row": "int64", "row_json": "string",
+        "unevaluated_rule_ids": "list<element: string>", "_partition": "string",
     }  # fmt: skip
     rows = sorted(table.to_pylist(), key=lambda row: row["source_row"])
     assert [(row["source_row"], row["rule_ids"]) for row in rows] == [
