@@ -123,6 +123,7 @@ class Batch:
         return GateSpec(
             **self.head(), contract=self.contract, partition=self.partition, as_of=self.as_of,
             staged_uri=self.staged, gated_uri=self.gated, record_uri=str(self.record),
+            write=self.build.write, most_quarantined=self.build.most_quarantined,
         )  # fmt: skip
 
     def gate(self) -> JobReport:
