@@ -100,6 +100,8 @@ def gate_spec(spec: RebuildSpec, batch: RebuiltBatch) -> GateSpec:
 
 def keys_may_meet(spec: RebuildSpec) -> bool:
     """Whether two batches can have one key, and must not."""
+    if spec.build.unique_in != "table":
+        return False
     asked = gate_spec(spec, spec.batches[0]).model_copy(update={"table": spec.table})
     return belonging.is_looked_up(belonging.with_rules(asked).contract)
 

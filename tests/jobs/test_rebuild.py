@@ -7,6 +7,7 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from headrace_jobs import rebuild
+from headrace_schemas.empty_batches import published_empty
 from headrace_schemas.errors import WriteConflict
 from headrace_schemas.job import PinnedTable, RebuildSpec, RebuiltBatch
 from headrace_schemas.pipeline import Evolution
@@ -27,7 +28,7 @@ NEW = METER + "- {name: v, logicalType: integer, physicalType: INT}"
 
 FILES = {
     MAY: "meter,v,gone\na,1,x\nb,9999999999,y\n",
-    JUNE: "meter,v,gone\na,3,z\n",
+    JUNE: "meter,v,gone\nc,3,z\na,4,z\n",
 }
 
 
@@ -81,25 +82,27 @@ def test_table_is_the_new_contract_s_in_one_commit_when_it_is_built_anew(
     assert report.table is not None
     assert report.table.version == DeltaTable(batch.table).version() == version + 1
     assert report.counts is not None
-    assert report.counts.model_dump() == {"rows_in": 3, "rows_out": 2, "rows_quarantined": 1}
+    assert report.counts.model_dump() == {"rows_in": 4, "rows_out": 2, "rows_quarantined": 2}
     assert [
         (row["meter"], row["v"], row["_partition"], row["_source_file"], "gone" in row)
         for row in read(batch.table, "_partition")
     ] == [
         ("a", 1, "2024-05", "readings/2024-05.csv", False),
-        ("a", 3, "2024-06", "readings/2024-06.csv", False),
+        ("c", 3, "2024-06", "readings/2024-06.csv", False),
     ]
-    (bad,) = read(batch.quarantine, "source_row")
-    assert (bad["rule_ids"], bad["_partition"], bad["source_row"]) == (["v.type"], "2024-05", 2)
+    bad = read(batch.quarantine, "_partition")
+    assert [(row["rule_ids"], row["_partition"], row["source_row"]) for row in bad] == [
+        (["v.type"], "2024-05", 2), (["key.unique_in_table"], "2024-06", 2),
+    ]  # fmt: skip
     old = engine.read.format("delta").option("versionAsOf", version).load(batch.table)
-    assert sorted(row["gone"] for row in old.collect()) == ["x", "y", "z"]
+    assert sorted(row["gone"] for row in old.collect()) == ["x", "y", "z", "z"]
 
     # the next batch goes on as ever
     batch.partition = JUNE
     batch.load(delivered[JUNE.key])
     batch.gate()
     batch.publish()
-    assert [row["v"] for row in read(batch.table, "_partition")] == [1, 3]
+    assert sorted(row["v"] for row in read(batch.table, "_partition")) == [1, 3, 4]
 
 
 def test_latest_partition_s_first_row_stays_when_merged_batches_are_built_anew(
@@ -112,3 +115,25 @@ def test_latest_partition_s_first_row_stays_when_merged_batches_are_built_anew(
     schema = "`meter.id` STRING, v INT, _partition STRING, _source_file STRING, _source_row BIGINT"
     frame = rebuild.newest(spark.createDataFrame(rows, schema), ["meter.id"])
     assert sorted(row["v"] for row in frame.collect()) == [3, 5]
+
+
+def test_partition_is_known_to_be_empty_when_its_rows_are_gone_after_building_anew(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    batch = Batch(spark, tmp_path, contract(tmp_path, NEW))
+    delivered = {}
+    for batch.partition, text in {MAY: "meter,v\na,1\n", JUNE: "meter,v\nb,2\n"}.items():
+        delivered[batch.partition.key] = batch.deliver(text, f"{batch.partition.key}.csv")
+        batch.load(delivered[batch.partition.key])
+        batch.gate()
+        batch.publish()
+    batch.deliver("meter,v\n", "2024-06.csv")
+    counted = "[{name: counted, type: library, metric: rowCount, mustBeGreaterOrEqualTo: 0}]"
+    batch.contract = contract(tmp_path, NEW, counted)
+
+    report = rebuild.run(spark, spec(batch, delivered, DeltaTable(batch.table).version()))
+
+    assert report.counts is not None
+    assert report.counts.rows_out == 1
+    assert [row["meter"] for row in read(batch.table, "meter")] == ["a"]
+    assert published_empty(DeltaTable(batch.table).metadata().configuration) == {"2024-06"}
