@@ -106,9 +106,15 @@ class Batch:
         file.write_bytes(content.encode() if isinstance(content, str) else content)
         return str(file)
 
+    @property
+    def built(self) -> TableBuild:
+        """The build, of a table without partitions where the batch has none."""
+        whole = {} if self.partition else {"partition": None}
+        return self.build.model_copy(update=whole)
+
     def load_spec(self, *files: str, inputs: dict[str, PinnedInput] | None = None) -> LoadSpec:
         return LoadSpec(
-            **self.head(), build=self.build, contract=self.contract, partition=self.partition,
+            **self.head(), build=self.built, contract=self.contract, partition=self.partition,
             source_files=files, inputs=inputs or {}, staged_uri=self.staged, table_uri=self.table,
         )  # fmt: skip
 
@@ -131,7 +137,7 @@ class Batch:
 
     def publish_spec(self) -> PublishSpec:
         return PublishSpec(
-            **self.head(), build=self.build, contract=self.contract, partition=self.partition,
+            **self.head(), build=self.built, contract=self.contract, partition=self.partition,
             gated_uri=self.gated, table_uri=self.table, quarantine_uri=self.quarantine,
         )  # fmt: skip
 
