@@ -37,3 +37,12 @@ def test_pattern_is_wrong_when_java_refuses_it(pattern):
 
 def test_pattern_is_left_to_java_when_it_is_too_deep_to_read():
     assert pattern_problem("(" * 5000) == ""
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["^[a-z]{1,3}$", r"\p{L}+", r"\Qa(b\E", r"(?<year>\d{4})", "a++", r"(?i)x", "x(?i)y", "[a-z&&[^x]]",
+     r"\x{1F600}", r"(?<=a+)b", r"[\w-]+@x", r"\h\R", r"(?<y>a)\k<y>", r"\{x\}", "[{]", "a|b", r"[\]x]", "x{2,}"],
+)  # fmt: skip
+def test_nothing_is_said_when_java_reads_a_pattern_of_a_rule(pattern):
+    assert pattern_problem(pattern) == ""

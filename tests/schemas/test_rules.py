@@ -392,12 +392,3 @@ def test_options_become_rules_when_they_promise_something_about_values(column, o
 def test_option_is_refused_when_nothing_would_check_it(column, options):
     with pytest.raises(RuleInvalid, match="logicalTypeOptions"):
         option_rules(SchemaProperty(name=column, logicalTypeOptions=options), TYPES[column])
-
-
-@pytest.mark.parametrize(
-    "pattern",
-    ["^[a-z]{1,3}$", r"\p{L}+", r"\Qa(b\E", r"(?<year>\d{4})", "a++", r"(?i)x", "x(?i)y", "[a-z&&[^x]]",
-     r"\x{1F600}", r"(?<=a+)b", r"[\w-]+@x", r"\h\R", r"(?<y>a)\k<y>", r"\{x\}", "[{]", "a|b", r"[\]x]", "x{2,}"],
-)  # fmt: skip
-def test_pattern_is_taken_when_java_reads_it(pattern):
-    assert custom("expect_column_values_to_match_regex", regex=pattern).bad
