@@ -26,6 +26,8 @@ NARROW_BYTES = 20_480
 
 CR_ALONE = "lines end with CR alone"
 ADVICE_ON_ENDINGS = "End all lines with LF, or all with CRLF."
+CR_IN_VALUE = "a CR stands outside of quotes, and some readers end a line there"
+ADVICE_ON_RETURN = "Put the value in quotes, or take the CR out."
 
 PLAIN = Source(files="*")
 """How a file is written if nothing is declared."""
@@ -95,6 +97,8 @@ class Reader:
                     break
         if self.has_bare_return and self.lines == first:
             raise self.invalid(CR_ALONE, ADVICE_ON_ENDINGS, first)
+        if self.has_bare_return:
+            raise self.invalid(CR_IN_VALUE, ADVICE_ON_RETURN, self.source.skip_lines + 1)
         return CsvForm(header, rows, self.ending.decode() or "\n", self.is_wide)
 
     def read_first(self, stream: IO[bytes]) -> tuple[tuple[str, ...], int]:
@@ -130,6 +134,7 @@ class Reader:
             and b"\0" not in block
             and block.endswith(ending)
             and block.count(b"\r\n") == (ends if ending == b"\r\n" else 0)
+            and block.count(b"\r") == (ends if ending == b"\r\n" else 0)
             and not block.startswith(ending)  # a blank line is no row
             and b"\n" + ending not in block
             and len(block) <= FIELD_CHARACTERS
@@ -211,6 +216,8 @@ class Reader:
                 parts, held = [], 0
             if record.endswith(b"\r\n") is not self.is_crlf:
                 self.check_ending(record, number)
+            if b"\r" in record[: -len(self.ending)]:
+                self.check_returns(record, number)
             if len(record) > NARROW_BYTES:
                 self.check_values(record, number)
             if record != self.ending:
@@ -229,6 +236,11 @@ class Reader:
 
     def values(self, record: bytes) -> Iterator[bytes]:
         """The values of a well-formed record without its line end."""
+        for value, _ in self.fields(record):
+            yield value
+
+    def fields(self, record: bytes) -> Iterator[tuple[bytes, bool]]:
+        """The same, each with whether it is quoted."""
         position = 0
         while True:
             if self.quote and record.startswith(self.quote, position):
@@ -236,12 +248,12 @@ class Reader:
                 closing = record.index(self.quote, start)
                 while record.startswith(self.quote, closing + len(self.quote)):
                     closing = record.index(self.quote, closing + 2 * len(self.quote))
-                yield record[start:closing].replace(self.quote * 2, self.quote)
+                yield record[start:closing].replace(self.quote * 2, self.quote), True
                 position = closing + len(self.quote)
             else:
                 end = record.find(self.delimiter, position)
                 end = len(record) if end < 0 else end
-                yield record[position:end]
+                yield record[position:end], False
                 position = end
             if position >= len(record):
                 return
@@ -254,6 +266,14 @@ class Reader:
             self.is_crlf, self.ending = is_crlf, b"\r\n" if is_crlf else b"\n"
         if is_crlf is not self.is_crlf:
             raise self.invalid("lines end in two ways", ADVICE_ON_ENDINGS, number)
+
+    def check_returns(self, record: bytes, number: int) -> None:
+        """Refuse a CR outside of quotes: to other readers it ends the line."""
+        if number == self.source.skip_lines + 1:
+            return  # of a header it is said when the whole file is known
+        fields = self.fields(record[: -len(self.ending)])
+        if any(b"\r" in value for value, is_quoted in fields if not is_quoted):
+            raise self.invalid(CR_IN_VALUE, ADVICE_ON_RETURN, number)
 
     def check_values(self, record: bytes, number: int) -> None:
         """Refuse values that Spark would fail on without saying where."""

@@ -96,14 +96,17 @@ def csv_file(draw: Callable[..., Any], types: list[str]) -> dict[str, Any]:
         "quoting": draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])),
         "end": draw(st.sampled_from(["\n", "\r\n"])),
         "bom": draw(st.booleans()), "gz": draw(st.booleans()),
-        "damage": draw(st.sampled_from([None] * 12 + ["cut", "ragged", "latin", "nul", "quote"])),
+        "damage": draw(st.sampled_from([None] * 12 + ["cut", "ragged", "latin", "nul", "quote", "cr"])),
     }  # fmt: skip
 
 
 def write_csv(recipe: dict[str, Any], names: list[str], path: Path) -> RandomFile:
     """The file, and its rows as Python's csv reads them back."""
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, quoting=recipe["quoting"], lineterminator=recipe["end"])
+    # Python writes a CR without quotes, and reads it as a line end.
+    has_return = any("\r" in cell for _, cells in recipe["rows"] for cell in cells)
+    quoting = csv.QUOTE_ALL if has_return else recipe["quoting"]
+    writer = csv.writer(buffer, quoting=quoting, lineterminator=recipe["end"])
     writer.writerow(names)
     for _, cells in recipe["rows"]:
         writer.writerow(cells)
@@ -138,6 +141,8 @@ def damaged(content: bytes, recipe: dict[str, Any]) -> bytes:
             return content + "é".encode("latin-1") + end
         case "nul":
             return content + b"\0" + end
+        case "cr":
+            return content + b"x\ry" + end
         case "quote":
             return content + b'"open' + end
     return content

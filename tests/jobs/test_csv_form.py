@@ -46,7 +46,17 @@ def test_rows_are_those_of_pythons_reader(block_bytes: int, ending: str) -> None
 
 @pytest.mark.parametrize(
     "damage",
-    [b"1,\xff,3\n", b"1,\0,3\n", b'1,"2"x,3\n', b"1,2,3\r\n", b'1,"2,3\n', b"1,2,3", b"\r\n"],
+    [
+        b"1,\xff,3\n",
+        b"1,\0,3\n",
+        b"1,2\r,3\n",
+        b'1,"2\r\n",3\r4\n',
+        b'1,"2"x,3\n',
+        b"1,2,3\r\n",
+        b'1,"2,3\n',
+        b"1,2,3",
+        b"\r\n",
+    ],
 )
 @pytest.mark.parametrize("before", [b"", b"\n", b"1,2,3\n" * 50, b'1,"2\n2",3\n' * 9])
 @pytest.mark.parametrize("after", [b"", b"1,2,3\n" * 50])
