@@ -159,6 +159,8 @@ TIME = re.compile(
 
 def text_equals(text: str, published: Any) -> bool:
     """Whether a published value is what a text says, in the type that it was published as."""
+    if isinstance(published, bytes):
+        return text.encode() == published
     text = text.strip()
     if isinstance(published, bool):
         return text.lower() in (TRUE_WORDS if published else FALSE_WORDS)

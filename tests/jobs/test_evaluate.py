@@ -196,8 +196,8 @@ def test_a_slice_decides_nothing_when_it_has_too_few_rows_of_a_class(
 ) -> None:
     other = [0.0, 1.0] * (rows // 2)
     found = pd.DataFrame({
-        features.TARGET: [0.0, 1.0] * 200 + other, "slice.depot": ["a"] * 400 + ["b"] * rows,
-        "challenger": [0.1, 0.9] * 200 + other[::-1], "champion": [0.1, 0.9] * 200 + other,
+        features.TARGET: [0.0, 1.0] * 200 + other, "_slice.depot": ["a"] * 400 + ["b"] * rows,
+        "_challenger": [0.1, 0.9] * 200 + other[::-1], "_champion": [0.1, 0.9] * 200 + other,
     })  # fmt: skip
 
     compared = evaluate.compare(model("m"), found)
