@@ -113,7 +113,7 @@ def write_csv(recipe: dict[str, Any], names: list[str], path: Path) -> RandomFil
     content = ("\ufeff" if recipe["bom"] else "").encode() + buffer.getvalue().encode()
     content = damaged(content, recipe)
     rows = []
-    if recipe["damage"] in (None, "ragged"):
+    if recipe["damage"] in (None, "ragged", "cut"):  # one that is cut behind a line is whole
         text = content.decode("utf-8-sig")
         for cells in list(csv.reader(io.StringIO(text, newline="")))[1:]:
             if cells:  # a blank line is no row
