@@ -79,6 +79,8 @@ def names_can_be_held(file: DeclarationFile, table: SchemaObject) -> Iterator[De
             problem = "is blank"
         elif any(category(one) in INVISIBLE for one in name):
             problem = "holds a control character"
+        elif "`" in name or name == "*":
+            problem = "is none that Great Expectations can look up"
         elif len(name) > LONGEST_COLUMN:
             problem = f"is longer than {LONGEST_COLUMN} characters"
         if problem:

@@ -37,10 +37,10 @@ def test_contract_is_refused_when_a_name_is_reserved_or_blank(tmp_path: Path, na
 
 
 def test_contract_holds_names_as_they_are_written_when_they_are_odd(tmp_path: Path) -> None:
-    names = ("outcome", "wind speed (m/s)", "a.b", "tick`ed", "[x]", "größe", " lead", "x_", "a,b")
+    names = ("outcome", "wind speed (m/s)", "a.b", "it's", "[x]", "größe", " lead", "x_", "a,b")
     assert load(tmp_path, *names).column_names == names
     assert [name for name in names if needs_mapping(name)] == [
-        "wind speed (m/s)", "a.b", "tick`ed", " lead", "a,b",
+        "wind speed (m/s)", "a.b", " lead", "a,b",
     ]  # fmt: skip
 
 

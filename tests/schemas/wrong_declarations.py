@@ -178,6 +178,8 @@ FOLLOWED: list[Change] = [
     (GOLD, "name: kilowatts", "name: meter", 16, f"{KILOWATTS}.name", "stands twice"),
     (GOLD, "name: kilowatts", "name: _kilowatts", 16, f"{KILOWATTS}.name", "Headrace's own"),
     (GOLD, "name: kilowatts", 'name: "kilo\\nwatts"', 16, f"{KILOWATTS}.name", "control character"),
+    (GOLD, "name: kilowatts", 'name: "kilo`watts"', 16, f"{KILOWATTS}.name", "Great Expectations"),
+    (GOLD, "name: kilowatts", 'name: "*"', 16, f"{KILOWATTS}.name", "Great Expectations"),
     (GOLD, "name: kilowatts", f"name: {'k' * 256}", 16, f"{KILOWATTS}.name", "longer than 255"),
     (GOLD, "name: kilowatts", 'name: " "', 16, f"{KILOWATTS}.name", "is blank"),
     (GOLD, "name: kilowatts", 'name: ""', 16, f"{KILOWATTS}.name", "is missing"),
