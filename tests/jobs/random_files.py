@@ -350,6 +350,8 @@ def value_equals(given: Any, published: Any) -> bool:
         return len(given) == len(published) and all(map(value_equals, given, published))
     if isinstance(given, date) and isinstance(published, date):
         return micros_of(as_time(given)) == micros_of(as_time(published))
+    if isinstance(given, float) and isinstance(published, Decimal):
+        return is_nearest(str(published), given)  # a decimal is what the float stands for
     if is_number(given) and is_number(published):
         return Decimal(given) == Decimal(published)
     return type(given) is type(published) and given == published
