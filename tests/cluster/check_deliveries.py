@@ -7,16 +7,22 @@ import json
 import sys
 from collections.abc import Sequence
 
-from headrace_jobs import ingest, session
+from headrace_jobs import files, ingest, session
 from headrace_schemas.pipeline import Source
 
 
 def main(connect_url: str, uris: Sequence[str]) -> None:
     spark = session.connect(connect_url)
+    copies = f"{uris[0].rpartition('/')[0]}_delivered"
+    intake = ingest.Intake(
+        table="bronze.checked", source=Source(files="checked/*.csv"), landing=None, copies=copies
+    )
     try:
-        source = Source(files="checked/*.csv")
-        passed = ingest.inspect_spread(spark, "bronze.checked", source, uris)
+        passed = ingest.inspect_spread(spark, intake, uris)
+        for one in passed.values():
+            assert files.read_text(one.copy_uri) == files.read_text(one.uri)
     finally:
+        files.remove(copies)
         session.release(spark)
     print(json.dumps(sorted(one.name for one in passed.values())))
 
