@@ -58,11 +58,8 @@ def weighing(metric: str, target: Values, predicted: Values) -> Weighing:
 
 
 def mean(losses: Values) -> Weighing:
-    """The mean of a loss that each row has by itself.
-
-    Not by BLAS: where an array happens to lie in memory changes the last digits of its products.
-    """
-    return lambda weights: ratio((weights * losses).sum(axis=1), weights.sum(axis=1))
+    """The mean of a loss that each row has by itself."""
+    return lambda weights: ratio(weighed(weights, losses), weights.sum(axis=1))
 
 
 def explained(target: Values, predicted: Values) -> Weighing:
@@ -70,8 +67,8 @@ def explained(target: Values, predicted: Values) -> Weighing:
 
     def weigh(weights: Values) -> Values:
         total = weights.sum(axis=1)
-        spread = weights @ target**2 - ratio((weights @ target) ** 2, total)
-        return 1 - ratio(weights @ (target - predicted) ** 2, spread)
+        spread = weighed(weights, target**2) - ratio(weighed(weights, target) ** 2, total)
+        return 1 - ratio(weighed(weights, (target - predicted) ** 2), spread)
 
     return weigh
 
@@ -119,6 +116,15 @@ def by_tie(
         np.add.reduceat(ordered * positive, starts, axis=1),
         np.add.reduceat(ordered * (1 - positive), starts, axis=1),
     )
+
+
+def weighed(weights: Values, values: Values) -> Values:
+    """The weighed sum of `values` for each line of weights.
+
+    Not by BLAS: how many threads it has changes the last digits of its sums, and machines differ.
+    """
+    total: Values = (weights * values).sum(axis=1)
+    return total
 
 
 def ratio(part: Values, whole: Values) -> Values:

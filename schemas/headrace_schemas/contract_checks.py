@@ -95,12 +95,12 @@ def columns_are_told_apart(
 ) -> Iterator[DeclarationInvalid]:
     """Spark and Delta do not tell `Meter` from `meter`."""
     seen: dict[str, str] = {}
+    names: set[str] = set()
     for index, column in properties(table):
         name = str(column.name)
-        first = seen.setdefault(name.lower(), name)
-        if column.name and any(
-            name == str(one.name) for at, one in properties(table) if at < index
-        ):
+        first, is_second = seen.setdefault(name.lower(), name), name in names
+        names.add(name)
+        if column.name and is_second:
             yield file.refusal((*COLUMNS, index, "name"), f"column {name} stands twice")
         elif column.name and first != name:
             yield file.refusal(

@@ -1,6 +1,6 @@
 """A folder of declarations, read as far as it can be, with all that is wrong in it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -153,8 +153,7 @@ class Folder:
     @property
     def is_read_whole(self) -> bool:
         """Whether every pipeline's tables are known."""
-        whole: Callable[[Read[Pipeline]], bool] = lambda one: one.has("entries")  # noqa: E731
-        return all(map(whole, self.pipelines)) and not any(
+        return all(one.has("entries") for one in self.pipelines) and not any(
             path.parent.name == "pipelines" for path in self.unread
         )
 

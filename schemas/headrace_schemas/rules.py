@@ -147,5 +147,5 @@ def query_rule(query: str, condition: str, column: str | None = None) -> Expecta
     if column is not None:
         names |= {"column": quoted(column), "property": quoted(column)}
     measured = f"WITH measured(value) AS ({filled(query, names)}{END_OF_QUERY}"
-    text = f"{measured}SELECT * FROM measured WHERE NOT coalesce({condition}, FALSE)"  # noqa: S608
+    text = f"{measured}SELECT * FROM measured WHERE NOT coalesce({condition}, FALSE)"  # noqa: S608 - declared
     return Expectation(type="unexpected_rows_expectation", kwargs={"unexpected_rows_query": text})

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn import metrics as reference
+from threadpoolctl import threadpool_limits
 
 from headrace_jobs import metrics
 
@@ -25,6 +26,19 @@ KNOWN = {
 @pytest.mark.parametrize("metric", KNOWN)
 def test_a_metric_is_scikit_learns_when_scores_are_tied(metric: str) -> None:
     assert metrics.measure(metric, TARGET, SCORE) == pytest.approx(KNOWN[metric](TARGET, SCORE))
+
+
+@pytest.mark.parametrize("metric", KNOWN)
+def test_a_metric_repeats_to_the_last_digit_when_numpy_has_more_threads(metric: str) -> None:
+    generator = np.random.default_rng(1)
+    found = set()
+    for rows in (11_673, 12_487, 48_000):
+        target = (generator.random(rows) < 0.3).astype(float)
+        score = np.clip(0.3 * target + generator.random(rows) * 0.7, 0.001, 0.999)
+        for threads in (1, 2):
+            with threadpool_limits(threads):
+                found.add((rows, metrics.measure(metric, target, score)))
+    assert len(found) == 3
 
 
 @pytest.mark.parametrize("metric", KNOWN)

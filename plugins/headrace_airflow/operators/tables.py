@@ -131,11 +131,16 @@ class RebuildOperator(TableOperator):
 
     job = "rebuild"
 
-    def batch(self, context: Context) -> str:  # noqa: ARG002
+    def batch(self, context: Context) -> str:  # noqa: ARG002 - a rebuild has no partition
         """A rebuild is about every partition."""
         return "all"
 
-    def plan(self, context: Context, planner: Planner, job_id: str) -> RebuildSpec:  # noqa: ARG002
+    def plan(
+        self,
+        context: Context,  # noqa: ARG002 - nor is it asked for anything else
+        planner: Planner,
+        job_id: str,
+    ) -> RebuildSpec:
         """List what was delivered for each partition that the table holds, or has set aside.
 
         Raises:
