@@ -63,7 +63,7 @@ def test_no_csv_value_changes_when_files_are_random(spark: SparkSession, found: 
                 write_csv(one, names, Path(batch.deliver("", f"{number}.csv")))
                 for number, one in enumerate(recipe["files"])
             ]
-            check(batch, files, csv_value_equals, found)
+            assert_nothing_changes(batch, files, csv_value_equals, found)
 
     publishes()
 
@@ -81,7 +81,7 @@ def test_no_parquet_value_changes_when_files_are_random(spark: SparkSession, fou
                 )
                 for number, one in enumerate(recipe["files"])
             ]
-            check(batch, files, value_equals, found)
+            assert_nothing_changes(batch, files, value_equals, found)
 
     publishes()
 
@@ -106,7 +106,7 @@ def batch_of(spark: SparkSession, folder: Path, types: Sequence[str], format: st
     return batch
 
 
-def check(
+def assert_nothing_changes(
     batch: Batch, files: Sequence[RandomFile], equals: Callable[[Any, Any], bool], found: Found
 ) -> None:
     """Send the files through, as many at once as are not refused, and compare what comes out."""

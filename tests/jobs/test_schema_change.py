@@ -145,17 +145,17 @@ def replaced(spark: SparkSession, frame: DataFrame, uri: str, key: str) -> None:
 def test_every_reader_sees_old_and_new_rows_when_types_widen_and_columns_come(
     engine: SparkSession, tmp_path: Path
 ) -> None:
-    both_are_read(engine, str(tmp_path / "table"), replaced)
+    assert_both_are_read(engine, str(tmp_path / "table"), replaced)
 
 
 @pytest.mark.spark
 def test_every_reader_sees_old_and_new_rows_when_wider_ones_are_merged(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    both_are_read(spark, str(tmp_path / "table"), merged)
+    assert_both_are_read(spark, str(tmp_path / "table"), merged)
 
 
-def both_are_read(spark: SparkSession, uri: str, write: Callable[..., None]) -> None:
+def assert_both_are_read(spark: SparkSession, uri: str, write: Callable[..., None]) -> None:
     """An old row, and one with wider types and more columns; the old version stays as it was."""
     write(spark, row(spark, "a", OLD), uri, "2024-05")
     before = DeltaTable(uri).version()
