@@ -11,16 +11,15 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, IntegralType, NumericType, StringType, StructType
 
-from headrace_jobs.casts import bound
+from headrace_jobs.casts import FIRST, LAST, bound
 from headrace_schemas.column_type import NUMBERS, TIMES, ColumnType
 from headrace_schemas.contract import Contract
 from headrace_schemas.rules import quoted
 from headrace_schemas.source import Source, ValueForm
 from headrace_schemas.time_format import EPOCHS, has_short_year
 
-FIRST, LAST = "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"
 FIRST_MICROS, LAST_MICROS = -62_135_596_800_000_000, 253_402_300_799_999_999
-"""The same instants, counted from 1970."""
+"""`FIRST` and `LAST`, counted from 1970."""
 
 LAST_SHORT_YEAR = 2068
 """To Java 69 is 2069, to most others 1969: such years are not read."""

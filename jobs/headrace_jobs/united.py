@@ -8,15 +8,11 @@ from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, DecimalType, DoubleType, FloatType
+from pyspark.sql.types import DataType
 
+from headrace_jobs.schema_change import column_type, is_wider
 from headrace_schemas.errors import SchemaBroken
 from headrace_schemas.rules import quoted
-
-DIGITS = {"byte": 3, "short": 5, "integer": 10, "long": 19}
-"""Decimal digits that hold each value of an integer type."""
-
-EXACT_IN_DOUBLE = 15
 
 
 @dataclass(frozen=True)
@@ -82,20 +78,7 @@ def widened(
 def containing(one: DataType, other: DataType) -> DataType | None:
     """The one of two types that holds each value of both exactly; None if neither does."""
     for narrow, wide in ((one, other), (other, one)):
-        if narrow.simpleString() == wide.simpleString() or holds(wide, narrow):
+        is_same = narrow.simpleString() == wide.simpleString()
+        if is_same or is_wider(column_type(narrow), column_type(wide)):
             return wide
     return None
-
-
-def holds(wide: DataType, narrow: DataType) -> bool:
-    """Whether a type holds each value of another one, of its kind, exactly."""
-    digits = DIGITS.get(narrow.typeName())
-    if isinstance(wide, DoubleType):
-        return isinstance(narrow, FloatType) or (digits or 99) <= EXACT_IN_DOUBLE
-    if isinstance(wide, DecimalType):
-        whole, places = (
-            (narrow.precision - narrow.scale, narrow.scale)
-            if isinstance(narrow, DecimalType) else (digits or 99, 0)
-        )  # fmt: skip
-        return whole <= wide.precision - wide.scale and places <= wide.scale
-    return digits is not None and digits < DIGITS.get(wide.typeName(), 0)
