@@ -12,7 +12,8 @@ from rich.table import Table as RichTable
 
 from headrace_launcher.lake_view import LakeView
 from headrace_launcher.replay import answer_to, decision_on
-from headrace_schemas.decisions import Decision, Kind, MonitorEvidence, Verdict
+from headrace_schemas.decisions import Decision, Kind, Verdict
+from headrace_schemas.evidence import MonitorEvidence
 from headrace_schemas.model import HIGHER_IS_BETTER, Model
 from headrace_schemas.partition import Partition
 from headrace_schemas.pipeline import Pipeline

@@ -16,35 +16,13 @@ from headrace_schemas.declaration import Frozen
 from headrace_schemas.evidence import (
     SURE,
     Comparison,
-    FeatureShift,
     MonitorEvidence,
-    Performance,
     PromotionEvidence,
     canonical,
     too_few,
     unmeasured_shift,
 )
 from headrace_schemas.model import Gates, InputMonitor, Model, PerformanceMonitor, gain
-
-__all__ = [
-    "Comparison",
-    "Decision",
-    "FeatureShift",
-    "Kind",
-    "MonitorEvidence",
-    "Performance",
-    "PromotionEvidence",
-    "Verdict",
-    "as_of_label",
-    "canonical",
-    "champion_at",
-    "decide_promotion",
-    "decide_retraining",
-    "first_champion",
-    "judge",
-    "open_request",
-    "promotions",
-]
 
 
 class Verdict(StrEnum):

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import Field, TypeAdapter
 
 from headrace_schemas.contract import Contract
-from headrace_schemas.decisions import Decision, MonitorEvidence, PromotionEvidence
+from headrace_schemas.decisions import Decision
 from headrace_schemas.declaration import Frozen
+from headrace_schemas.evidence import MonitorEvidence, PromotionEvidence
 from headrace_schemas.model import Model
 from headrace_schemas.partition import Partition
 from headrace_schemas.pipeline import TableBuild, WriteMode

@@ -10,14 +10,9 @@ from importlib.metadata import version
 from typing import Any
 
 from headrace_schemas.catalog import Catalog
-from headrace_schemas.decisions import (
-    Decision,
-    MonitorEvidence,
-    PromotionEvidence,
-    champion_at,
-    first_champion,
-)
+from headrace_schemas.decisions import Decision, champion_at, first_champion
 from headrace_schemas.errors import StaleInput
+from headrace_schemas.evidence import MonitorEvidence, PromotionEvidence
 from headrace_schemas.job import (
     DecideSpec,
     EvaluateSpec,

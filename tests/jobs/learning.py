@@ -14,7 +14,8 @@ from pyspark.sql import SparkSession
 from headrace_jobs import evaluate, promote, tables, train
 from headrace_jobs.registry import CHAMPION, Registry
 from headrace_schemas.contract import Column, Contract
-from headrace_schemas.decisions import Decision, MonitorEvidence, PromotionEvidence
+from headrace_schemas.decisions import Decision
+from headrace_schemas.evidence import MonitorEvidence, PromotionEvidence
 from headrace_schemas.job import (
     DecideSpec,
     EvaluateSpec,

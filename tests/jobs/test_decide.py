@@ -7,7 +7,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from headrace_jobs import decide
-from headrace_schemas.decisions import MonitorEvidence, Performance, Verdict
+from headrace_schemas.decisions import Verdict
+from headrace_schemas.evidence import MonitorEvidence, Performance
 from tests.jobs.learning import content, decide_spec, model
 
 pytestmark = pytest.mark.spark

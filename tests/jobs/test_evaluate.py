@@ -9,8 +9,9 @@ from pyspark.sql import SparkSession
 
 from headrace_jobs import evaluate, features, train
 from headrace_jobs.registry import Registry
-from headrace_schemas.decisions import Comparison, decide_promotion
+from headrace_schemas.decisions import decide_promotion
 from headrace_schemas.errors import SchemaBroken
+from headrace_schemas.evidence import Comparison
 from headrace_schemas.job import JobReport
 from tests.jobs.learning import (
     CONTRACT,

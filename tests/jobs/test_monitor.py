@@ -10,7 +10,8 @@ from pyspark.sql import SparkSession
 
 from headrace_jobs import metrics, monitor, score, train
 from headrace_jobs.registry import Registry
-from headrace_schemas.decisions import MonitorEvidence, Verdict, decide_retraining
+from headrace_schemas.decisions import Verdict, decide_retraining
+from headrace_schemas.evidence import MonitorEvidence
 from headrace_schemas.job import PinnedTable
 from headrace_schemas.model import Model
 from tests.jobs.learning import (

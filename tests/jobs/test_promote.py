@@ -9,8 +9,9 @@ from pyspark.sql import SparkSession
 
 from headrace_jobs import promote
 from headrace_jobs.registry import Registry
-from headrace_schemas.decisions import Comparison, PromotionEvidence, Verdict
+from headrace_schemas.decisions import Verdict
 from headrace_schemas.errors import EngineUnavailable
+from headrace_schemas.evidence import Comparison, PromotionEvidence
 from headrace_schemas.model import Model
 from tests.jobs.learning import MAY_3, aliased, content, model, promote_spec
 from tests.jobs.test_registry import register

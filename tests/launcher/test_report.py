@@ -11,7 +11,8 @@ from rich.console import Console
 from headrace_launcher.lake_view import LakeView
 from headrace_launcher.report import Story, tell, terminal_table, write_page
 from headrace_schemas.catalog import Catalog
-from headrace_schemas.decisions import MonitorEvidence, Performance, Verdict
+from headrace_schemas.decisions import Verdict
+from headrace_schemas.evidence import MonitorEvidence, Performance
 from headrace_schemas.lake import Lake
 from headrace_schemas.partition import Partition, PartitionUnit
 from tests.plugins.ledger import decision, write_ledger, write_table

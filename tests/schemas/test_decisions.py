@@ -6,20 +6,22 @@ from pathlib import Path
 import pytest
 
 from headrace_schemas.decisions import (
-    Comparison,
     Decision,
-    FeatureShift,
     Kind,
-    MonitorEvidence,
-    Performance,
-    PromotionEvidence,
     Verdict,
-    canonical,
     champion_at,
     decide_promotion,
     decide_retraining,
     first_champion,
     open_request,
+)
+from headrace_schemas.evidence import (
+    Comparison,
+    FeatureShift,
+    MonitorEvidence,
+    Performance,
+    PromotionEvidence,
+    canonical,
 )
 from headrace_schemas.model import Model, load_model
 

@@ -2,17 +2,15 @@
 
 import pytest
 
-from headrace_schemas.decisions import (
+from headrace_schemas.decisions import Verdict, decide_promotion, decide_retraining
+from headrace_schemas.evidence import (
     FeatureShift,
     MonitorEvidence,
     Performance,
     PromotionEvidence,
-    Verdict,
     canonical,
-    decide_promotion,
-    decide_retraining,
+    chi_square_quantile,
 )
-from headrace_schemas.evidence import chi_square_quantile
 from headrace_schemas.model import Model
 from tests.schemas.test_decisions import AS_OF, INFINITE, NAN, model, monitored
 

@@ -23,8 +23,9 @@ from headrace_airflow.training_plan import (
     plan_scheduled,
 )
 from headrace_schemas.catalog import Catalog
-from headrace_schemas.decisions import Decision, PromotionEvidence, Verdict, judge
-from headrace_schemas.decisions import MonitorEvidence as Monitored
+from headrace_schemas.decisions import Decision, Verdict, judge
+from headrace_schemas.evidence import MonitorEvidence as Monitored
+from headrace_schemas.evidence import PromotionEvidence
 from headrace_schemas.job import (
     DecideSpec,
     EvaluateSpec,
