@@ -16,7 +16,7 @@ from pyarrow import fs
 
 from headrace_jobs import files
 from headrace_schemas.errors import SourceChanged, SourceInvalid, SourceMissing
-from headrace_schemas.pipeline import Source
+from headrace_schemas.source import Source
 
 FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Never waits for the other end of a pipe that took the file's place.

@@ -21,8 +21,7 @@ from headrace_schemas.names import (
 )
 from headrace_schemas.partition import Partition, PartitionUnit
 from headrace_schemas.reading import loaded
-from headrace_schemas.source import PLACEHOLDER
-from headrace_schemas.source import Source as Source  # tables name it together with their build
+from headrace_schemas.source import PLACEHOLDER, Source
 
 PARTITION_BOUNDS = frozenset({"start", "end"})
 """Keyword-only parameters that a transform may ask for besides its inputs."""

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from headrace_jobs import ingest, session
-from headrace_schemas.pipeline import Source
+from headrace_schemas.source import Source
 
 
 def main(connect_url: str, uris: Sequence[str]) -> None:

@@ -18,7 +18,8 @@ from headrace_schemas.job import (
     RuleFailure,
 )
 from headrace_schemas.partition import Partition, PartitionUnit
-from headrace_schemas.pipeline import Source, TableBuild
+from headrace_schemas.pipeline import TableBuild
+from headrace_schemas.source import Source
 
 MAY = Partition.parse(PartitionUnit.MONTH, "2024-05")
 JUNE = Partition.parse(PartitionUnit.MONTH, "2024-06")

@@ -20,7 +20,8 @@ from headrace_jobs.columns import LOAD_FAILURES, RAW, typed
 from headrace_schemas.column_type import ColumnType
 from headrace_schemas.contract import Column, Contract
 from headrace_schemas.errors import SchemaBroken
-from headrace_schemas.pipeline import Evolution, Source
+from headrace_schemas.pipeline import Evolution
+from headrace_schemas.source import Source
 from tests.jobs.batches import Batch, contract
 from tests.jobs.cast_oracle import Marked, expected, is_refused, single
 

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from headrace_jobs import copies, files, load
 from headrace_jobs.ingest import Intake, inspect
 from headrace_schemas.errors import SourceChanged, SourceInvalid, SourceMissing
-from headrace_schemas.pipeline import Source
+from headrace_schemas.source import Source
 from tests.jobs.batches import ROW, Batch, contract, text
 from tests.object_store import ObjectStore
 

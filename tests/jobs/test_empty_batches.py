@@ -13,7 +13,8 @@ from headrace_schemas.empty_batches import published_empty
 from headrace_schemas.errors import StaleInput
 from headrace_schemas.job import PinnedInput, PinnedTable
 from headrace_schemas.partition import Partition, PartitionUnit
-from headrace_schemas.pipeline import Input, Source, WriteMode
+from headrace_schemas.pipeline import Input, WriteMode
+from headrace_schemas.source import Source
 from tests.jobs.batches import HEADER, Batch, contract
 
 pytestmark = pytest.mark.spark

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from headrace_schemas.errors import SchemaBroken, SourceInvalid
 from headrace_schemas.job import JobReport
-from headrace_schemas.pipeline import Source
+from headrace_schemas.source import Source
 from tests.jobs.batches import Batch, contract
 
 pytestmark = pytest.mark.spark

@@ -16,7 +16,8 @@ from headrace_schemas.errors import (
     SourceInvalid,
     SourceMissing,
 )
-from headrace_schemas.pipeline import Evolution, Source
+from headrace_schemas.pipeline import Evolution
+from headrace_schemas.source import Source
 from tests.jobs.batches import HEADER, ROW, Batch, contract, text
 
 pytestmark = pytest.mark.spark

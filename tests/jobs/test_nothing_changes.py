@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from pyspark.sql import SparkSession
 
 from headrace_schemas.errors import SchemaBroken, SourceInvalid
-from headrace_schemas.pipeline import Source
+from headrace_schemas.source import Source
 from tests.jobs.batches import Batch, contract
 from tests.jobs.random_files import (
     NULLS,

@@ -15,7 +15,8 @@ from headrace_schemas.column_type import ColumnType
 from headrace_schemas.contract import Contract
 from headrace_schemas.errors import SchemaBroken
 from headrace_schemas.partition import PartitionUnit
-from headrace_schemas.pipeline import Evolution, Source, TableBuild, WriteMode
+from headrace_schemas.pipeline import Evolution, TableBuild, WriteMode
+from headrace_schemas.source import Source
 from tests.jobs.batches import JUNE, Batch, contract
 from tests.jobs.readers import read
 

@@ -10,7 +10,8 @@ from pyspark.sql import SparkSession, types
 
 from headrace_jobs.united import containing
 from headrace_schemas.errors import SchemaBroken, SourceInvalid
-from headrace_schemas.pipeline import Evolution, Source
+from headrace_schemas.pipeline import Evolution
+from headrace_schemas.source import Source
 from tests.jobs.batches import Batch, contract
 
 METERS = """
