@@ -10,6 +10,7 @@ from headrace_jobs.copies import copy_name
 from headrace_jobs.ingest import Delivery
 from headrace_jobs.parquet_form import Nanoseconds
 from headrace_jobs.tables import SOURCE_FILE, SOURCE_ROW
+from headrace_schemas.column_type import TEXTS, TIMES, ColumnType
 from headrace_schemas.errors import SourceInvalid
 from headrace_schemas.job import LoadSpec
 from headrace_schemas.pipeline import Evolution
@@ -33,7 +34,7 @@ def read_parquet(spark: SparkSession, spec: LoadSpec, group: Sequence[Delivery])
             if not form.is_whole and name not in types and spec.build.evolution is Evolution.EVOLVE:
                 problem = f"column {name} has parts of microseconds, which no table can keep"
                 raise SourceInvalid(group[0].name, problem, "Deliver microseconds.")
-            column = timestamps(column, form)
+            column = timestamps(column, form, types.get(name))
         if name in empty and name not in types:
             continue  # nothing is lost, and a type is not known yet
         if name in types:
@@ -67,17 +68,23 @@ def without_type(
     return value
 
 
-def timestamps(value: Column, form: Nanoseconds) -> Column:
+def timestamps(value: Column, form: Nanoseconds, wanted: str | None) -> Column:
     """Timestamps that Spark reads as numbers of nanoseconds.
 
     Where not all are whole microseconds they are texts, as in a CSV: the cast to the contract's
     type keeps those that fit, and marks the others.
+
+    Args:
+        wanted: The contract's type; None for a column that it does not know.
     """
     # Integer division cuts towards zero; times before 1970 are numbers below it.
     cut = F.call_function("div", value, F.lit(1000))
     instant = F.timestamp_micros(cut - (value % 1000 < 0).cast("int"))
-    if form.is_whole:
+    stem = ColumnType.parse(wanted).stem if wanted else None
+    if form.is_whole or stem not in TIMES | TEXTS:  # what is no time and no text is refused later
         return instant if form.is_utc else instant.cast("timestamp_ntz")
     rest = F.lpad(F.pmod(value, F.lit(1000)).cast("string"), 3, "0")
     text = F.concat(F.date_format(instant, "yyyy-MM-dd HH:mm:ss.SSSSSS"), rest)
+    if stem in TEXTS:  # as Spark writes all other times
+        return F.regexp_replace(text, r"\.?0+$", "")
     return F.concat(text, F.lit("Z" if form.is_utc else ""))

@@ -334,6 +334,8 @@ def value_equals(given: Any, published: Any) -> bool:
         return given is None and published is None
     if isinstance(given, str) and not isinstance(published, str):
         return text_equals(given, published)
+    if isinstance(published, bytes) and isinstance(given, str):
+        return given.encode() == published
     if isinstance(published, str) and not isinstance(given, str):
         return (
             given.decode() == published
@@ -361,6 +363,9 @@ def told_equals(given: Any, published: str) -> bool:
     """Whether a text says the value that was given."""
     if isinstance(given, bool):
         return published.lower() == str(given).lower()
+    if isinstance(given, Nanoseconds):
+        told = micros(published, with_zone=True)
+        return told is not None and told * 1000 == given.since_1970
     if isinstance(given, date):
         return micros(published, with_zone=True) == micros_of(as_time(given))
     try:

@@ -91,6 +91,23 @@ def test_each_file_keeps_its_values_when_types_differ(engine: SparkSession, tmp_
     assert values("coarse", "read_at") == [datetime(1970, 1, 1, 0, 0, 1)]
 
 
+def test_nanoseconds_are_the_texts_that_other_times_are(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    batch = parquet_batch(spark, tmp_path, Evolution.FREEZE)
+    whole = deliver(batch, "a", meter=nanoseconds(HOUR_NS, HOUR_NS + 1_000, zone="UTC"))
+    fine = deliver(batch, "b", meter=nanoseconds(HOUR_NS, HOUR_NS + 1_000, -1, zone="UTC"))
+    batch.load(whole, fine)
+    first, second = "1970-01-01 01:00:00", "1970-01-01 01:00:00.000001"
+    assert sorted(str(row["meter"]) for row in batch.staged_rows()) == sorted(
+        [first, second, first, second, "1969-12-31 23:59:59.999999999"]
+    )
+    for name, column in (("whole", nanoseconds(1_000)), ("fine", nanoseconds(1))):
+        number = deliver(batch, name, serial=column)
+        with pytest.raises(SchemaBroken, match="serial is TIMESTAMP_NTZ, the contract says BIGINT"):
+            batch.load(number)
+
+
 def test_files_are_refused_when_they_give_an_unknown_column_types_that_no_type_holds(
     spark: SparkSession, tmp_path: Path
 ) -> None:
