@@ -16,6 +16,9 @@ SESSION = {
     "spark.sql.ansi.enabled": "true",
     # Or `${env:NAME}` inside SQL would read the server's environment.
     "spark.sql.variable.substitute": "false",
+    # Java never compiles a method of more bytes, and a row's casts are one in Spark's own code for
+    # whole stages: a million flights took 8 s to read, and 3 s by the smaller methods made then.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
     # One flipped bit in a data page is an error, not another number.
     "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
     # Spark's INT96 counts nanoseconds: other readers wrap years before 1677 and after 2262.
