@@ -50,9 +50,10 @@ class BareLoop:
     planner: Planner = field(init=False)
 
     def __post_init__(self) -> None:
-        self.planner = Planner(self.catalog, self.lake, version_of, "bare")
-        self.spark = classic("bare loop")
         self.view = LakeView(self.lake)
+        digests_of = self.view.digests_of
+        self.planner = Planner(self.catalog, self.lake, version_of, digests_of, "bare")
+        self.spark = classic("bare loop")
 
     def run(self, news: Callable[[str], None]) -> None:
         """Everything from the pipeline's start to its end."""

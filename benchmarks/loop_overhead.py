@@ -58,7 +58,7 @@ def side(name: str, home: Path, until: date) -> dict[str, Any]:
 
 
 def measure_bare(until: date) -> dict[str, Any]:
-    """The bare script; MLflow is the only service it needs."""
+    """The bare script."""
     from bare_loop import BareLoop
 
     from headrace_launcher.demo import MODEL, PIPELINE
@@ -72,11 +72,11 @@ def measure_bare(until: date) -> dict[str, Any]:
     settings = Settings.from_environment(os.environ)
     os.environ.setdefault("HEADRACE_JARS", str(settings.jars))
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else workers take the PATH's python3
-    os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{settings.mlflow / 'mlflow.db'}")
+    os.environ.setdefault("MLFLOW_TRACKING_URI", settings.registry)
+    os.environ.setdefault("HEADRACE_MODELS", str(settings.mlflow / "artifacts"))
     settings.create_directories()
     write_configuration(settings)  # the one that Airflow's jobs have
     os.environ["SPARK_CONF_DIR"] = str(configuration_folder(settings))
-    os.chdir(settings.home)  # where mlflow puts what it keeps
     catalog = Catalog.load(settings.schemas)
     loop = BareLoop(
         catalog=catalog, pipeline=catalog.pipelines[PIPELINE].model_copy(update={"end": until}),

@@ -129,6 +129,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="headrace-bench-") as folder:
         loop = prepared(Path(folder))
         os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        os.environ.setdefault("HEADRACE_MODELS", f"{folder}/models")
         loop.run(lambda _: None)
         cores = loop.spark.sparkContext.defaultParallelism
         for _ in range(arguments.again):

@@ -1,4 +1,7 @@
-"""The only entry of the jobs' side: `run --job-dir DIR` does one job, `host --socket PATH` many."""
+"""The only entry of the jobs' side.
+
+`run --job-dir DIR` does one job, `host --socket PATH` many, `registry` prepares the registry.
+"""
 
 import argparse
 import logging
@@ -15,6 +18,7 @@ def main(arguments: list[str]) -> int:
     run.add_argument("--job-dir", type=Path, required=True, metavar="DIR")
     host = commands.add_parser("host", help="start jobs that are asked for on a Unix socket")
     host.add_argument("--socket", type=Path, required=True, metavar="PATH")
+    commands.add_parser("registry", help="make or upgrade the tables of MLFLOW_TRACKING_URI")
     given = parser.parse_args(arguments)
     log_to_stderr()
     if given.command == "host":
@@ -22,6 +26,10 @@ def main(arguments: list[str]) -> int:
         from headrace_jobs.host import serve
 
         return serve(given.socket)
+    if given.command == "registry":
+        from headrace_jobs.registry_database import prepare
+
+        return prepare()
     from headrace_jobs.runner import run_job
 
     return run_job(given.job_dir)

@@ -51,8 +51,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         return two_months(
             Deployment(
                 airflow=str(service_url(state, "api-server")),
-                mlflow=str(service_url(state, "mlflow")), user=USER,
-                password=Secrets(settings.secrets).password(), lake=settings.lake,
+                user=USER, password=Secrets(settings.secrets).password(), lake=settings.lake,
                 landing=settings.landing, environment={}, folder=home / "mine",
             )
         )  # fmt: skip
@@ -68,7 +67,7 @@ def on(native: Native) -> Deployment:
     """How to reach a native cluster."""
     environment = native.lake_environment
     return Deployment(
-        airflow=native.airflow_url, mlflow=f"http://{native.address('mlflow')}:5000", user="admin",
+        airflow=native.airflow_url, user="admin",
         password=native.values["HEADRACE_ADMIN_PASSWORD"], lake=environment["HEADRACE_LAKE"],
         landing=environment["HEADRACE_LANDING"], environment=environment,
         folder=native.root / "mine",

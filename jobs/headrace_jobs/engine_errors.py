@@ -21,15 +21,16 @@ CONFLICTS = re.compile(
 """Another writer was first."""
 
 LOST = re.compile(
-    r"StatusCode\.UNAVAILABLE|INVALID_HANDLE\.(SESSION|OPERATION)_|SESSION_CLOSED|NO_ACTIVE_SESSION"
+    r"StatusCode\.(UNAVAILABLE|UNAUTHENTICATED)|INVALID_HANDLE\.(SESSION|OPERATION)_|SESSION_CLOSED|NO_ACTIVE_SESSION"
     r"|engine lost:|SparkContext (was|has been) shut ?down|stopped SparkContext|Could not recover from a failed"
     r"|failed to connect to all addresses|[Ss]ocket closed|[Kk]eepalive|ExecutorLostFailure"
     r"|BarrierJobSlotsNumberCheckFailed"
 )
 """The engine went away under the job. A job's own session is open until its end, so one that is not
-active is one that a restarted server no longer knows. An executor that is lost took its work along,
-even the only one of a machine that slept: its heartbeats stop. And a training counts the slots
-before it starts: those that Spark misses then were lost in between."""
+active is one that a restarted server no longer knows; or that server takes another token. An
+executor that is lost took its work along, even the only one of a machine that slept: its heartbeats
+stop. And a training counts the slots before it starts: those that Spark misses then were lost in
+between."""
 
 REFUSED = re.compile(r"xgboost[.\w]*\.XGBoostError: (?:\[[\d:]+\] )?(?:/\S+:\d+: )?([^\n]+)")
 """What XGBoost says of parameters or rows, within the trace of a barrier stage that failed for it."""

@@ -11,9 +11,11 @@ from pyspark.sql import functions as F
 from headrace_jobs import features, metrics, tables
 from headrace_jobs.registry import LoadedModel, Registry
 from headrace_jobs.score import predicted_here
+from headrace_jobs.version_ledger import record_evaluation
 from headrace_schemas.evidence import Comparison, PromotionEvidence, too_few
 from headrace_schemas.job import Counts, EvaluateSpec, JobReport
 from headrace_schemas.model import Model, SliceGate, gain
+from headrace_schemas.model_version import Evaluation
 from headrace_schemas.rules import quoted
 
 log = logging.getLogger(__name__)
@@ -32,7 +34,8 @@ def run(spark: SparkSession, spec: EvaluateSpec) -> JobReport:
     target, predicted = rows[features.TARGET].to_numpy(), rows[CHALLENGER].to_numpy()
     measured = metrics.measure_all(model.task.metrics, target, predicted)
     evidence = PromotionEvidence(
-        challenger=spec.challenger, champion=spec.champion, holdout_rows=window.holdout_rows,
+        challenger=challenger.version, champion=champion.version if champion else None,
+        holdout_rows=window.holdout_rows,
         metrics=measured, comparison=compare(model, rows) if champion else None,
         measured=len(rows), positive=metrics.positive(model.task, target),
     )  # fmt: skip
@@ -46,12 +49,15 @@ def run(spark: SparkSession, spec: EvaluateSpec) -> JobReport:
         "holdout": [window.holdout_start.isoformat(), window.holdout_end.isoformat()],
         "calibration": metrics.calibration(target, predicted), "slices": slices(model, rows),
     }  # fmt: skip
-    registry.record_evaluation(model.name, spec.challenger, evaluation, measured)
-    log.info("model %s version %s: %s on %d rows", model.name, spec.challenger, measured, len(rows))
+    version = challenger.version
+    digest = registry.record_evaluation(model.name, version, evaluation, measured)
+    recorded = Evaluation(model=model.name, version=version, sha256=digest)
+    record_evaluation(spark, spec.evaluations_uri, recorded)
+    log.info("model %s version %s: %s on %d rows", model.name, version, measured, len(rows))
     return JobReport(
         job="evaluate", job_id=spec.job_id, status="succeeded", metrics=measured,
         counts=Counts(rows_in=window.holdout_rows, rows_out=len(rows)), notes=tuple(notes),
-        model_version=spec.challenger, promotion_evidence=evidence,
+        model_version=version, promotion_evidence=evidence,
     )  # fmt: skip
 
 

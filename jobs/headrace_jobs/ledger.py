@@ -1,8 +1,10 @@
 """The ledger: every decision as one row that is written once and never changed."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -14,6 +16,8 @@ from headrace_schemas.errors import WriteConflict
 from headrace_schemas.job import PinnedTable
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 NAME = "ledger.decisions"
 KEY = ("model", "id")  # the partition column in the key keeps models from conflicting
@@ -54,18 +58,27 @@ def record(spark: SparkSession, uri: str, decision: Decision) -> Recorded:
         for name in Decision.model_fields
     )
     frame = spark.createDataFrame([row], SCHEMA)
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            written = tables.insert_new(spark, frame, uri, NAME, KEY, partition_by=["model"])
-            break
-        except WriteConflict:
-            if attempt == ATTEMPTS:
-                raise
-            log.info("%s: another writer was first, attempt %d", NAME, attempt)
+    written = at_last(
+        NAME, lambda: tables.insert_new(spark, frame, uri, NAME, KEY, partition_by=["model"])
+    )
     decisions = history(spark, written, decision.model)
     stands = next(one for one in decisions if one.id == decision.id)
     log.info("%s: %s: %s: %s", NAME, stands.id, stands.verdict, stands.reason)
     return Recorded(stands, decisions, written)
+
+
+def at_last(name: str, write: Callable[[], T]) -> T:
+    """What a write gives, which is tried again where other writers commit first.
+
+    Raises:
+        WriteConflict: They did each time.
+    """
+    for attempt in range(1, ATTEMPTS):
+        try:
+            return write()
+        except WriteConflict:
+            log.info("%s: another writer was first, attempt %d", name, attempt)
+    return write()
 
 
 def history(spark: SparkSession, table: PinnedTable, model: str) -> list[Decision]:

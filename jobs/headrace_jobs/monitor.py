@@ -1,6 +1,8 @@
 """Job `monitor`: how far a partition's inputs moved, and how good the served predictions were."""
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from pyspark.sql import SparkSession
@@ -12,6 +14,7 @@ from headrace_jobs.score import predicted_here
 from headrace_schemas.evidence import FeatureShift, MonitorEvidence, Performance, too_few
 from headrace_schemas.job import Counts, JobReport, MonitorSpec, PinnedTable
 from headrace_schemas.model import Model
+from headrace_schemas.model_version import PinnedModel
 from headrace_schemas.rules import quoted
 
 log = logging.getLogger(__name__)
@@ -36,7 +39,7 @@ def run(spark: SparkSession, spec: MonitorSpec) -> JobReport:
     )
     note: str | None = f"no champion served {spec.partition.key}"
     if spec.champion is not None:
-        measured, note = served(spark, spec, measured)
+        measured, note = served(spark, spec, spec.champion, measured)
     written = keep(spark, spec, measured)
     log.info("model %s %s: %d rows, %d labelled, %s", spec.model.name, measured.window, rows,
              measured.labelled, measured.performance or note)  # fmt: skip
@@ -44,7 +47,7 @@ def run(spark: SparkSession, spec: MonitorSpec) -> JobReport:
         job="monitor", job_id=spec.job_id, status="succeeded", table=written,
         counts=Counts(rows_in=rows, rows_out=measured.labelled),
         metrics=main_numbers(spec, measured), notes=(note,) if note else (),
-        model_version=spec.champion, monitor_evidence=measured,
+        model_version=measured.champion, monitor_evidence=measured,
     )  # fmt: skip
 
 
@@ -61,13 +64,13 @@ def partition_rows(spark: SparkSession, spec: MonitorSpec) -> dict[str, int]:
 
 
 def served(
-    spark: SparkSession, spec: MonitorSpec, evidence: MonitorEvidence
+    spark: SparkSession, spec: MonitorSpec, pinned: PinnedModel, evidence: MonitorEvidence
 ) -> tuple[MonitorEvidence, str | None]:
     """What a champion adds to the evidence; and a note, where its results cannot be measured."""
     registry, model = Registry(), spec.model
-    champion = registry.load(model.name, str(spec.champion))
+    champion = registry.load(model.name, pinned)
     first = champion
-    if spec.first is not None and spec.first != spec.champion:
+    if spec.first is not None and spec.first.version != pinned.version:
         first = registry.load(model.name, spec.first)
     rows = window_rows(spark, spec, champion, first, evidence.rows)
     evidence = evidence.model_copy(
@@ -76,14 +79,19 @@ def served(
             "shifts": moved(champion, rows),
         }
     )  # fmt: skip
-    return results(model, champion, first, rows, evidence)
+    judged = registry.evaluation(model.name, pinned)
+    return results(model, champion, first, judged, rows, evidence)
 
 
 def results(
-    model: Model, champion: LoadedModel, first: LoadedModel, rows: pd.DataFrame,
-    evidence: MonitorEvidence,
+    model: Model, champion: LoadedModel, first: LoadedModel, judged: Mapping[str, Any],
+    rows: pd.DataFrame, evidence: MonitorEvidence,
 ) -> tuple[MonitorEvidence, str | None]:  # fmt: skip
-    """What matured labels add to the evidence; and a note, where they are none or too few."""
+    """What matured labels add to the evidence; and a note, where they are none or too few.
+
+    Args:
+        judged: The champion's evaluation.
+    """
     metric, labels = model.monitors.performance.metric, rows[rows[features.TARGET].notna()]
     labelled = labels[labels[PREDICTION].notna()]
     target, predicted = labelled[features.TARGET].to_numpy(), labelled[PREDICTION].to_numpy()
@@ -91,7 +99,6 @@ def results(
         metrics.measure(metric, target, predicted),
         metrics.positive(model.task, target),
     )
-    judged = Registry().evaluation(model.name, champion.version)
     reference, note = judged.get("metrics", {}).get(metric), None
     if not len(labelled):
         note = f"none of {len(labels)} labelled rows was scored" if len(labels) else NO_LABELS

@@ -1,19 +1,20 @@
 """The model registry: booster bytes with their manifest, versions, aliases and evaluations.
 
-Nothing is ever unpickled: a version is a booster in XGBoost's own format beside JSON, and its bytes
-must be those that were registered.
+Nothing is ever unpickled: a version is a booster in XGBoost's own format beside JSON. What the
+registry says of its own bytes is for people; jobs load what has the digests of the ledger.
 """
 
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
 
@@ -22,14 +23,22 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from pydantic import ValidationError
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.exc import OperationalError
 
 from headrace_jobs.manifest import Manifest
 from headrace_schemas.errors import EngineUnavailable, ModelTampered
+from headrace_schemas.model_version import PinnedModel
 
 FOLDER = "model"
 BOOSTER = f"{FOLDER}/model.ubj"
 MANIFEST = f"{FOLDER}/manifest.json"
 CHAMPION = "champion"
+
+SERVERS = ("http", "https")
+"""Schemes of registries that keep the bytes as they see fit; others are databases."""
+
+ANSWER_SECONDS = 20
 
 UNANSWERED = frozenset({"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"})
 
@@ -44,13 +53,15 @@ class LoadedModel:
 
 
 class Registry:
-    """A registry behind an MLflow server.
+    """MLflow's registry: in its database, or behind a server that somebody else runs.
 
     Attributes:
-        uri: Of the server; `$MLFLOW_TRACKING_URI` if not given.
+        uri: Of database or server; `$MLFLOW_TRACKING_URI` if not given.
+        models: Where the bytes lie beside a database, a folder or an object store's URI;
+            `$HEADRACE_MODELS` if not given.
     """
 
-    def __init__(self, uri: str | None = None) -> None:
+    def __init__(self, uri: str | None = None, models: str | None = None) -> None:
         # mlflow's own defaults wait for minutes before they give a silent server up
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
@@ -58,103 +69,123 @@ class Registry:
         self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI", "")
         if not self.uri:
             raise EngineUnavailable("model registry", "MLFLOW_TRACKING_URI", "it is not set")
+        self.models = models or os.environ.get("HEADRACE_MODELS", "")
+        if not self.models and not self.is_server:
+            raise EngineUnavailable("model registry", "HEADRACE_MODELS", "it is not set")
         with self.answering():
+            if not self.is_server:
+                reach(self.uri)
             self.client = MlflowClient(self.uri, self.uri)
+
+    @property
+    def is_server(self) -> bool:
+        """Whether there is a server between us and the bytes."""
+        return urlsplit(self.uri).scheme in SERVERS
 
     @contextmanager
     def answering(self) -> Iterator[None]:
         """Tell a registry that does not answer from one that refuses."""
         try:
             yield
-        except (requests.ConnectionError, requests.Timeout) as error:
+        except (requests.ConnectionError, requests.Timeout, OperationalError) as error:
             raise self.unavailable(error) from error
         except MlflowException as error:
             if error.error_code not in UNANSWERED:
                 raise
             raise self.unavailable(error) from error
 
-    def unavailable(self, error: Exception) -> EngineUnavailable:
-        """The registry does not answer; its address without user and password."""
+    @property
+    def where(self) -> str:
+        """The registry's address, without user and password."""
         parts = urlsplit(self.uri)
-        where = f"{parts.scheme}://{parts.hostname}:{parts.port}" if parts.hostname else self.uri
-        problem = str(error).splitlines()[0][:200].replace(self.uri, where)
-        return EngineUnavailable("model registry", where, problem)
+        return f"{parts.scheme}://{parts.hostname}:{parts.port}" if parts.hostname else self.uri
+
+    def unavailable(self, error: Exception) -> EngineUnavailable:
+        """The registry does not answer."""
+        problem = str(error).splitlines()[0][:200].replace(self.uri, self.where)
+        return EngineUnavailable("model registry", self.where, problem)
 
     def register(
         self, name: str, booster: bytes, manifest: Manifest, tags: Mapping[str, str]
-    ) -> str:
+    ) -> PinnedModel:
         """Keep a booster as a candidate; the same bytes for the same asker are kept once.
 
         Args:
             tags: With `answers`: who asked. A run that was interrupted between bytes and version
                 leaves a run without a version, which nothing refers to.
         """
-        document = manifest.model_dump_json(indent=1)
-        all_tags = {
-            **tags, "sha256": manifest.sha256, "as_of": manifest.as_of.isoformat(),
-            "manifest_sha256": sha256(document.encode()),
-        }  # fmt: skip
+        document = manifest.model_dump_json(indent=1).encode()
+        digests = {"sha256": sha256(booster), "manifest_sha256": sha256(document)}
+        all_tags = {**tags, **digests, "as_of": manifest.as_of.isoformat()}
         with self.answering():
             if (found := self.registered(name, all_tags)) is not None:
                 return found
             run_id = self.client.create_run(self.experiment(name), tags=all_tags).info.run_id
             self.write(run_id, BOOSTER, booster)
-            self.write(run_id, MANIFEST, document.encode())
+            self.write(run_id, MANIFEST, document)
             self.client.set_terminated(run_id)
             self.ensure_model(name)
             self.client.create_model_version(
                 name, f"runs:/{run_id}/{FOLDER}", run_id, tags={**all_tags, "status": "candidate"}
             )
             # the oldest, should two attempts have registered at the same moment
-            return str(self.registered(name, all_tags))
+            kept = self.registered(name, all_tags)
+        if kept is None:
+            raise EngineUnavailable("model registry", self.where, f"{name} was not kept")
+        return kept
 
-    def load(self, name: str, version: str) -> LoadedModel:
-        """A version, with its bytes checked.
+    def load(self, name: str, pinned: PinnedModel) -> LoadedModel:
+        """A version, if its bytes are the ones that the ledger knows.
+
+        Nothing is parsed before: a damaged booster can end the process that reads it.
 
         Raises:
             ModelTampered: The bytes are gone or are not those that were registered.
         """
+        version = pinned.version
         entry = self.entry(name, version)
         booster = self.read(entry, BOOSTER)
         document = self.read(entry, MANIFEST)
-        if sha256(document) != entry.tags.get("manifest_sha256"):
+        if sha256(document) != pinned.manifest_sha256:
             raise ModelTampered(name, version, "its manifest has changed since it was registered")
+        if sha256(booster) != pinned.booster_sha256:
+            raise ModelTampered(name, version, "its booster has changed since it was registered")
         try:
             manifest = Manifest.model_validate_json(document)
         except ValidationError as error:
             problem = "its manifest was written by another version of headrace"
             raise ModelTampered(name, version, problem) from error
-        if sha256(booster) != manifest.sha256:
-            raise ModelTampered(name, version, "its booster has changed since it was registered")
         return LoadedModel(version, booster, manifest)
 
     def record_evaluation(
         self, name: str, version: str, evaluation: Mapping[str, Any], metrics: Mapping[str, float]
-    ) -> None:
-        """Keep what evaluation measured; measuring the same again changes nothing."""
+    ) -> str:
+        """Keep what evaluation measured, and give its digest; the same again changes nothing."""
         document = json.dumps(evaluation, indent=1, sort_keys=True).encode()
-        entry = self.entry(name, version)
-        if entry.tags.get("evaluation_sha256") == sha256(document):
-            return
+        digest, entry = sha256(document), self.entry(name, version)
+        if entry.tags.get("evaluation_sha256") == digest:
+            return digest
         with self.answering():
-            self.write(str(entry.run_id), evaluation_file(sha256(document)), document)
+            self.write(str(entry.run_id), evaluation_file(digest), document)
             for metric, value in metrics.items():
                 self.client.log_metric(str(entry.run_id), metric, value)
-        self.tag(name, version, "evaluation_sha256", sha256(document))
+        self.tag(name, version, "evaluation_sha256", digest)
+        return digest
 
-    def evaluation(self, name: str, version: str) -> dict[str, Any]:
+    def evaluation(self, name: str, pinned: PinnedModel) -> dict[str, Any]:
         """What evaluation measured of a version; empty if it was never evaluated.
 
         Raises:
             ModelTampered: It is not what was recorded.
         """
-        entry = self.entry(name, version)
-        recorded = entry.tags.get("evaluation_sha256")
+        recorded = pinned.evaluation_sha256
         if recorded is None:
             return {}
+        entry = self.entry(name, pinned.version)
         document = self.read(entry, evaluation_file(recorded))
         if sha256(document) != recorded:
-            raise ModelTampered(name, version, "its evaluation has changed since it was recorded")
+            problem = "its evaluation has changed since it was recorded"
+            raise ModelTampered(name, pinned.version, problem)
         return dict(json.loads(document))
 
     def tag(self, name: str, version: str, key: str, value: str) -> None:
@@ -175,18 +206,33 @@ class Registry:
         except MlflowException as error:
             raise ModelTampered(name, version, "the registry does not hold it") from error
 
-    def registered(self, name: str, tags: Mapping[str, str]) -> str | None:
+    def registered(self, name: str, tags: Mapping[str, str]) -> PinnedModel | None:
         """The oldest version with the same bytes for the same asker."""
         found = self.client.search_model_versions(
             f"name = '{name}' and tag.sha256 = '{tags['sha256']}'"
         )
-        same = [int(one.version) for one in found if one.tags.get("answers") == tags.get("answers")]
-        return str(min(same)) if same else None
+        pinned = {
+            int(one.version): PinnedModel(
+                version=str(one.version), booster_sha256=tags["sha256"],
+                manifest_sha256=tags["manifest_sha256"],
+            )
+            for one in found if one.tags.get("answers") == tags.get("answers")
+        }  # fmt: skip
+        for number in sorted(pinned):
+            with suppress(ModelTampered):  # it only says that it is the same
+                self.load(name, pinned[number])
+                return pinned[number]
+        return None
 
     def experiment(self, name: str) -> str:
         """The experiment that holds a model's runs."""
-        found = self.client.get_experiment_by_name(name)
-        return str(found.experiment_id if found else self.client.create_experiment(name))
+        # One of this name may be older and keep its bytes behind a server.
+        own = name if self.is_server else f"models/{name}"
+        if found := self.client.get_experiment_by_name(own):
+            return str(found.experiment_id)
+        models = re.sub("^s3a:", "s3:", self.models).rstrip("/")
+        place = None if self.is_server else f"{models}/{quote(name)}"
+        return str(self.client.create_experiment(own, place))
 
     def ensure_model(self, name: str) -> None:
         """Make the registered model unless it is there."""
@@ -215,6 +261,18 @@ class Registry:
             except (MlflowException, OSError) as error:
                 problem = f"{path} cannot be read"
                 raise ModelTampered(entry.name, entry.version, problem) from error
+
+
+def reach(uri: str) -> None:
+    """Ask a database once: MLflow would try for hours before it says that there is none.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: It does not answer.
+    """
+    is_remote = not uri.startswith("sqlite")
+    options = {"connect_timeout": ANSWER_SECONDS} if is_remote else {}
+    with create_engine(uri, poolclass=NullPool, connect_args=options).connect():
+        pass
 
 
 def sha256(content: bytes) -> str:

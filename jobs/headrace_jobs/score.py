@@ -68,27 +68,30 @@ def run(spark: SparkSession, spec: ScoreSpec) -> JobReport:
         prediction, rows = F.lit(None).cast("double"), rows.where(F.lit(False))
     else:
         prediction = predicted(Registry().load(model.name, spec.champion), spec.contract)
+    version = spec.champion.version if spec.champion else None
     named = dict.fromkeys((*features.row_key(model, spec.contract), model.event_time))
     frame = rows.select(
         *[F.col(quoted(name)) for name in named],
         prediction.alias("prediction"),
-        F.lit(spec.champion).cast("string").alias("model_version"),
+        F.lit(version).cast("string").alias("model_version"),
     )
     note = {"job": spec.job, "job_id": spec.job_id, "run_id": spec.run_id,
             "features": spec.features.name, "features_version": spec.features.version,
-            "model_version": spec.champion}  # fmt: skip
+            "model_version": version}  # fmt: skip
     spark.conf.set(COMMIT_NOTE, json.dumps(note))
     written = tables.replace(spark, frame, spec.predictions_uri, f"predictions.{model.name}", key)
-    return report(spark, spec, written)
+    return report(spark, spec, written, version)
 
 
-def report(spark: SparkSession, spec: ScoreSpec, written: PinnedTable) -> JobReport:
+def report(
+    spark: SparkSession, spec: ScoreSpec, written: PinnedTable, version: str | None
+) -> JobReport:
     """What was written, counted from the table itself."""
     key = spec.partition.key
     scored = tables.read(spark, written, [key]).count()
-    log.info("%s %s: %d rows scored by version %s", written.name, key, scored, spec.champion)
-    notes = () if spec.champion else (f"no champion of {spec.model.name} serves {key}",)
+    log.info("%s %s: %d rows scored by version %s", written.name, key, scored, version)
+    notes = () if version else (f"no champion of {spec.model.name} serves {key}",)
     return JobReport(
         job="score", job_id=spec.job_id, status="succeeded", table=written,
-        counts=Counts(rows_in=scored, rows_out=scored), notes=notes, model_version=spec.champion,
+        counts=Counts(rows_in=scored, rows_out=scored), notes=notes, model_version=version,
     )  # fmt: skip

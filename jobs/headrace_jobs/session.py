@@ -1,6 +1,9 @@
 """The only place that opens a Spark session: Spark Connect, or a classic one of its own."""
 
 import os
+import time
+from contextlib import suppress
+from hmac import compare_digest
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -33,6 +36,10 @@ DELTA = spark_settings.DELTA
 RETRIES = 16
 """About 60 s in all: a server that is started again is ridden out, a lost one ends the job."""
 
+REFUSED = "StatusCode.UNAUTHENTICATED"
+
+SECRET_SECONDS, SECRET_POLL_SECONDS = 60.0, 0.2
+
 CHANNEL = [
     ("grpc.max_reconnect_backoff_ms", 2000),
     # A server that hangs is given up after these; more often than every 5 minutes it would refuse.
@@ -55,7 +62,8 @@ def connect(url: str) -> SparkSession:
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # pyspark.sql.functions build Connect's columns
     address = urlsplit(url).netloc or url
     channel = DefaultChannelBuilder(url, channelOptions=CHANNEL)
-    if token := os.environ.get("HEADRACE_CONNECT_TOKEN"):
+    token, proof = connect_secret(address)
+    if token:
         # Spark's own variable for it makes the client insist on TLS with any server but localhost.
         channel.set("authorization", f"Bearer {token}")
     session = ConnectSession(connection=channel)
@@ -63,11 +71,39 @@ def connect(url: str) -> SparkSession:
     try:
         for key, value in runtime_settings().items():
             session.conf.set(key, value)
+        shown = session.conf.get(spark_settings.CONNECT_PROOF, "") if proof else None
     except PySparkException as error:
         problem = "does not answer within a minute"
+        if REFUSED in str(error):
+            problem = "refuses the token: it was started again, or takes another one"
         raise EngineUnavailable("Spark Connect", address, problem) from error
+    if proof and not compare_digest(str(shown), proof):
+        problem = "somebody else answers there: without the proof that its server shows"
+        raise EngineUnavailable("Spark Connect", address, problem)
     ConnectSession._set_default_and_active_session(session)
     return cast("SparkSession", session)
+
+
+def connect_secret(address: str) -> tuple[str | None, str | None]:
+    """The token that a server takes, and the proof that it shows, where one was agreed on.
+
+    A file holds them while the server runs that they are for; it is waited for.
+
+    Raises:
+        EngineUnavailable: There is none for a minute.
+    """
+    named = os.environ.get("HEADRACE_CONNECT_SECRET")
+    if named is None:
+        return os.environ.get("HEADRACE_CONNECT_TOKEN"), None
+    deadline = time.monotonic() + SECRET_SECONDS
+    while True:
+        with suppress(FileNotFoundError):
+            token, proof = Path(named).read_text().split()
+            return token, proof
+        if time.monotonic() > deadline:
+            problem = "is not ready: nobody was told its token for a minute"
+            raise EngineUnavailable("Spark Connect", address, problem)
+        time.sleep(SECRET_POLL_SECONDS)
 
 
 def runtime_settings() -> dict[str, str]:
@@ -96,9 +132,10 @@ def classic(
     import delta.exceptions  # noqa: F401
 
     builder = SparkSession.builder.appName(name)
+    given = {**SESSION, **DELTA}
     if master is not None:
         builder = builder.master(master)
-    given = {**SESSION, **DELTA}
+        given |= spark_settings.AUTHENTICATED if master.startswith("local") else {}
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # outside spark-submit nobody added these
         jars = sorted(str(jar) for jar in jars_folder().glob("*.jar"))
         given |= {**spark_settings.S3, "spark.jars": ",".join(jars)}

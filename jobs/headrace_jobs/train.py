@@ -24,10 +24,12 @@ from headrace_jobs import features, histograms, learnable, tables
 from headrace_jobs.engine_errors import refused_by_xgboost
 from headrace_jobs.manifest import Feature, Manifest, Window
 from headrace_jobs.registry import Registry, sha256
+from headrace_jobs.version_ledger import record_version
 from headrace_schemas.booster_params import as_xgboost_reads
 from headrace_schemas.errors import SlotsShort, TrainingRefused
 from headrace_schemas.job import Counts, JobReport, TrainSpec
 from headrace_schemas.model import Model
+from headrace_schemas.model_version import ModelVersion
 from headrace_schemas.rules import quoted
 
 log = logging.getLogger(__name__)
@@ -72,7 +74,14 @@ def run(spark: SparkSession, spec: TrainSpec) -> JobReport:
         table_version=spec.features.version, contract_hash=contract.hash, as_of=spec.as_of,
         window=window, workers=workers, sha256=sha256(content), xgboost=xgboost.__version__,
     )  # fmt: skip
-    version = registry.register(model.name, content, manifest, {"answers": spec.answers})
+    kept = registry.register(model.name, content, manifest, {"answers": spec.answers})
+    version = kept.version
+    recorded = ModelVersion(
+        model=model.name, version=version, booster_sha256=kept.booster_sha256,
+        manifest_sha256=kept.manifest_sha256, table=manifest.table,
+        table_version=manifest.table_version, as_of=spec.as_of, answers=spec.answers,
+    )  # fmt: skip
+    record_version(spark, spec.versions_uri, recorded)
     log.info("model %s: version %s, sha256 %s", model.name, version, manifest.sha256)
     return JobReport(
         job="train", job_id=spec.job_id, status="succeeded", model_version=version,

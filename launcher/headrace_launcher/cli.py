@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -132,6 +131,15 @@ def login() -> None:
 
 
 @app.command()
+def mlflow() -> None:
+    """Show MLflow's pages of the model registry, to look at, until Ctrl-C."""
+    from headrace_launcher.registry_pages import show
+
+    if code := show(settings_here(), lambda line: console.print(line, markup=False)):
+        raise typer.Exit(code)
+
+
+@app.command()
 def env() -> None:
     """Write the secrets that docker-compose.yml needs into `.env`; what is there stays."""
     file = settings_here().project / ".env"
@@ -189,7 +197,7 @@ def demo(
     settings = settings_here()
     if fresh:
         down()
-        forget(settings)
+        flagship.forget(settings)
     up()
     replay = flagship.flagship(settings, flagship.running_api(settings))
     flagship.play(replay, console)
@@ -276,13 +284,6 @@ def place_all_jars(
         java = ensure_java(os.environ)
         count = place_jars(settings_here(), java, folder.absolute(), progress.doing)
     console.print(f"{count} jars in {folder}")
-
-
-def forget(settings: Settings) -> None:
-    """Remove what runs have made below the home; a lake elsewhere, secrets and jars stay."""
-    lake, landing = settings.home / "lake", settings.home / "landing"
-    for folder in (settings.airflow, settings.mlflow, settings.jobs, lake, landing):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _follow(log: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from headrace_launcher import stack
+from headrace_launcher import ownership, stack
 from headrace_launcher.airflow_api import AirflowApi
 from headrace_launcher.errors import NotRunning
 from headrace_launcher.lake_view import LakeView
@@ -48,9 +48,28 @@ def service_url(state: StackState, name: str) -> str | None:
 def links(settings: Settings) -> dict[str, str]:
     """The pages that belong to a report."""
     state = stack.running(settings)
-    named = {"Airflow": "api-server", "MLflow": "mlflow"}
-    found = {title: service_url(state, name) for title, name in named.items()} if state else {}
-    return {title: url for title, url in found.items() if url}
+    url = service_url(state, "api-server") if state else None
+    return {"Airflow": url} if url else {}
+
+
+def forget(settings: Settings) -> None:
+    """Remove what runs have made below the home, and the flagship's deliveries there.
+
+    A lake elsewhere, secrets, jars and what others deliver stay.
+
+    Raises:
+        FolderForeign: One of the folders was not made by Headrace.
+    """
+    for folder in settings.removable:
+        ownership.remove(folder)
+    pipeline, landing = (
+        Catalog.load(settings.schemas).pipelines[PIPELINE],
+        settings.home / "landing",
+    )
+    sources = [one.source for one in pipeline.entries.values() if one.source is not None]
+    for source in sources:
+        for file in landing.glob(source.files.replace("{partition}", "*")):
+            file.unlink()
 
 
 def flagship(settings: Settings, api: AirflowApi) -> Replay:

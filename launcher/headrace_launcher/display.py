@@ -125,7 +125,7 @@ def problems(state: StackState) -> list[str]:
 
 def addresses(settings: Settings, state: StackState) -> list[str]:
     """Where the pages are and where the login stands."""
-    names = {"api-server": "Airflow", "mlflow": "MLflow"}
+    names = {"api-server": "Airflow"}
     lines = [
         f"{names.get(service.name, service.name):<8} {service.url}"
         for service in state.services

@@ -68,6 +68,20 @@ class FolderNotEmpty(HeadraceError, FileExistsError):
     __str__ = Exception.__str__  # OSError would show errno and filename
 
 
+class FolderForeign(HeadraceError, FileExistsError):
+    """A folder with something in it that Headrace did not make: nothing of it is touched."""
+
+    def __init__(self, folder: str, found: Sequence[str]) -> None:
+        holds = f"holds {listed(found)} and " if found else ""
+        super().__init__(
+            f"{folder} {holds}was not made by Headrace, which would replace or remove what is in it. "
+            "Nothing was changed: name a new or empty folder (HEADRACE_HOME), or empty this one.",
+            folder=folder, found=list(found[:SHOWN]),
+        )  # fmt: skip
+
+    __str__ = Exception.__str__  # OSError would show errno and filename
+
+
 class JavaMissing(HeadraceError):
     """No Java that Spark can use, and none could be installed without asking."""
 

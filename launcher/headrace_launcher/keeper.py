@@ -124,9 +124,10 @@ class Keeper:
             if database is not None and database.is_broken():
                 log.warning("%s: %s was not finished: put aside", self.service.name, database.path)
                 database.put_aside()
+            secret = self.service.secret
             self._process = processes.start(
                 self.service.command,
-                self.service.environment,
+                {**self.service.environment, **(secret.make() if secret else {})},
                 self.service.directory,
                 self._log_file,
             )
@@ -180,7 +181,7 @@ class Keeper:
         self._health = health
         self._bound_log()
         if self.status is Status.STARTING:
-            if health is Health.UP:
+            if health is Health.UP and self._is_it():
                 self._finish(Status.READY)
                 self._since = now
             return
@@ -188,6 +189,11 @@ class Keeper:
             self._down_since = self._down_since or now
         else:
             self._down_since = None
+
+    def _is_it(self) -> bool:
+        """Whether it was the service's own process that answered, where that can be told."""
+        secret = self.service.secret
+        return secret is None or (self.pid is not None and secret.tell(self.pid))
 
     def _bound_log(self) -> None:
         """Keep the log and one before it, so that a long run does not fill the disk."""
@@ -224,6 +230,8 @@ class Keeper:
 
     def _end_session(self, grace_seconds: float) -> None:
         """End the leader in its own way, then all that is left by force."""
+        if self.service.secret is not None:
+            self.service.secret.forget()
         if self._process is None:
             return
         if grace_seconds and self._process.poll() is None:

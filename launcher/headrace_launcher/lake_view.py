@@ -11,6 +11,7 @@ from deltalake.exceptions import TableNotFoundError
 from headrace_launcher.object_store.endpoint import Endpoint, Location, local_path
 from headrace_schemas.decisions import Decision
 from headrace_schemas.lake import Lake
+from headrace_schemas.model_version import Evaluation, ModelVersion, PinnedModel, pinned
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,22 @@ class LakeView:
         fields = Decision.model_fields.keys()
         decisions = [Decision.model_validate({key: row[key] for key in fields}) for row in rows]
         return sorted(decisions, key=lambda one: (one.as_of, one.kind.value, one.id))
+
+    def versions(self, model: str) -> list[ModelVersion]:
+        """A model's versions, in the order of their numbers."""
+        sql = f"SELECT * FROM t WHERE model = '{model}'"  # noqa: S608 - a declared name
+        found = [ModelVersion.model_validate(row) for row in self.query(self.lake.versions, sql)]
+        return sorted(found, key=lambda one: int(one.version))
+
+    def digests_of(self, model: str, version: str) -> PinnedModel:
+        """A model's version with the digests that the ledger holds of it.
+
+        Raises:
+            VersionUnknown: It holds none.
+        """
+        rows = self.query(self.lake.evaluations, "SELECT * FROM t")
+        judged = [Evaluation.model_validate(row) for row in rows]
+        return pinned(model, version, self.versions(model), judged)
 
     def monitoring(self, model: str) -> dict[str, dict[str, Any]]:
         """What monitoring measured, by window."""

@@ -13,11 +13,10 @@ class Ports:
 
     airflow: int
     execution: int
-    mlflow: int
     connect: int
 
 
-PREFERRED = Ports(airflow=8080, execution=8081, mlflow=5000, connect=15002)
+PREFERRED = Ports(airflow=8080, execution=8081, connect=15002)
 """What people expect; another free port is taken where one of these is in use."""
 
 
@@ -31,6 +30,11 @@ def choose(previous: Mapping[str, int]) -> Ports:
         ]
         chosen[name] = free[0] if free else _any_free(set(chosen.values()))
     return Ports(**chosen)
+
+
+def free_port(usual: int) -> int:
+    """The usual port, if it is free; else any."""
+    return usual if is_free(usual) else _any_free(set())
 
 
 def is_free(port: int) -> bool:

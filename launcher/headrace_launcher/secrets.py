@@ -1,7 +1,7 @@
 """Passwords and keys of one home: made once, kept in files that only their owner can read.
 
 A secret never stands on a command line and is never printed, except the password by `headrace
-login`. Airflow reads its keys from these files; only Spark Connect's token has to travel in an
+login`. Airflow reads its keys from these files; only the Spark Connect server gets its token by its
 environment.
 """
 
@@ -44,9 +44,9 @@ class Secrets:
         return self.directory / "airflow_jwt_secret"
 
     @property
-    def connect_token(self) -> Path:
-        """What a client of the Spark Connect server has to show."""
-        return self.directory / "spark_connect_token"
+    def connect(self) -> Path:
+        """What the Spark Connect server that runs now and its clients know each other by."""
+        return self.directory / "spark_connect"
 
     def password(self) -> str:
         """The password of Airflow's user `admin`."""
@@ -62,16 +62,15 @@ class Secrets:
             self.fernet_key: lambda: base64.urlsafe_b64encode(os.urandom(KEY_BYTES)).decode(),
             self.api_secret_key: lambda: secrets.token_hex(KEY_BYTES),
             self.jwt_secret: lambda: secrets.token_hex(KEY_BYTES),
-            self.connect_token: lambda: secrets.token_hex(KEY_BYTES),
         }
         for path, make in made.items():
             if path.exists():
                 path.chmod(0o600)
             else:
-                _write_private(path, make())
+                write_private(path, make())
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """Write a file that was never readable by others, not even for a moment."""
     partial = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

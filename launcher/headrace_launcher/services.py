@@ -14,6 +14,7 @@ from headrace_launcher.airflow import (
     execution_url,
     health_url,
 )
+from headrace_launcher.connect_secret import ConnectSecret
 from headrace_launcher.java import Java
 from headrace_launcher.ports import LOOPBACK, Ports
 from headrace_launcher.probes import (
@@ -27,7 +28,14 @@ from headrace_launcher.probes import (
 from headrace_launcher.processes import MARK
 from headrace_launcher.secrets import Secrets
 from headrace_launcher.settings import Settings
-from headrace_launcher.spark import configuration_folder, spark_home
+from headrace_launcher.spark import (
+    DEFAULTS,
+    configuration_folder,
+    connect_folder,
+    defaults,
+    spark_home,
+)
+from headrace_schemas import spark_settings
 
 NOT_INHERITED = ("AIRFLOW__", "AIRFLOW_HOME", "_AIRFLOW", "SPARK_", "PYSPARK_", "MLFLOW_")
 """Settings of another installation in the user's shell would change this one."""
@@ -80,6 +88,7 @@ class Service:
     hung_seconds: float = 60.0
     stop_seconds: float = 5.0
     database: Database | None = None
+    secret: ConnectSecret | None = None
 
 
 @dataclass(frozen=True)
@@ -96,11 +105,6 @@ class Stack:
         """The secret files of the home."""
         return Secrets(self.settings.secrets)
 
-    @property
-    def mlflow_url(self) -> str:
-        """Where MLflow is."""
-        return f"http://{LOOPBACK}:{self.ports.mlflow}"
-
 
 def declare(stack: Stack) -> tuple[Service, ...]:
     """All services; they are stopped from the last to the first, so the scheduler is last."""
@@ -116,11 +120,11 @@ def _airflow(stack: Stack) -> tuple[Service, ...]:
     }
     health = AirflowHealth(health_url(ports))
 
-    def component(name: str, probe: Probe, *arguments: str, token: bool = False) -> Service:
+    def component(name: str, probe: Probe, *arguments: str) -> Service:
         return Service(
             name=name,
             command=(_script("airflow"), name, *arguments),
-            environment={**environment, **_client_token(stack)} if token else environment,
+            environment=environment,
             directory=settings.airflow,
             probe=probe,
             after=("database",),
@@ -152,8 +156,7 @@ def _airflow(stack: Stack) -> tuple[Service, ...]:
             component("triggerer", AirflowProbe(health, "triggerer"), "--skip-serve-logs"),
             stop_seconds=1.0,
         ),
-        # Tasks run under the scheduler, and some talk to Spark.
-        component("scheduler", AirflowProbe(health, "scheduler"), "--skip-serve-logs", token=True),
+        component("scheduler", AirflowProbe(health, "scheduler"), "--skip-serve-logs"),
     )
 
 
@@ -169,32 +172,26 @@ def _engines(stack: Stack) -> tuple[Service, ...]:
                 "--name", "headrace-connect",
                 "--conf", f"spark.connect.grpc.binding.address={LOOPBACK}",
                 "--conf", f"spark.connect.grpc.binding.port={ports.connect}",
+                *[word for key, value in spark_settings.AUTHENTICATED.items()
+                  for word in ("--conf", f"{key}={value}")],
             ),
-            # Spark takes its token from the environment only.
-            environment={
-                **environment,
-                "SPARK_CONNECT_AUTHENTICATE_TOKEN": stack.secrets.connect_token.read_text(),
-            },
+            environment={**environment, "SPARK_CONF_DIR": str(connect_folder(settings))},
             directory=settings.spark,
             probe=Http2Probe(ports.connect),
             port=ports.connect,
-        ),
-        Service(
-            name="mlflow",
-            command=(
-                _script("mlflow"), "server",
-                "--host", LOOPBACK, "--port", str(ports.mlflow), "--workers", "1",
-                "--uvicorn-opts", "--log-level warning",
-                "--backend-store-uri", f"sqlite:///{settings.mlflow / 'mlflow.db'}",
-                "--artifacts-destination", str(settings.mlflow / "artifacts"),
+            secret=ConnectSecret(
+                stack.secrets.connect, connect_folder(settings) / DEFAULTS, defaults(settings),
+                ports.connect,
             ),
-            # Its job runner, for evaluations of language models, would be four more processes.
-            environment={**environment, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        ),
+        # Jobs open the registry's database themselves: there is no server that others could ask.
+        Service(
+            name="registry",
+            command=(sys.executable, str(settings.project / "jobs" / "main.py"), "registry"),
+            environment=environment,
             directory=settings.mlflow,
-            probe=HttpProbe(f"{stack.mlflow_url}/health"),
+            probe=None,
             database=Database(settings.mlflow / "mlflow.db", version("mlflow")),
-            port=ports.mlflow,
-            url=stack.mlflow_url,
         ),
         Service(
             name="job-host",
@@ -204,11 +201,12 @@ def _engines(stack: Stack) -> tuple[Service, ...]:
             ),
             environment={
                 **environment,
-                **_client_token(stack),
+                "HEADRACE_CONNECT_SECRET": str(stack.secrets.connect),
                 "SPARK_REMOTE": f"sc://{LOOPBACK}:{ports.connect}",
             },
             directory=settings.jobs,
             probe=JobHostProbe(settings.job_host_socket),
+            after=("registry",),
         ),
     )  # fmt: skip
 
@@ -228,7 +226,8 @@ def _environment(stack: Stack) -> dict[str, str]:
         "HEADRACE_SCHEMAS": str(settings.schemas),
         "HEADRACE_JARS": str(settings.jars),
         "HEADRACE_JOB_HOST": str(settings.job_host_socket),
-        "MLFLOW_TRACKING_URI": stack.mlflow_url,
+        "MLFLOW_TRACKING_URI": settings.registry,
+        "HEADRACE_MODELS": str(settings.mlflow / "artifacts"),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{stack.environ.get('PATH', os.defpath)}",
         "JAVA_HOME": str(stack.java.home),
@@ -245,11 +244,6 @@ def _environment(stack: Stack) -> dict[str, str]:
         # A process that renames itself would write over the environment in which it is marked.
         "SPT_NOENV": "1",
     }
-
-
-def _client_token(stack: Stack) -> dict[str, str]:
-    """What the Connect server asks its clients for."""
-    return {"HEADRACE_CONNECT_TOKEN": stack.secrets.connect_token.read_text()}
 
 
 def _own_connections(environ: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from headrace_launcher import ownership
 from headrace_launcher.errors import FolderTaken
 
 OVERRIDE = "HEADRACE_"
@@ -77,6 +78,11 @@ class Settings:
         return self.home / "mlflow"
 
     @property
+    def registry(self) -> str:
+        """MLflow's database, as MLflow names it."""
+        return f"sqlite:///{self.mlflow / 'mlflow.db'}"
+
+    @property
     def spark(self) -> Path:
         """Spark's configuration and scratch space."""
         return self.home / "spark"
@@ -120,13 +126,32 @@ class Settings:
         digest = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"headrace-{os.getuid()}-{digest}" / "job-host.sock"
 
-    def create_directories(self) -> None:
-        """Make the state directory, for the owner's eyes only."""
-        for directory in (
-            self.home, self.airflow, self.mlflow, self.spark, self.jobs, self.logs, self.run,
-            self.secrets,
-        ):  # fmt: skip
+    @property
+    def removable(self) -> tuple[Path, ...]:
+        """What runs have made below the home; a lake elsewhere is not among it."""
+        own = self.home / "lake"
+        lake = (own,) if self.lake == str(own) else ()
+        return self.airflow, self.mlflow, self.jobs, *lake
+
+    def mark_all(self) -> None:
+        """Mark a home that Headrace made, and what it holds."""
+        for directory in (self.home, *self.removable):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ownership.mark(directory)
+
+    def create_directories(self) -> None:
+        """Make the state directory, for the owner's eyes only.
+
+        Raises:
+            FolderForeign: There is a folder already, with something in it that is not Headrace's.
+        """
+        if (self.secrets / "airflow_fernet_key").is_file() and not ownership.is_own(self.home):
+            self.mark_all()  # made before there were marks
+        ownership.claim(self.home)
+        for directory in self.removable:
+            ownership.claim(directory)
+        for directory in (self.spark, self.logs, self.run, self.secrets):
+            directory.mkdir(mode=0o700, exist_ok=True)
         socket_directory = self.job_host_socket.parent
         socket_directory.mkdir(mode=0o700, exist_ok=True)
         if socket_directory.stat().st_uid != os.getuid():

@@ -24,8 +24,20 @@ def set_up(settings: Settings, environ: Mapping[str, str], tell: Tell = lambda _
     tell("state directory")
     settings.create_directories()
     Secrets(settings.secrets).ensure()
+    refuse_strangers(settings.jars)
     _place(settings, java, settings.jars, tell)
     return java
+
+
+def refuse_strangers(folder: Path) -> None:
+    """Refuse to replace a folder of jars that holds something else as well.
+
+    Raises:
+        FolderNotEmpty: It does.
+    """
+    found = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    if others := [name for name in found if not name.endswith(".jar")]:
+        raise FolderNotEmpty(str(folder), others)
 
 
 def place_jars(settings: Settings, java: Java, target: Path, tell: Tell = lambda _: None) -> int:

@@ -22,6 +22,9 @@ appender.stderr.layout.pattern = %d{yyyy-MM-dd'T'HH:mm:ss.SSS'Z'}{UTC} %p %c{1}:
 """
 
 
+DEFAULTS = "spark-defaults.conf"
+
+
 def spark_home() -> Path:
     """Where the installed Spark lies; found without importing it."""
     found = find_spec("pyspark")
@@ -35,13 +38,22 @@ def configuration_folder(settings: Settings) -> Path:
     return settings.spark / "conf"
 
 
+def connect_folder(settings: Settings) -> Path:
+    """The same of the Connect server alone."""
+    return settings.spark / "connect-conf"
+
+
 def write_configuration(settings: Settings) -> None:
     """Write spark-defaults.conf and the logging settings."""
-    folder = configuration_folder(settings)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lines = [f"{key} {value}\n" for key, value in _defaults(settings).items()]
-    (folder / "spark-defaults.conf").write_text("".join(lines))
-    (folder / "log4j2.properties").write_text(_LOGGING)
+    for folder in (configuration_folder(settings), connect_folder(settings)):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / DEFAULTS).write_text(defaults(settings))
+        (folder / "log4j2.properties").write_text(_LOGGING)
+
+
+def defaults(settings: Settings) -> str:
+    """The text of spark-defaults.conf."""
+    return "".join(f"{key} {value}\n" for key, value in _defaults(settings).items())
 
 
 def _defaults(settings: Settings) -> dict[str, str]:

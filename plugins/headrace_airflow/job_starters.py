@@ -76,7 +76,8 @@ def submit_command(
     them over again takes seconds.
     """
     master, extra = spark_connection()
-    asked = {**DELTA, **dict(extra.get("conf") or {}), **conf}
+    own = spark_settings.AUTHENTICATED if master.startswith("local") else {}
+    asked = {**DELTA, **own, **dict(extra.get("conf") or {}), **conf}
     refuse_secrets(asked)
     command = [spark_submit(), "--master", master, "--deploy-mode", "client"]
     command += ["--name", directory.path.name]

@@ -4,12 +4,18 @@
 On an object store it takes endpoint and keys from the usual `AWS_*` variables.
 """
 
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from headrace_schemas.column_name import PARTITION
 from headrace_schemas.decisions import Decision
 from headrace_schemas.empty_batches import published_empty
 from headrace_schemas.errors import EngineUnavailable
+from headrace_schemas.lake import Lake
+from headrace_schemas.model_version import Evaluation, ModelVersion, PinnedModel, pinned
+
+Row = TypeVar("Row", bound=BaseModel)
 
 
 def version_of(uri: str) -> int | None:
@@ -28,6 +34,26 @@ def read_ledger(uri: str, model: str) -> list[Decision]:
     Raises:
         EngineUnavailable: The lake cannot be read.
     """
+    return sorted(read_rows(uri, model, Decision), key=lambda one: (one.as_of, one.id))
+
+
+def digests_of(lake: Lake, model: str, version: str) -> PinnedModel:
+    """A model's version with the digests that the ledger holds of it.
+
+    Raises:
+        VersionUnknown: It holds none.
+        EngineUnavailable: The lake cannot be read.
+    """
+    versions = read_rows(lake.versions, model, ModelVersion)
+    return pinned(model, version, versions, read_rows(lake.evaluations, model, Evaluation))
+
+
+def read_rows(uri: str, model: str, kind: type[Row]) -> list[Row]:
+    """The rows about `model` of one of the ledger's tables; none where there is no table yet.
+
+    Raises:
+        EngineUnavailable: The lake cannot be read.
+    """
     table = open_table(uri)
     if table is None:
         return []
@@ -38,13 +64,12 @@ def read_ledger(uri: str, model: str) -> list[Decision]:
     except Exception as error:  # deltalake's query engine raises nothing narrower
         raise EngineUnavailable("lake", uri, first_line(error)) from error
     columns = {name: rows.column(name).to_pylist() for name in rows.column_names}
-    known = [name for name in Decision.model_fields if name in columns]
-    decisions = [
-        Decision.model_validate({name: columns[name][index] for name in known})
+    known = [name for name in kind.model_fields if name in columns]
+    return [
+        kind.model_validate({name: columns[name][index] for name in known})
         for index, owner in enumerate(columns["model"])
         if owner == model
     ]
-    return sorted(decisions, key=lambda one: (one.as_of, one.id))
 
 
 def partition_keys(uri: str) -> list[str]:

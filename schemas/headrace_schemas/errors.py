@@ -244,6 +244,29 @@ class ModelTampered(HeadraceError):
         )  # fmt: skip
 
 
+class VersionUnknown(HeadraceError, LookupError):
+    """A model version whose digests the ledger does not hold: its bytes could be anybody's."""
+
+    def __init__(self, model: str, version: str) -> None:
+        super().__init__(
+            f"model {model} version {version}: the ledger holds no digests of it, so nobody could "
+            f"tell whether its bytes are those that were trained. It is not used; run train.{model}.",
+            model=model, version=version,
+        )  # fmt: skip
+
+
+class VersionTaken(HeadraceError):
+    """A registry that gives a version's number a second time, to another model."""
+
+    def __init__(self, model: str, version: str) -> None:
+        super().__init__(
+            f"model {model} version {version}: the ledger holds other digests of it. The registry was "
+            "emptied or exchanged. Put its database back from a copy; if there is none, move the "
+            "lake's `ledger` away with it, and train again.",
+            model=model, version=version,
+        )  # fmt: skip
+
+
 class PromotionRefused(HeadraceError):
     """A promotion that was asked for although the evidence does not allow it."""
 

@@ -10,6 +10,7 @@ from headrace_schemas.decisions import Decision
 from headrace_schemas.declaration import Frozen
 from headrace_schemas.evidence import MonitorEvidence, PromotionEvidence
 from headrace_schemas.model import Model
+from headrace_schemas.model_version import PinnedModel
 from headrace_schemas.partition import Partition
 from headrace_schemas.pipeline import TableBuild, WriteMode
 
@@ -146,6 +147,7 @@ class TrainSpec(SpecHead):
 
     Attributes:
         answers: Id of the decision or run that asked; with it a repeated run finds its own version.
+        versions_uri: Of the ledger of model versions.
     """
 
     job: Literal["train"] = "train"
@@ -154,18 +156,24 @@ class TrainSpec(SpecHead):
     features: PinnedTable
     as_of: datetime
     answers: str
+    versions_uri: str
 
 
 class EvaluateSpec(SpecHead):
-    """Judge a candidate on the holdout, beside the champion on the same rows."""
+    """Judge a candidate on the holdout, beside the champion on the same rows.
+
+    Attributes:
+        evaluations_uri: Of the ledger of evaluations.
+    """
 
     job: Literal["evaluate"] = "evaluate"
     model: Model
     contract: Contract
     features: PinnedTable
     as_of: datetime
-    challenger: str
-    champion: str | None
+    challenger: PinnedModel
+    champion: PinnedModel | None
+    evaluations_uri: str
 
 
 class PromoteSpec(SpecHead):
@@ -188,7 +196,7 @@ class ScoreSpec(SpecHead):
     contract: Contract
     features: PinnedTable
     partition: Partition
-    champion: str | None
+    champion: PinnedModel | None
     predictions_uri: str
 
 
@@ -202,8 +210,8 @@ class MonitorSpec(SpecHead):
     partition: Partition
     as_of: datetime
     predictions: PinnedTable | None
-    champion: str | None
-    first: str | None
+    champion: PinnedModel | None
+    first: PinnedModel | None
     monitoring_uri: str
 
 

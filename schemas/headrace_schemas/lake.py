@@ -40,3 +40,13 @@ class Lake(Frozen):
     def ledger(self) -> str:
         """The Delta table of all decisions, partitioned by model."""
         return self.at("ledger", "decisions")
+
+    @property
+    def versions(self) -> str:
+        """The Delta table of all model versions with their digests, partitioned by model."""
+        return self.at("ledger", "versions")
+
+    @property
+    def evaluations(self) -> str:
+        """The Delta table of the digests of all versions' evaluations, partitioned by model."""
+        return self.at("ledger", "evaluations")

@@ -30,11 +30,15 @@ from headrace_schemas.job import (
 )
 from headrace_schemas.lake import Lake
 from headrace_schemas.model import Model
+from headrace_schemas.model_version import PinnedModel
 from headrace_schemas.partition import Partition
 from headrace_schemas.pipeline import TableBuild
 
 VersionOf = Callable[[str], int | None]
 """Newest version of the Delta table at a URI; None if there is no table yet."""
+
+DigestsOf = Callable[[str, str], PinnedModel]
+"""What the ledger holds of a model's version; raises VersionUnknown if nothing."""
 
 
 def matured_at(model: Model, partition: Partition) -> datetime:
@@ -53,12 +57,14 @@ class Planner:
         catalog: All declarations.
         lake: Where tables lie.
         version_of: Looks versions up, at planning time only.
+        digests_of: Looks digests up.
         run_id: Who asks.
     """
 
     catalog: Catalog
     lake: Lake
     version_of: VersionOf
+    digests_of: DigestsOf
     run_id: str
 
     def head(self, job_id: str) -> dict[str, Any]:
@@ -176,17 +182,25 @@ class Planner:
         return TrainSpec(
             **self.head(job_id), model=model, contract=self.catalog.contract(model.table),
             features=self.pin(model.table, f"model {model.name}"), as_of=as_of, answers=answers,
+            versions_uri=self.lake.versions,
         )  # fmt: skip
 
     def evaluate(
         self, train: TrainSpec, challenger: str, history: Sequence[Decision], job_id: str
     ) -> EvaluateSpec:
         """Judge what `train` made, on the table version it learnt from."""
+        name = train.model.name
+        champion = champion_at(without(history, train.answers), name, train.as_of)
         return EvaluateSpec(
             **self.head(job_id), model=train.model, contract=train.contract,
-            features=train.features, as_of=train.as_of, challenger=challenger,
-            champion=champion_at(without(history, train.answers), train.model.name, train.as_of),
+            features=train.features, as_of=train.as_of,
+            challenger=self.digests_of(name, challenger),
+            champion=self.pin_model(name, champion), evaluations_uri=self.lake.evaluations,
         )  # fmt: skip
+
+    def pin_model(self, model: str, version: str | None) -> PinnedModel | None:
+        """A version with its digests, if there is one."""
+        return None if version is None else self.digests_of(model, version)
 
     def promote(
         self, model: Model, as_of: datetime, answers: str, evidence: PromotionEvidence,
@@ -205,7 +219,9 @@ class Planner:
         return ScoreSpec(
             **self.head(job_id), model=model, contract=self.catalog.contract(model.table),
             features=self.pin(model.table, f"model {model.name}"), partition=partition,
-            champion=champion_at(history, model.name, partition.end),
+            champion=self.pin_model(
+                model.name, champion_at(history, model.name, partition.end)
+            ),
             predictions_uri=self.lake.predictions(model.name),
         )  # fmt: skip
 
@@ -223,7 +239,10 @@ class Planner:
             predictions=None if newest is None else PinnedTable(
                 name=f"predictions.{model.name}", uri=uri, version=newest
             ),
-            champion=served, first=first_champion(history, model.name) if served else None,
+            champion=self.pin_model(model.name, served),
+            first=self.pin_model(
+                model.name, first_champion(history, model.name) if served else None
+            ),
             monitoring_uri=self.lake.monitoring(model.name),
         )  # fmt: skip
 

@@ -13,6 +13,18 @@ DELTA = {
     LOG_STORE_KEY: LOG_STORE,
 }
 
+AUTHENTICATED = {
+    "spark.authenticate": "true",
+    "spark.network.crypto.enabled": "true",
+    "spark.network.crypto.cipher": "AES/GCM/NoPadding",
+}
+"""The ports of a Spark on one machine take nobody who does not know its secret, which it makes
+itself; they would run what others send. On a cluster the secret is a setting, so these are, too."""
+
+CONNECT_PROOF = "spark.headrace.secret"
+"""What a Connect server shows to its clients and none of them sends, so that they know it. Spark's
+own redaction keeps a key of such a name out of what it shows."""
+
 S3 = {
     # Hadoop 3.5's default, `analytics`, needs more libraries than are among the jars.
     "spark.hadoop.fs.s3a.input.stream.type": "classic",

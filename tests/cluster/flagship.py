@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import httpx
 from botocore.config import Config
 
 from headrace_launcher.airflow_api import AirflowApi, RequestRefused
@@ -57,7 +56,6 @@ class Deployment:
     """
 
     airflow: str
-    mlflow: str
     user: str
     password: str
     lake: str
@@ -146,24 +144,16 @@ class Deployment:
                     client.download_file(place.bucket, entry["Key"], str(target / name))
         return target
 
-    def boosters(self) -> dict[str, str]:
-        """sha256 of each version's booster, from the registry's own interface."""
-        asked = {"filter": "name='delay'", "max_results": 100}
-        url = f"{self.mlflow}/api/2.0/mlflow/model-versions/search"
-        versions = httpx.get(url, params=asked, timeout=30).raise_for_status().json()
-        return {
-            one["version"]: {tag["key"]: tag["value"] for tag in one["tags"]}["sha256"]
-            for one in versions.get("model_versions", ())
-        }
-
     def outcome(self) -> Outcome:
         """What came of it all."""
         with self.readable():
-            ledger = LakeView(Lake(root=self.lake)).ledger("delay")
+            view = LakeView(Lake(root=self.lake))
+            ledger, versions = view.ledger("delay"), view.versions("delay")
         decisions = [
             (one.kind.value, one.window or "", one.verdict.value, one.reason) for one in ledger
         ]
-        return Outcome(contents(self.local_lake()), self.boosters(), decisions)
+        boosters = {one.version: one.booster_sha256 for one in versions}
+        return Outcome(contents(self.local_lake()), boosters, decisions)
 
 
 def through_failures(ask: Callable[[], Any]) -> Callable[[], Any]:

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.compose, pytest.mark.timeout(3600)]
 
 NAME = "headrace-test"
 PORTS = (
-    "HEADRACE_AIRFLOW_PORT", "HEADRACE_MLFLOW_PORT", "HEADRACE_SPARK_PORT", "HEADRACE_HISTORY_PORT",
+    "HEADRACE_AIRFLOW_PORT", "HEADRACE_SPARK_PORT", "HEADRACE_HISTORY_PORT",
 )  # fmt: skip
 ONCE = {"minio-volume", "provision", "airflow-init"}
 
@@ -84,8 +84,7 @@ def up(compose: Compose, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
         keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
         yield Deployment(
             airflow=f"http://127.0.0.1:{values['HEADRACE_AIRFLOW_PORT']}",
-            mlflow=f"http://127.0.0.1:{values['HEADRACE_MLFLOW_PORT']}", user="admin",
-            password=values["HEADRACE_ADMIN_PASSWORD"], lake="s3a://headrace/lake",
+            user="admin", password=values["HEADRACE_ADMIN_PASSWORD"], lake="s3a://headrace/lake",
             landing="s3a://headrace/landing",
             environment={
                 **{name: values[name] for name in keys}, "AWS_REGION": "us-east-1",
@@ -123,13 +122,13 @@ def test_only_web_pages_are_published_and_on_loopback(compose: Compose, up: Depl
         for one in compose.containers()
     }
     assert {name for name, urls in published.items() if urls} == {
-        "api-server", "mlflow", "spark-master",
+        "api-server", "spark-master",
     }  # fmt: skip
     assert set().union(*published.values()) == {"127.0.0.1"}
 
 
 @pytest.mark.parametrize(
-    "service", ["api-server", "scheduler", "spark-worker", "mlflow", "minio", "postgres"]
+    "service", ["api-server", "scheduler", "spark-worker", "minio", "postgres"]
 )
 def test_a_container_is_nobody_special(compose: Compose, up: Deployment, service: str) -> None:
     container = compose.run("ps", "--quiet", service).split()[0]

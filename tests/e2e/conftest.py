@@ -109,7 +109,7 @@ class Embedded:
 def stack(tmp_path_factory) -> Iterator[Embedded]:
     """All services of one machine, started as a user does and gone afterwards."""
     home = tmp_path_factory.mktemp("headrace")
-    schemas = home / "schemas"
+    schemas = tmp_path_factory.mktemp("declared")
     for kind in ("contracts", "pipelines", "models"):
         shutil.copytree(PROJECT / "schemas" / kind, schemas / kind)
         shutil.copytree(CLINIC / kind, schemas / kind, dirs_exist_ok=True)

@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from headrace_jobs import evaluate, promote, tables, train
-from headrace_jobs.registry import CHAMPION, Registry
+from headrace_jobs.registry import BOOSTER, CHAMPION, MANIFEST, LoadedModel, Registry, sha256
 from headrace_schemas.contract import Column, Contract
 from headrace_schemas.decisions import Decision
 from headrace_schemas.evidence import MonitorEvidence, PromotionEvidence
@@ -27,6 +27,7 @@ from headrace_schemas.job import (
     TrainSpec,
 )
 from headrace_schemas.model import Model
+from headrace_schemas.model_version import PinnedModel
 from headrace_schemas.partition import Partition, PartitionUnit
 
 TABLE = "gold.trips"
@@ -123,15 +124,33 @@ def train_spec(
 ) -> TrainSpec:
     return TrainSpec(
         **head("train"), model=model, contract=CONTRACT, features=features, as_of=as_of,
-        answers=answers,
+        answers=answers, versions_uri=f"{features.uri}-ledger/versions",
     )  # fmt: skip
 
 
 def evaluate_spec(spec: TrainSpec, challenger: str, champion: str | None = None) -> EvaluateSpec:
     return EvaluateSpec(
         **head("evaluate"), model=spec.model, contract=spec.contract, features=spec.features,
-        as_of=spec.as_of, challenger=challenger, champion=champion,
+        as_of=spec.as_of, challenger=pinned(spec.model.name, challenger),
+        champion=pinned(spec.model.name, champion) if champion else None,
+        evaluations_uri=f"{spec.features.uri}-ledger/evaluations",
     )  # fmt: skip
+
+
+def pinned(model: str, version: str) -> PinnedModel:
+    """A version as it lies in the registry now, evaluation included."""
+    registry = Registry()
+    entry = registry.entry(model, version)
+    return PinnedModel(
+        version=version, booster_sha256=sha256(registry.read(entry, BOOSTER)),
+        manifest_sha256=sha256(registry.read(entry, MANIFEST)),
+        evaluation_sha256=entry.tags.get("evaluation_sha256"),
+    )  # fmt: skip
+
+
+def loaded(model: str, version: object) -> LoadedModel:
+    """A version as it lies in the registry now."""
+    return Registry().load(model, pinned(model, str(version)))
 
 
 def promote_spec(
@@ -148,9 +167,10 @@ def score_spec(
     model: Model, features: PinnedTable, predictions: Path, champion: str | None,
     partition: Partition = APRIL,
 ) -> ScoreSpec:  # fmt: skip
+    served = pinned(model.name, champion) if champion else None
     return ScoreSpec(
         **head("score"), model=model, contract=CONTRACT, features=features, partition=partition,
-        champion=champion, predictions_uri=str(predictions),
+        champion=served, predictions_uri=str(predictions),
     )  # fmt: skip
 
 
@@ -160,7 +180,9 @@ def monitor_spec(
 ) -> MonitorSpec:  # fmt: skip
     return MonitorSpec(
         **head("monitor"), model=model, contract=CONTRACT, features=features, partition=APRIL,
-        as_of=as_of, predictions=predictions, champion=champion, first=first,
+        as_of=as_of, predictions=predictions,
+        champion=pinned(model.name, champion) if champion else None,
+        first=pinned(model.name, first) if first else None,
         monitoring_uri=str(monitoring),
     )  # fmt: skip
 
@@ -211,8 +233,8 @@ def mlflow_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A registry in a file; models of different tests have different names."""
     folder = tmp_path_factory.mktemp("registry")
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)  # where mlflow puts artifacts of a registry in a file
         uri = f"sqlite:///{folder}/mlflow.db"
+        patch.setenv("HEADRACE_MODELS", str(folder / "models"))
         patch.setenv("MLFLOW_TRACKING_URI", uri)
         yield uri
 

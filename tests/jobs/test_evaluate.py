@@ -19,6 +19,7 @@ from tests.jobs.learning import (
     Learned,
     evaluate_spec,
     model,
+    pinned,
     publish,
     train_spec,
     trips,
@@ -61,7 +62,7 @@ def test_everything_measured_is_kept_when_a_model_is_evaluated(
 ) -> None:
     # Again: other tests judge the same version on other rows, and the newest judgement counts.
     evaluate.run(spark, evaluate_spec(learned.spec, learned.version))
-    kept = Registry().evaluation("late", learned.version)
+    kept = Registry().evaluation("late", pinned("late", learned.version))
 
     assert kept["metrics"] == learned.evidence.metrics
     assert len(kept["calibration"]) == 10

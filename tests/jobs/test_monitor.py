@@ -20,6 +20,7 @@ from tests.jobs.learning import (
     content,
     model,
     monitor_spec,
+    pinned,
     publish,
     score_spec,
     train_spec,
@@ -245,7 +246,7 @@ def test_a_note_says_so_when_the_champion_was_never_evaluated(
     report = monitor.run(spark, spec)
 
     assert report.notes == (f"version {unjudged} was never evaluated with auc",)
-    assert Registry().evaluation("late", unjudged) == {}
+    assert Registry().evaluation("late", pinned("late", unjudged)) == {}
 
 
 def test_nothing_moved_when_the_partition_is_empty(

@@ -51,7 +51,10 @@ def test_month_is_published_and_learnt_from_when_its_dags_are_tested(
     landing = tmp_path / "landing"
     land_snapshots(landing)
     land(landing, JANUARY)
-    registry = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
+    registry = {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
+        "HEADRACE_MODELS": str(tmp_path / "models"),
+    }
     with job_host(connect_url, tmp_path, registry) as (_, socket):
         environment = {
             **os.environ, **registry, "PYTHONPATH": str(ROOT),

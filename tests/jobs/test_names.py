@@ -9,7 +9,6 @@ from pyspark.sql import functions as F
 
 from headrace_jobs import evaluate, monitor, score, tables, train
 from headrace_jobs.columns import check_columns
-from headrace_jobs.registry import Registry
 from headrace_schemas.contract import Column, Contract
 from headrace_schemas.errors import SchemaBroken
 from headrace_schemas.job import PinnedTable
@@ -20,6 +19,7 @@ from tests.jobs.learning import (
     FEATURES,
     TABLE,
     evaluate_spec,
+    loaded,
     model,
     monitor_spec,
     score_spec,
@@ -117,7 +117,7 @@ def test_model_learns_scores_and_is_watched_when_columns_are_called_as_headrace_
     watching = monitor_spec(late, table, scored.table, tmp_path / "watched", version, version)
     watched = monitor.run(spark, watching.model_copy(update={"contract": known}))
 
-    features = Registry().load("odd", version).manifest.features
+    features = loaded("odd", version).manifest.features
     assert [one.name for one in features] == list(late.features)
     assert sum(one.importance for one in features) == pytest.approx(1)
     assert judged.promotion_evidence is not None

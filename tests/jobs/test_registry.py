@@ -19,6 +19,7 @@ from headrace_jobs.manifest import Feature, FeatureKind, Manifest, Window
 from headrace_jobs.registry import CHAMPION, Registry, sha256
 from headrace_schemas.errors import EngineUnavailable, ModelTampered
 from headrace_schemas.model import Task
+from headrace_schemas.model_version import PinnedModel
 from tests.jobs.learning import aliased
 
 START_SECONDS = 120
@@ -45,6 +46,10 @@ def manifest(content: bytes, name: str = "m") -> Manifest:
 
 
 def register(registry: Registry, name: str, answers: str = "run-1", rounds: int = 2) -> str:
+    return pinned(registry, name, answers, rounds).version
+
+
+def pinned(registry: Registry, name: str, answers: str = "run-1", rounds: int = 2) -> PinnedModel:
     content = booster(rounds)
     return registry.register(name, content, manifest(content, name), {"answers": answers})
 
@@ -57,8 +62,9 @@ def artifact(registry: Registry, name: str, version: str, file: str) -> Path:
 def test_the_same_model_comes_back_when_it_was_registered(mlflow_uri: str) -> None:
     registry, content = Registry(), booster()
 
-    version = register(registry, "kept")
-    loaded = registry.load("kept", version)
+    kept = pinned(registry, "kept")
+    version = kept.version
+    loaded = registry.load("kept", kept)
 
     assert (loaded.version, loaded.booster) == ("1", content)
     assert loaded.manifest == manifest(content, "kept")
@@ -93,50 +99,55 @@ def test_a_model_is_refused_when_one_byte_was_changed(
     mlflow_uri: str, file: str, problem: str
 ) -> None:
     registry = Registry()
-    version = register(registry, f"tampered_{file[:5]}")
-    path = artifact(registry, f"tampered_{file[:5]}", version, file)
+    kept = pinned(registry, f"tampered_{file[:5]}")
+    path = artifact(registry, f"tampered_{file[:5]}", kept.version, file)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
 
     with pytest.raises(ModelTampered, match=problem):
-        registry.load(f"tampered_{file[:5]}", version)
+        registry.load(f"tampered_{file[:5]}", kept)
 
 
 def test_a_model_is_refused_when_bytes_and_manifest_were_both_exchanged(mlflow_uri: str) -> None:
     registry, other = Registry(), booster(5)
-    version = register(registry, "exchanged")
+    kept = pinned(registry, "exchanged")
+    version = kept.version
     document = manifest(other, "exchanged").model_dump_json(indent=1)
     artifact(registry, "exchanged", version, "model.ubj").write_bytes(other)
     artifact(registry, "exchanged", version, "manifest.json").write_text(document)
 
+    for digest in ("manifest_sha256", "sha256"):
+        registry.tag("exchanged", version, digest, sha256(document.encode()))
+
     with pytest.raises(ModelTampered, match="model exchanged version 1: its manifest has changed"):
-        registry.load("exchanged", version)
+        registry.load("exchanged", kept)
 
 
 def test_a_model_is_refused_when_its_bytes_are_gone(mlflow_uri: str) -> None:
     registry = Registry()
-    version = register(registry, "gone")
-    artifact(registry, "gone", version, "model.ubj").unlink()
+    kept = pinned(registry, "gone")
+    artifact(registry, "gone", kept.version, "model.ubj").unlink()
 
     with pytest.raises(ModelTampered, match=r"model/model\.ubj cannot be read"):
-        registry.load("gone", version)
+        registry.load("gone", kept)
 
 
 def test_a_model_is_refused_when_the_registry_does_not_hold_the_version(mlflow_uri: str) -> None:
+    unheard = PinnedModel(version="7", booster_sha256="b", manifest_sha256="m")
     with pytest.raises(ModelTampered, match="model unheard version 7: the registry does not hold"):
-        Registry().load("unheard", "7")
+        Registry().load("unheard", unheard)
 
 
 def test_a_manifest_is_refused_when_another_version_of_headrace_wrote_it(mlflow_uri: str) -> None:
     registry = Registry()
-    version = register(registry, "foreign")
-    path = artifact(registry, "foreign", version, "manifest.json")
+    kept = pinned(registry, "foreign")
+    path = artifact(registry, "foreign", kept.version, "manifest.json")
     path.write_text('{"model": "foreign"}')
-    registry.tag("foreign", version, "manifest_sha256", sha256(path.read_bytes()))
+    kept = kept.model_copy(update={"manifest_sha256": sha256(path.read_bytes())})
 
     with pytest.raises(ModelTampered, match="written by another version of headrace"):
-        registry.load("foreign", version)
+        registry.load("foreign", kept)
 
 
 def test_an_alias_moves_when_it_is_set_again(mlflow_uri: str) -> None:
@@ -150,28 +161,34 @@ def test_an_alias_moves_when_it_is_set_again(mlflow_uri: str) -> None:
     assert aliased(registry, "aliased") == second
 
 
+def judged(registry: Registry, name: str, version: str) -> str:
+    return registry.record_evaluation(name, version, {"metrics": {"auc": 0.7}}, {"auc": 0.7})
+
+
 def test_an_evaluation_comes_back_when_it_was_recorded(mlflow_uri: str) -> None:
     registry = Registry()
-    version = register(registry, "judged")
+    kept = pinned(registry, "judged")
 
-    assert registry.evaluation("judged", version) == {}
-    for _ in range(2):
-        registry.record_evaluation("judged", version, {"metrics": {"auc": 0.7}}, {"auc": 0.7})
+    assert registry.evaluation("judged", kept) == {}
+    (digest,) = {judged(registry, "judged", kept.version) for _ in range(2)}
 
-    run_id = str(registry.entry("judged", version).run_id)
-    assert registry.evaluation("judged", version) == {"metrics": {"auc": 0.7}}
+    run_id = str(registry.entry("judged", kept.version).run_id)
+    kept = kept.model_copy(update={"evaluation_sha256": digest})
+    assert registry.evaluation("judged", kept) == {"metrics": {"auc": 0.7}}
     assert len(registry.client.get_metric_history(run_id, "auc")) == 1
 
 
 def test_an_evaluation_is_refused_when_it_was_changed(mlflow_uri: str) -> None:
     registry = Registry()
-    version = register(registry, "embellished")
-    registry.record_evaluation("embellished", version, {"metrics": {"auc": 0.7}}, {})
-    (path,) = artifact(registry, "embellished", version, "model.ubj").parent.glob("evaluation*")
+    kept = pinned(registry, "embellished")
+    digest = judged(registry, "embellished", kept.version)
+    (path,) = artifact(registry, "embellished", kept.version, "model.ubj").parent.glob(
+        "evaluation*"
+    )
     path.write_text(path.read_text().replace("0.7", "0.9"))
 
     with pytest.raises(ModelTampered, match="its evaluation has changed"):
-        registry.evaluation("embellished", version)
+        registry.evaluation("embellished", kept.model_copy(update={"evaluation_sha256": digest}))
 
 
 def free_port() -> int:
@@ -186,7 +203,7 @@ def test_the_engine_is_unavailable_when_nobody_listens(monkeypatch: pytest.Monke
     port = free_port()
 
     with pytest.raises(EngineUnavailable) as caught:
-        Registry(f"http://someone:secret@127.0.0.1:{port}").load("m", "1")
+        Registry(f"http://someone:secret@127.0.0.1:{port}").entry("m", "1")
 
     assert f"model registry at http://127.0.0.1:{port}" in str(caught.value)
     assert "secret" not in str(caught.value)
@@ -195,9 +212,12 @@ def test_the_engine_is_unavailable_when_nobody_listens(monkeypatch: pytest.Monke
 
 def test_the_engine_is_unavailable_when_no_address_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("HEADRACE_MODELS", raising=False)
 
     with pytest.raises(EngineUnavailable, match="MLFLOW_TRACKING_URI: it is not set"):
         Registry()
+    with pytest.raises(EngineUnavailable, match="HEADRACE_MODELS: it is not set"):
+        Registry("sqlite:///registry.db")
 
 
 @pytest.fixture
@@ -223,11 +243,13 @@ def server(tmp_path: Path) -> Iterator[str]:
         process.wait()
 
 
-def wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
+def wait_until_healthy(
+    url: str, process: subprocess.Popen[bytes], auth: tuple[str, str] | None = None
+) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            requests.get(f"{url}/health", timeout=1).raise_for_status()
+            requests.get(f"{url}/health", timeout=1, auth=auth).raise_for_status()
         except requests.RequestException:
             try:
                 process.wait(0.2)
@@ -241,14 +263,15 @@ def wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
 def test_everything_holds_when_the_registry_is_a_server(server: str) -> None:
     registry, content = Registry(server), booster()
 
-    version = register(registry, "served")
-    again = register(registry, "served")
-    registry.set_alias("served", CHAMPION, version)
-    registry.record_evaluation("served", version, {"metrics": {"auc": 0.7}}, {"auc": 0.7})
+    kept = pinned(registry, "served")
+    again = pinned(registry, "served")
+    registry.set_alias("served", CHAMPION, kept.version)
+    digest = judged(registry, "served", kept.version)
 
-    assert again == version
-    assert registry.load("served", version).booster == content
-    assert aliased(registry, "served") == version
-    assert registry.evaluation("served", version) == {"metrics": {"auc": 0.7}}
+    assert again == kept
+    assert registry.load("served", kept).booster == content
+    assert aliased(registry, "served") == kept.version
+    kept = kept.model_copy(update={"evaluation_sha256": digest})
+    assert registry.evaluation("served", kept) == {"metrics": {"auc": 0.7}}
     with pytest.raises(ModelTampered, match="the registry does not hold it"):
-        registry.load("served", "9")
+        registry.load("served", kept.model_copy(update={"version": "9"}))

@@ -16,7 +16,7 @@ from headrace_jobs import features, score, tables
 from headrace_jobs.registry import Registry
 from headrace_schemas.errors import ModelTampered, SchemaBroken
 from headrace_schemas.partition import Partition, PartitionUnit
-from tests.jobs.learning import CONTRACT, Learned, content, score_spec
+from tests.jobs.learning import CONTRACT, Learned, content, loaded, pinned, score_spec
 
 pytestmark = pytest.mark.spark
 
@@ -27,12 +27,12 @@ def test_predictions_are_the_boosters_own_when_a_partition_is_scored(
     engine: SparkSession, learned: Learned, tmp_path: Path
 ) -> None:
     spec = score_spec(learned.model, learned.features, tmp_path / "scored", learned.version)
-    loaded = Registry().load("late", learned.version)
+    kept = loaded("late", learned.version)
     rows = tables.read(engine, learned.features, ["2024-04"])
-    numbers = features.feature_numbers(loaded.manifest.features, CONTRACT, "x")
+    numbers = features.feature_numbers(kept.manifest.features, CONTRACT, "x")
     here = rows.select("line", "trip", *numbers).toPandas().sort_values(["line", "trip"])
     booster = xgboost.Booster()
-    booster.load_model(bytearray(loaded.booster))
+    booster.load_model(bytearray(kept.booster))
     expected = booster.inplace_predict(here.iloc[:, 2:].to_numpy(dtype=np.float32))
 
     report = score.run(engine, spec)
@@ -52,9 +52,9 @@ def test_predictions_are_the_boosters_own_when_a_partition_is_scored(
 
 
 def test_a_worker_can_train_when_it_has_scored_before(learned: Learned) -> None:
-    loaded = Registry().load("late", learned.version)
-    numbers = pd.DataFrame(np.zeros((1, len(loaded.manifest.feature_names))))
-    task = cloudpickle.dumps((score.predicting(loaded), numbers))
+    kept = loaded("late", learned.version)
+    numbers = pd.DataFrame(np.zeros((1, len(kept.manifest.feature_names))))
+    task = cloudpickle.dumps((score.predicting(kept), numbers))
     worker = (
         "import pickle, sys\n"
         "predict, numbers = pickle.load(sys.stdin.buffer)\n"
@@ -133,7 +133,7 @@ def test_the_table_is_made_when_the_first_partition_has_no_champion(
     spec = score_spec(learned.model, learned.features, tmp_path / "scored", None)
 
     score.run(spark, spec)
-    score.run(spark, spec.model_copy(update={"champion": learned.version}))
+    score.run(spark, spec.model_copy(update={"champion": pinned("late", learned.version)}))
 
     assert len(content(spark, tmp_path / "scored")) == 400
 
@@ -141,6 +141,7 @@ def test_the_table_is_made_when_the_first_partition_has_no_champion(
 def test_nothing_is_written_when_the_model_was_tampered_with(
     spark: SparkSession, learned: Learned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    spec = score_spec(learned.model, learned.features, tmp_path / "scored", learned.version)
     read = Registry.read
 
     def tampered(self: Registry, entry: object, path: str) -> bytes:
@@ -148,8 +149,6 @@ def test_nothing_is_written_when_the_model_was_tampered_with(
         return found[:-1] if path.endswith(".ubj") else found
 
     monkeypatch.setattr(Registry, "read", tampered)
-    spec = score_spec(learned.model, learned.features, tmp_path / "scored", learned.version)
-
     with pytest.raises(ModelTampered):
         score.run(spark, spec)
     assert not (tmp_path / "scored").exists()

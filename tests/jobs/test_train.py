@@ -24,6 +24,7 @@ from tests.jobs.learning import (
     MAY_3,
     Learned,
     evaluate_spec,
+    loaded,
     model,
     publish,
     regression,
@@ -36,11 +37,11 @@ pytestmark = pytest.mark.spark
 
 def sha256_of(spark: SparkSession, spec: train.TrainSpec) -> str:
     report = train.run(spark, spec)
-    return Registry().load(spec.model.name, str(report.model_version)).manifest.sha256
+    return loaded(spec.model.name, str(report.model_version)).manifest.sha256
 
 
 def test_manifest_tells_origin_and_inputs_when_a_model_is_trained(learned: Learned) -> None:
-    manifest = Registry().load("late", learned.version).manifest
+    manifest = loaded("late", learned.version).manifest
     latest = learned.rows["starts_at"].max().to_pydatetime()
     older = int((learned.rows["starts_at"] < latest - timedelta(days=21)).sum())
 
@@ -62,7 +63,7 @@ def test_manifest_tells_origin_and_inputs_when_a_model_is_trained(learned: Learn
 
 
 def test_categories_are_ordered_by_mean_target_when_a_model_is_trained(learned: Learned) -> None:
-    depot = Registry().load("late", learned.version).manifest.features[-1]
+    depot = loaded("late", learned.version).manifest.features[-1]
     start = learned.rows["starts_at"].max() - timedelta(days=21)
     older = learned.rows[learned.rows["starts_at"] < start]
     means = older.groupby("depot")["is_late"].mean().sort_values()
@@ -125,7 +126,7 @@ def test_labels_known_later_are_never_looked_at_when_training_as_of_a_time(
 
     assert sha256_of(spark, told) == first
     assert sha256_of(spark, only_known) == first
-    window = Registry().load("blind", "1").manifest.window
+    window = loaded("blind", "1").manifest.window
     assert window.train_rows + window.holdout_rows == (delivered & ~unknown).sum()
     judged = evaluate.run(spark, evaluate_spec(told, "2"))
     assert judged.metrics == evaluate.run(spark, evaluate_spec(truth, "1")).metrics
@@ -174,24 +175,24 @@ def test_columns_keep_their_meaning_when_they_have_names_that_spark_xgboost_rese
     frame = spark.read.format("delta").load(table.uri).withColumnsRenamed(renamed)
     frame.write.format("delta").partitionBy("_partition").save(str(tmp_path / "trap"))
     trapped = table.model_copy(update={"uri": str(tmp_path / "trap"), "version": 0})
-    loaded = []
+    kept = []
     for spec in (
         train_spec(plain, table),
         train_spec(trap, trapped).model_copy(update={"contract": contract}),
     ):
         version = str(train.run(spark, spec).model_version)
-        loaded.append(Registry().load(spec.model.name, version))
+        kept.append(loaded(spec.model.name, version))
     numbers = pd.DataFrame(np.random.default_rng(0).normal(8, 4, (50, 4)), dtype=np.float32)
 
     np.testing.assert_array_equal(
-        predicted_here(loaded[0], numbers), predicted_here(loaded[1], numbers)
+        predicted_here(kept[0], numbers), predicted_here(kept[1], numbers)
     )
 
 
 def test_missing_and_unseen_values_are_nan_when_a_row_is_encoded(
     spark: SparkSession, learned: Learned
 ) -> None:
-    known = {one.name: one for one in Registry().load("late", learned.version).manifest.features}
+    known = {one.name: one for one in loaded("late", learned.version).manifest.features}
     frame = spark.createDataFrame(
         [("south", True, 1.5), ("nowhere", None, None), (None, False, float("nan"))],
         "depot STRING, is_peak BOOLEAN, wind DOUBLE",
@@ -329,7 +330,7 @@ def test_all_slots_are_used_and_said_when_no_number_of_workers_is_declared(
     report = train.run(spark, train_spec(declared, learned.features))
 
     assert report.notes == ("trained by 2 workers; Spark has 2 task slots",)
-    assert Registry().load("all_slots", str(report.model_version)).manifest.workers == 2
+    assert loaded("all_slots", str(report.model_version)).manifest.workers == 2
 
 
 @pytest.mark.parametrize(
@@ -363,7 +364,7 @@ def test_training_is_refused_when_slots_are_short(
 
 
 def test_manifest_is_plain_json_when_read_by_others(learned: Learned) -> None:
-    manifest = Registry().load("late", learned.version).manifest
+    manifest = loaded("late", learned.version).manifest
 
     document = json.loads(manifest.model_dump_json())
 

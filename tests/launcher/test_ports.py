@@ -31,13 +31,13 @@ def test_previous_port_is_kept_when_it_is_free():
 def test_another_port_is_chosen_when_the_previous_is_taken():
     with listening() as server:
         port = server.getsockname()[1]
-        chosen = choose({"mlflow": port})
-        assert chosen.mlflow != port
-        assert is_free(chosen.mlflow)
+        chosen = choose({"execution": port})
+        assert chosen.execution != port
+        assert is_free(chosen.execution)
 
 
 def test_ports_differ_when_the_previous_ones_were_equal():
     with listening() as server:
         port = server.getsockname()[1]
-    chosen = choose({"airflow": port, "mlflow": port, "connect": port})
-    assert len(set(asdict(chosen).values())) == 4
+    chosen = choose({"airflow": port, "execution": port, "connect": port})
+    assert len(set(asdict(chosen).values())) == 3

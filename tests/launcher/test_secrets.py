@@ -17,7 +17,7 @@ def mode(path: Path) -> int:
 
 
 def values(secrets: Secrets) -> list[str]:
-    files = (secrets.fernet_key, secrets.api_secret_key, secrets.jwt_secret, secrets.connect_token)
+    files = (secrets.fernet_key, secrets.api_secret_key, secrets.jwt_secret)
     return [secrets.password(), *(file.read_text() for file in files)]
 
 
@@ -30,7 +30,7 @@ def test_only_the_owner_can_read_when_made(tmp_path: Path):
     secrets.ensure()
     assert mode(secrets.directory) == 0o700
     made = list(secrets.directory.iterdir())
-    assert len(made) == 5
+    assert len(made) == 4
     assert {mode(path) for path in made} == {0o600}
 
 
@@ -60,10 +60,8 @@ def test_no_secret_stands_on_a_command_line_when_services_are_declared(settings:
     ]
 
 
-@pytest.mark.parametrize("service", ["connect", "job-host", "scheduler", "mlflow", "api-server"])
-def test_environment_holds_only_the_token_that_spark_needs(settings: Settings, service: str):
+@pytest.mark.parametrize("service", ["connect", "job-host", "scheduler", "registry", "api-server"])
+def test_environment_holds_no_secret(settings: Settings, service: str):
     secrets = Secrets(settings.secrets)
-    token = secrets.connect_token.read_text()
     declared = next(one for one in services(settings) if one.name == service)
-    found = [secret for secret in values(secrets) if secret in declared.environment.values()]
-    assert found == ([token] if service in ("connect", "job-host", "scheduler") else [])
+    assert not [secret for secret in values(secrets) if secret in declared.environment.values()]

@@ -46,7 +46,7 @@ def test_settings_of_another_installation_are_not_inherited(settings: Settings):
     assert airflow["AIRFLOW_HOME"] == str(settings.airflow)
     assert airflow["AIRFLOW__CORE__EXECUTOR"] == "headrace_airflow.executor.LocalExecutor"
     assert airflow["SPARK_HOME"] != "/other/spark"
-    assert airflow["MLFLOW_TRACKING_URI"] == f"http://{LOOPBACK}:{PREFERRED.mlflow}"
+    assert airflow["MLFLOW_TRACKING_URI"] == settings.registry
     for name, service in services.items():
         assert ("SPARK_REMOTE" in service.environment) == (name == "job-host")
 
@@ -72,7 +72,6 @@ def test_every_address_is_loopback(settings: Settings):
     airflow = services["api-server"].environment
     assert airflow["AIRFLOW__API__HOST"] == LOOPBACK
     assert f"spark.connect.grpc.binding.address={LOOPBACK}" in services["connect"].command
-    assert services["mlflow"].command[2:4] == ("--host", LOOPBACK)
     assert "--skip-serve-logs" in services["scheduler"].command
     assert "--skip-serve-logs" in services["triggerer"].command
     reported = services["scheduler"].environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"]

@@ -9,6 +9,7 @@ from headrace_schemas.decisions import Decision, Kind, Verdict
 from headrace_schemas.errors import StaleInput
 from headrace_schemas.job import SPEC
 from headrace_schemas.lake import Lake
+from headrace_schemas.model_version import PinnedModel
 from headrace_schemas.partition import Partition, PartitionUnit
 from headrace_schemas.planning import Planner
 from tests.schemas.declarations import change, write
@@ -18,7 +19,12 @@ DAY = Partition.parse(PartitionUnit.DAY, "2024-01-05")
 
 @pytest.fixture
 def planner(tmp_path):
-    return Planner(Catalog.load(write(tmp_path)), Lake(root="/lake"), lambda uri: 7, "run")
+    return Planner(Catalog.load(write(tmp_path)), Lake(root="/lake"), lambda uri: 7, digests, "run")
+
+
+def digests(model: str, version: str) -> PinnedModel:
+    """What the ledger holds of any version."""
+    return PinnedModel(version=version, booster_sha256=f"b{version}", manifest_sha256="m")
 
 
 def promoted(version: str, day: int, answers: str) -> Decision:
@@ -39,7 +45,9 @@ def test_inputs_are_pinned_with_their_partitions_when_a_derived_table_is_loaded(
 
 
 def test_plan_fails_when_an_input_was_never_published(tmp_path):
-    planner = Planner(Catalog.load(write(tmp_path)), Lake(root="/lake"), lambda uri: None, "run")
+    planner = Planner(
+        Catalog.load(write(tmp_path)), Lake(root="/lake"), lambda uri: None, digests, "run"
+    )
     with pytest.raises(StaleInput, match=r"needs bronze\.readings"):
         planner.load("gold.readings", DAY, (), "job-1")
 
@@ -47,8 +55,8 @@ def test_plan_fails_when_an_input_was_never_published(tmp_path):
 def test_partition_is_scored_by_the_champion_of_its_time_when_replayed(planner):
     model = planner.catalog.models["load"]
     history = [promoted("1", 3, "a"), promoted("2", 5, "b"), promoted("3", 6, "c")]
-    assert planner.score(model, DAY, history, "job").champion == "2"
-    assert planner.score(model, DAY.before(), history, "job").champion == "1"
+    assert planner.score(model, DAY, history, "job").champion == digests("load", "2")
+    assert planner.score(model, DAY.before(), history, "job").champion == digests("load", "1")
     assert planner.score(model, DAY.before().before().before(), history, "job").champion is None
 
 
@@ -56,7 +64,8 @@ def test_evaluation_does_not_meet_its_own_answer_when_repeated(planner):
     model = planner.catalog.models["load"]
     history = [promoted("1", 3, "a"), promoted("2", 6, "b")]
     train = planner.train(model, datetime(2024, 1, 6, tzinfo=UTC), "b", "job")
-    assert planner.evaluate(train, "2", history, "job").champion == "1"
+    spec = planner.evaluate(train, "2", history, "job")
+    assert (spec.challenger, spec.champion) == (digests("load", "2"), digests("load", "1"))
 
 
 def test_labels_count_as_matured_when_the_delay_has_passed(planner):
@@ -87,7 +96,7 @@ def test_gate_knows_table_and_time_when_a_model_learns_from_it(planner):
 def test_gate_knows_no_table_when_each_partition_tells_of_the_same_keys(tmp_path):
     root = write(tmp_path)
     change(root / "pipelines/meters.yaml", "source: {", "unique_in: partition\n    source: {")
-    planner = Planner(Catalog.load(root), Lake(root="/lake"), lambda uri: 7, "run")
+    planner = Planner(Catalog.load(root), Lake(root="/lake"), lambda uri: 7, digests, "run")
     assert planner.gate("bronze.readings", DAY, "staged", "job-1").table is None
     assert planner.gate("gold.readings", DAY, "staged", "job-1").table is not None
 
@@ -96,7 +105,7 @@ def test_gate_knows_the_share_that_the_pipeline_declares(tmp_path):
     root = write(tmp_path)
     file = change(root / "pipelines/meters.yaml", "tables:", "most_quarantined: 0.5\ntables:")
     change(file, "source: {", "most_quarantined: 0\n    source: {")
-    planner = Planner(Catalog.load(root), Lake(root="/lake"), lambda uri: None, "run")
+    planner = Planner(Catalog.load(root), Lake(root="/lake"), lambda uri: None, digests, "run")
     shares = {"bronze.readings": 0.0, "gold.readings": 0.5}
     for table, share in shares.items():
         spec = planner.gate(table, DAY, "staged", "job-1")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -10,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from headrace_airflow.job_directory import JobDirectory, LogFollower
 from headrace_airflow.job_starters import Engine, start_job
-from headrace_airflow.lake_reader import version_of
+from headrace_airflow.lake_reader import digests_of, version_of
 from headrace_airflow.settings import Settings
 from headrace_airflow.time_limit import USUAL, TimeLimit
 from headrace_schemas.catalog import Catalog
@@ -149,7 +150,8 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
         job_id = "-".join(
             [attempt.dag_id, attempt.task_id, self.batch(context), str(attempt.id)[-12:]]
         )
-        planner = Planner(self.catalog, settings.lake, version_of, context["run_id"])
+        lake, run = settings.lake, context["run_id"]
+        planner = Planner(self.catalog, lake, version_of, partial(digests_of, lake), run)
         spec: Any = self.plan(context, planner, job_id)
         directory = JobDirectory.create(settings.jobs / job_id, spec.model_dump_json())
         self._directory = directory
