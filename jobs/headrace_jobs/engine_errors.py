@@ -10,7 +10,7 @@ import sys
 
 from pyspark.errors import PySparkException
 
-from headrace_schemas.errors import EngineUnavailable, HeadraceError
+from headrace_schemas.errors import EngineUnavailable, HeadraceError, StorageFull
 from headrace_schemas.job import JobError
 
 CONFLICTS = re.compile(
@@ -39,6 +39,9 @@ OF_WORKERS = re.compile(
     r"src/collective/|rabit|tracker|socket|[Cc]onnection|[Tt]imeout|allreduce|ExecutorLostFailure"
 )
 """One worker's word on others that are gone: the training can be tried again."""
+
+FULL = re.compile(r"No space left on device|Disk quota exceeded|X?MinioStorageFull|StorageFull\b")
+"""What disks and object stores say that have no room, anywhere in an error and its causes."""
 
 CONNECTION_ERRORS = frozenset({"Py4JNetworkError", "Py4JError"})
 """By name: py4j exists only beside a classic session."""
@@ -133,12 +136,22 @@ def first_line(text: str) -> str:
     return text.strip().split("\n", 1)[0]
 
 
-def job_error(error: Exception, engine: str) -> JobError:
+def no_room(error: BaseException) -> str | None:
+    """What an error says of a storage without room; None if it is about something else."""
+    found = FULL.search(str(error))
+    if found is None and error.__cause__ is not None:
+        return no_room(error.__cause__)
+    return found[0] if found else None
+
+
+def job_error(error: Exception, engine: str, job: str = "the job") -> JobError:
     """What a report says about `error`.
 
     Args:
         engine: Where Spark was asked for, in case it went away.
     """
+    if not isinstance(error, HeadraceError) and (problem := no_room(error)):
+        error = StorageFull(job, problem)
     if not isinstance(error, HeadraceError) and is_lost(error):
         error = EngineUnavailable("Spark", engine, f"went away during the job ({told(error)})")
     if isinstance(error, HeadraceError):

@@ -157,8 +157,10 @@ class Host:
                 directory = self.children.pop(pid)
                 code = os.waitstatus_to_exitcode(status)
                 LOG.info("job %s: ended with %s", directory.name, code)
-                with suppress(FileNotFoundError):  # cleaned away while it ran
+                try:
                     replace_text(directory / "rc", str(code))
+                except OSError as error:  # cleaned away while it ran, or the disk is full
+                    LOG.warning("job %s: %s", directory.name, error)
 
 
 def request(connection: socket.socket) -> bytes:

@@ -58,7 +58,7 @@ def run_job(job_dir: Path, open_session: OpenSession | None = None) -> int:
     try:
         report = execute(given, open_session or session_of_environment)
     except Exception as error:  # the one place that turns any error into a report
-        found = job_error(error, engine_of_environment())
+        found = job_error(error, engine_of_environment(), job)
         LOG.error("%s %s: %s: %s", job, job_id, found.type, found.message)
         if not isinstance(error, HeadraceError):
             # Not the usual traceback: its last lines would show values of rows.

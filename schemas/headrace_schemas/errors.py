@@ -302,6 +302,21 @@ class EngineUnavailable(HeadraceError, ConnectionError):
     __str__ = Exception.__str__  # OSError would show errno and filename
 
 
+class StorageFull(HeadraceError, OSError):
+    """A disk or an object store without room; what was published before is as it was."""
+
+    retryable = True
+
+    def __init__(self, job: str, problem: str) -> None:
+        super().__init__(
+            f"{job}: no space left on the storage that it writes to ({problem}). What was published "
+            "before is as it was. Free some space: old staging and job folders go first.",
+            job=job, problem=problem,
+        )  # fmt: skip
+
+    __str__ = Exception.__str__  # OSError would show errno and filename
+
+
 class WriteConflict(HeadraceError):
     """Another writer committed to the same table first; nothing was written."""
 

@@ -74,6 +74,7 @@ class Batch:
         self.partition: Partition | None = MAY
         self.attempt = 0
         self.as_of: datetime | None = None
+        self.lake = folder / "lake"
 
     def head(self) -> dict[str, str]:
         self.attempt += 1
@@ -95,11 +96,11 @@ class Batch:
 
     @property
     def table(self) -> str:
-        return str(self.folder / "lake" / "table")
+        return str(self.lake / "table")
 
     @property
     def quarantine(self) -> str:
-        return str(self.folder / "lake" / "quarantine")
+        return str(self.lake / "quarantine")
 
     def deliver(self, content: str | bytes, name: str = "one.csv") -> str:
         file = self.folder / "landing" / "readings" / name
