@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from headrace_jobs import belonging, evaluation, gate_record, row_rules
 from headrace_jobs.engine_errors import job_error, without_values
 from headrace_jobs.expectations import Checked, check
+from headrace_jobs.gate_page import Findings
 from headrace_jobs.measures import QUERY
 from headrace_jobs.row_rules import (
     ALL,
@@ -70,7 +71,9 @@ def run(spark: SparkSession, spec: GateSpec) -> JobReport:
         rows_in=seen[ALL], rows_out=seen[ALL] - seen[QUARANTINED],
         rows_quarantined=seen[QUARANTINED],
     )  # fmt: skip
-    record = gate_record.write(spec, [*rows, *table], verdict, counts)
+    too_much = share_told(spec, seen, emptied) if emptied else ""
+    findings = Findings(verdict, counts, (*rows, *table), failures, too_much)
+    record = gate_record.write(spec, findings)
     report = JobReport(
         job="gate", job_id=spec.job_id, status="succeeded", verdict=verdict, counts=counts,
         output_uri=spec.gated_uri, record_uri=record, failures=tuple(failures[:SHOWN_FAILURES]),
@@ -79,7 +82,6 @@ def run(spark: SparkSession, spec: GateSpec) -> JobReport:
     if verdict != "failed":
         return report
     key = spec.partition.key if spec.partition else None
-    too_much = share_told(spec, seen, emptied) if emptied else ""
     failed = GateFailed(spec.contract.name, key, [*emptied, *blocking], too_much)
     error = job_error(failed, engine="")
     return report.model_copy(update={"status": "failed", "output_uri": None, "error": error})

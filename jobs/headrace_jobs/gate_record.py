@@ -1,44 +1,39 @@
-"""The record of a gate: Great Expectations' result as JSON and as one page for people."""
+"""The record of a gate: Great Expectations' result as JSON, and one page for people."""
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import great_expectations
 from great_expectations.core import ExpectationSuiteValidationResult
-from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
-from great_expectations.render.view import DefaultJinjaPageView
 
-from headrace_jobs import files
-from headrace_jobs.expectations import Checked
-from headrace_schemas.job import Counts, GateSpec
+from headrace_jobs import files, gate_page
+from headrace_jobs.gate_page import Findings
+from headrace_schemas.job import GateSpec
 
 RESULT = "result.json"
 PAGE = "index.html"
 
 
-def write(spec: GateSpec, found: Sequence[Checked], verdict: str, counts: Counts) -> str:
+def write(spec: GateSpec, findings: Findings) -> str:
     """Write both files below the spec's record folder; its URI."""
-    result = suite_result(spec, found, verdict, counts)
+    result = suite_result(spec, findings)
     text = json.dumps(result.to_json_dict(), indent=1, sort_keys=True)
     files.write_text(spec.record_uri, RESULT, text)
-    page = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(result))
-    files.write_text(spec.record_uri, PAGE, page)
+    files.write_text(spec.record_uri, PAGE, gate_page.render(spec, findings))
     return spec.record_uri
 
 
-def suite_result(
-    spec: GateSpec, found: Sequence[Checked], verdict: str, counts: Counts
-) -> ExpectationSuiteValidationResult:
+def suite_result(spec: GateSpec, findings: Findings) -> ExpectationSuiteValidationResult:
     """One result of both suites: row rules on readable rows, table rules on those that pass."""
     batch = spec.partition.key if spec.partition else "all"
+    found = findings.checked
     held = sum(one.holds for one in found)
     meta: dict[str, Any] = {
         "great_expectations_version": great_expectations.__version__,
         "batch_spec": {"data_asset_name": spec.contract.name, "batch": batch},
         "contract": {"name": spec.contract.name, "version": spec.contract.version},
-        "verdict": verdict,
-        "counts": counts.model_dump(),
+        "verdict": findings.verdict,
+        "counts": findings.counts.model_dump(),
         "run_id": {"run_name": spec.run_id},
     }
     if spec.as_of is not None:

@@ -84,6 +84,13 @@ def measuring(query: str, as_one: bool = False) -> str:
     return f"{text}{END_OF_QUERY}SELECT {told} FROM measured"  # noqa: S608 - the contract's own SQL
 
 
+def query_and_condition(text: str) -> tuple[str, str]:
+    """The two parts of a `query_rule`, as they were declared."""
+    query, _, rest = text.rpartition(END_OF_QUERY)
+    condition = rest.removeprefix("SELECT * FROM measured WHERE NOT coalesce(")
+    return query.removeprefix("WITH measured(value) AS ("), condition.removesuffix(", FALSE)")
+
+
 def repeated_rows(columns: Sequence[str], where: str | None = None) -> str:
     """The query for how many rows repeat the values that another one has in `columns`.
 

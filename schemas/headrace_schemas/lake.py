@@ -25,7 +25,7 @@ class Lake(Frozen):
         return self.at("staging", name, batch, job_id)
 
     def gate_record(self, name: str, batch: str) -> str:
-        """Folder of Great Expectations' record of a batch: `index.html` and `result.json`."""
+        """Folder of a batch's gate record: `index.html` for people, GX's own `result.json`."""
         return self.at("gates", name, batch)
 
     def predictions(self, model: str) -> str:
