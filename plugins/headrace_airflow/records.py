@@ -17,10 +17,18 @@ BATCH = re.compile(r"all|\d{4}-\d{2}(-\d{2}(T\d{2})?)?")
 TYPES = {"index.html": "text/html; charset=utf-8", "result.json": "application/json"}
 """The files of a record; nothing else of the lake can be asked for."""
 
+# A record is a file of the lake, and one may be there that an older Headrace wrote: a page of names
+# and texts from outside that acts. None may run anything, ask for anything or be framed.
+POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
 HEADERS = {
-    # The page is made of names that come from contracts and files: it may not act as the user.
-    "Content-Security-Policy": "sandbox allow-scripts",
+    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "private, no-store",
 }
 
 # Airflow protects nothing of a plugin's application by itself.
@@ -33,7 +41,8 @@ def gate_record(table: str, batch: str, file: str) -> Response:
     is_known = TABLE.fullmatch(table) and BATCH.fullmatch(batch) and file in TYPES
     content = read(Settings.current().lake.gate_record(table, batch), file) if is_known else None
     if content is None:
-        raise HTTPException(404, f"There is no gate record {file} of {table} [{batch}].")
+        missing = f"There is no gate record {file} of {table} [{batch}]."
+        raise HTTPException(404, missing, headers=HEADERS)
     return Response(content, media_type=TYPES[file], headers=HEADERS)
 
 
