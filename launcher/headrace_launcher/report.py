@@ -284,7 +284,8 @@ def new_plot() -> tuple[Any, Any]:
 
 
 def as_svg(figure: Any) -> str:
-    """A plot as inline SVG."""
+    """A plot as inline SVG, without metadata: it would name addresses of others."""
     text = StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
+    none = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(text, format="svg", metadata=none)
     return text.getvalue()[text.getvalue().index("<svg") :]

@@ -9,12 +9,13 @@ import pytest
 from rich.console import Console
 
 from headrace_launcher.lake_view import LakeView
-from headrace_launcher.report import Story, tell, terminal_table, write_page
+from headrace_launcher.report import Account, Line, Story, tell, terminal_table, write_page
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.decisions import Verdict
 from headrace_schemas.evidence import MonitorEvidence, Performance
 from headrace_schemas.lake import Lake
 from headrace_schemas.partition import Partition, PartitionUnit
+from tests.page_safety import dangers, visit
 from tests.plugins.ledger import decision, write_ledger, write_table
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -85,6 +86,36 @@ def test_windows_are_named_when_the_first_model_would_have_been_better(told):
     assert "would have been better in 2013-02" in text
     assert "v3 promoted: better" in text
     assert text.count("<svg") == 2
+
+
+def test_page_does_nothing_when_names_and_reasons_are_hostile(tmp_path):
+    hostile = """"'></svg></title><script>alert(1)</script><img src=x onerror=alert(2)>--><a href="javascript:alert(3)">"""
+    performance = Performance(metric="auc", current=0.71, reference=0.75, first=0.72)
+    evidence = [
+        MonitorEvidence(window=window, matured_partitions=2, champion=champion, performance=performance)
+        for window, champion in (("2013-01", "1"), ("2013-02", hostile))
+    ]  # fmt: skip
+    lines = tuple(
+        Line(
+            window=one.window, rows_in=2, published=1, quarantined=1, evidence=one,
+            decision=decision(Verdict.TRAIN, model="delay", reason=hostile),
+            answer=decision(Verdict.REFUSE, model="delay", reason=hostile, model_version=hostile),
+        )
+        for one in evidence
+    )  # fmt: skip
+    catalog = Catalog.load(SCHEMAS)
+    model = catalog.models["delay"].model_copy(update={"description": hostile})
+    account = Account("silver.weather", "2013-02", 2, 1, 1, broken_rules={hostile: 1})
+    story = Story(catalog.pipelines["flights"], model, lines, (account,))
+    links = {"Airflow": "http://localhost:1"}
+    page = write_page(story, tmp_path / "report", FEBRUARY, links)
+    assert dangers(page.read_text(), *links.values()) == []
+    with visit() as seen:
+        seen.open(page.as_uri())
+        assert seen.asked == [page.as_uri()]
+        assert seen.dialogs == []
+        assert not [one for one in seen.elements() if one.startswith(("script", "img", "link"))]
+        assert hostile in seen.page.locator("body").inner_text()
 
 
 @pytest.mark.parametrize(("seen", "is_whole"), [(1, True), (2, False)])
