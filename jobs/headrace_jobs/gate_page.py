@@ -112,7 +112,7 @@ def reasons(findings: Findings) -> Iterator[str]:
         return
     yield f"{counts.rows_out:,} of {counts.rows_in:,} rows may be published."
     if counts.rows_quarantined:
-        yield f"{counts.rows_quarantined:,} go to quarantine."
+        yield f"To quarantine: {counts.rows_quarantined:,}."
     if not lines:
         yield "Every rule holds."
 
