@@ -12,6 +12,7 @@ from headrace_launcher.logstore import log_store
 from headrace_launcher.secrets import Secrets
 from headrace_launcher.settings import Settings
 from headrace_launcher.spark import spark_home
+from headrace_launcher.supervisor import alone
 
 Tell = Callable[[str], None]
 
@@ -23,9 +24,10 @@ def set_up(settings: Settings, environ: Mapping[str, str], tell: Tell = lambda _
     java = ensure_java(environ)
     tell("state directory")
     settings.create_directories()
-    Secrets(settings.secrets).ensure()
-    refuse_strangers(settings.jars)
-    _place(settings, java, settings.jars, tell)
+    with alone(settings.run / "setup.lock"):
+        Secrets(settings.secrets).ensure()
+        refuse_strangers(settings.jars)
+        _place(settings, java, settings.jars, tell)
     return java
 
 

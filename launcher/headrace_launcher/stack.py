@@ -17,7 +17,7 @@ from headrace_launcher.ports import Ports, choose
 from headrace_launcher.services import Service
 from headrace_launcher.settings import Settings
 from headrace_launcher.state import Phase, ServiceState, StackState, read_state, write_state
-from headrace_launcher.supervisor import Supervisor, clear_leftovers, hold_lock
+from headrace_launcher.supervisor import Supervisor, alone, clear_leftovers, hold_lock
 
 UP_SECONDS = 600.0
 DOWN_SECONDS = 90.0
@@ -41,7 +41,15 @@ def bring_up(
     on_state: OnState = lambda _: None,
     supervisor: Sequence[str] = SUPERVISOR,
 ) -> StackState:
-    """Start what does not run yet and wait until all services are ready."""
+    """Start what does not run yet and wait until all services are ready.
+
+    One at a time: of two that saw nothing run, the second would stop what the first has started.
+    """
+    with alone(settings.run / "up.lock"):
+        return _bring_up(settings, on_state, supervisor)
+
+
+def _bring_up(settings: Settings, on_state: OnState, supervisor: Sequence[str]) -> StackState:
     state = running(settings)
     launched = None
     if state is None or state.phase is Phase.STOPPING:

@@ -2,6 +2,10 @@
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import count
+from threading import Barrier, BrokenBarrierError
 
 import psutil
 import pytest
@@ -9,7 +13,8 @@ import pytest
 from headrace_launcher import processes, stack
 from headrace_launcher.errors import ServiceFailed
 from headrace_launcher.ports import is_free
-from headrace_launcher.state import Phase, Status
+from headrace_launcher.settings import Settings
+from headrace_launcher.state import Phase, StackState, Status
 from tests.launcher.tiny_stack import TinyStack, until
 
 pytestmark = pytest.mark.timeout(120)
@@ -38,6 +43,31 @@ def test_up_changes_nothing_when_all_is_up(tiny: TinyStack):
     before = tiny.up("web")
     after = tiny.up("web")
     assert after == before
+
+
+def test_one_supervisor_runs_and_both_know_it_when_two_start_at_once(
+    tiny: TinyStack, monkeypatch: pytest.MonkeyPatch
+):
+    both, look, down, downs = Barrier(2), stack.running, stack.bring_down, count()
+
+    def looked(settings: Settings) -> StackState | None:
+        found = look(settings)
+        with suppress(BrokenBarrierError):  # the second one looks after the first, or not at all
+            both.wait(2)
+        return found
+
+    def brought_down(settings: Settings) -> int:
+        if next(downs):  # the second one is late
+            until(lambda: (state := look(settings)) and state.is_ready, "the first is up")
+        return down(settings)
+
+    monkeypatch.setattr(stack, "running", looked)
+    monkeypatch.setattr(stack, "bring_down", brought_down)
+    with ThreadPoolExecutor(2) as pool:
+        found = [one.result() for one in [pool.submit(tiny.up, "web") for _ in range(2)]]
+    assert all(one.is_ready for one in found)
+    assert {one.supervisor_pid for one in found} == {tiny.state().supervisor_pid}
+    monkeypatch.undo()
 
 
 def test_service_is_started_again_on_its_port_when_killed(tiny: TinyStack):
