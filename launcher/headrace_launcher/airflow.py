@@ -58,6 +58,7 @@ def _places(settings: Settings) -> dict[str, str]:
         "CORE__DAGS_FOLDER": str(settings.project / "dags"),
         "CORE__PLUGINS_FOLDER": str(settings.project / "plugins"),
         "CORE__EXECUTOR": "headrace_airflow.executor.LocalExecutor",
+        "CORE__ASSET_MANAGER_CLASS": "headrace_airflow.asset_manager.AssetManager",
         "CORE__LOAD_EXAMPLES": "False",
         # A declared pipeline runs; who wants to look first pauses it in the UI.
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
