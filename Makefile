@@ -74,6 +74,10 @@ types: setup ## Check all types
 bench: setup ## Measure the loop through Airflow against a bare script
 	@$(BIN)/python benchmarks/loop_overhead.py
 
+.PHONY: sbom
+sbom: setup ## What Headrace is made of, as CycloneDX: sbom.cdx.json
+	@$(BIN)/headrace sbom > sbom.cdx.json
+
 .PHONY: clean
 clean: down ## Stop the services and remove the state: lake, models, history
 	@rm -rf .headrace

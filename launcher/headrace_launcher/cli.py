@@ -239,6 +239,15 @@ def validate(
     )
 
 
+@app.command()
+def sbom() -> None:
+    """Print what Headrace is made of, as a CycloneDX document: packages and jars with digests."""
+    from headrace_launcher.sbom import bill_of_materials
+
+    document = bill_of_materials(settings_here().project)
+    sys.stdout.write(f"{json.dumps(document, indent=1)}\n")
+
+
 @app.command("json-schemas")
 def json_schemas() -> None:
     """Write the JSON Schemas by which editors check declarations."""

@@ -82,6 +82,13 @@ class FolderForeign(HeadraceError, FileExistsError):
     __str__ = Exception.__str__  # OSError would show errno and filename
 
 
+class ToolMissing(HeadraceError):
+    """A program that a command needs and that is not here."""
+
+    def __init__(self, tool: str, advice: str) -> None:
+        super().__init__(f"{tool}: it is not here. {advice}.", tool=tool, advice=advice)
+
+
 class JavaMissing(HeadraceError):
     """No Java that Spark can use, and none could be installed without asking."""
 

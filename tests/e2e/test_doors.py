@@ -140,8 +140,9 @@ def test_another_account_reads_changes_and_reaches_nothing(
     assert str(stack.settings.job_host_socket) in sockets
     python = shutil.which("python3", path="/usr/bin:/bin")
     assert python, "no Python that another account can run"
+    open_to_all = "/etc/passwd"
     done = subprocess.run(
-        [python, "-c", TRIES], input=json.dumps([*paths, *sockets]), user="nobody", group="nogroup",
+        [python, "-c", TRIES], input=json.dumps([open_to_all, *paths, *sockets]), user="nobody", group="nogroup",
         extra_groups=[], capture_output=True, text=True, check=True, cwd="/", env={},
     )  # fmt: skip
-    assert json.loads(done.stdout) == {}
+    assert json.loads(done.stdout) == {open_to_all: ["read"]}
