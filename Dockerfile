@@ -54,6 +54,7 @@ RUN pip install --quiet --no-cache-dir --root-user-action ignore --target /tmp/u
 # Fetched by the launcher, which `spark` has not.
 FROM airflow-environment AS jars
 COPY schemas/headrace_schemas schemas/headrace_schemas
+COPY lake lake
 COPY launcher launcher
 COPY jobs/java jobs/java
 RUN headrace jars place /opt/headrace/jars \
@@ -63,7 +64,7 @@ FROM runtime AS sources
 COPY . .
 # A checkout may be for its owner's eyes only. Compiled files are checked by content: a file mounted over one is believed.
 RUN chmod -R a=rX,u+w . \
-    && python -m compileall -q --invalidation-mode checked-hash dags jobs launcher plugins schemas deploy
+    && python -m compileall -q --invalidation-mode checked-hash dags jobs lake launcher plugins schemas deploy
 
 FROM spark-environment AS spark
 COPY --from=jars /opt/headrace/jars jars

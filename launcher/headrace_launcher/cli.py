@@ -165,6 +165,33 @@ def doctor(
 
 
 @app.command()
+def fsck(
+    tables: Annotated[
+        list[str] | None,
+        typer.Argument(help="As `silver.flights` or `quarantine.silver.flights`; without, all."),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read all data, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The damages, for programs.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Move checkpoints aside that only readers need.")
+    ] = False,
+) -> None:
+    """Check that no table of the lake has lost or changed rows. The exit code is 1 if one has."""
+    from headrace_launcher.fsck import examine, lines  # heavy: SDKs of the store
+
+    progress = Progress(errors)
+    with progress.shown():
+        report = examine(settings_here(), tables or (), progress.doing, full=full, mend=repair)
+    if as_json:
+        sys.stdout.write(f"{json.dumps(report.as_json(), indent=2)}\n")
+    else:
+        for line in lines(report):
+            console.print(line)
+    if not report.checked.is_well:
+        raise typer.Exit(1)
+
+
+@app.command()
 def provision(
     print_policy: Annotated[
         bool, typer.Option("--print-policy", help="Only print what jobs may do, as IAM's JSON.")

@@ -11,6 +11,9 @@ from typing import ClassVar
 SHOWN = 10
 """How many entries of a list a message shows; the rest is counted."""
 
+SHOWN_DAMAGES = 3
+"""How many damages of a table one message shows; each says what to do and is long."""
+
 SHOWN_PROBLEMS = 50
 """How many problems of declarations one message shows; the rest is counted."""
 
@@ -95,6 +98,30 @@ class UnknownTable(HeadraceError, KeyError):
         )  # fmt: skip
 
     __str__ = Exception.__str__  # KeyError would show the quoted repr
+
+
+class TableMissing(HeadraceError, KeyError):
+    """A name under which nothing lies in the lake."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"the lake has no table {name}. Tables there: {listed(known) or 'none'}.",
+            name=name, known=list(known),
+        )  # fmt: skip
+
+    __str__ = Exception.__str__  # KeyError would show the quoted repr
+
+
+class TableDamaged(HeadraceError):
+    """Files of a table by which readers would miss rows, see others, or stop."""
+
+    def __init__(self, table: str, problems: Sequence[str]) -> None:
+        shown = " ".join(problems[:SHOWN_DAMAGES])
+        more = f" And {len(problems) - SHOWN_DAMAGES} more." if problems[SHOWN_DAMAGES:] else ""
+        super().__init__(
+            f"{table} is damaged: {shown}{more} `headrace fsck {table}` shows all.",
+            table=table, problems=list(problems[:SHOWN]),
+        )  # fmt: skip
 
 
 class GateFailed(HeadraceError):

@@ -1,0 +1,123 @@
+"""A table's data files: whether they are there, as long as the log says, and what was written."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+
+from headrace_lake.damage import Findings, Kind
+from headrace_lake.objects import Folder, Stored
+from headrace_lake.parquet import NotWhole, whole_file
+from headrace_lake.snapshot import DataFile
+from headrace_lake.statistics import differences
+
+TOUCHED_SECONDS = 60
+"""How much later than its commit says a file may have been written: clocks differ."""
+
+FILE_READERS = 4
+"""How many files are read at once; each reader holds a column of a row group in memory."""
+
+SHOWN_DIFFERENCES = 3
+"""How many of a file's differences are told: a file that was exchanged differs everywhere."""
+
+RESTORE = (
+    "Restore this file from a backup of the table; else build the partitions again that it holds "
+    "rows of, which replaces it."
+)
+DERIVED = "Then build again, or learn again, what was made from it since."
+
+
+def check_listing(
+    findings: Findings, files: Iterable[DataFile], stored: Mapping[str, Stored]
+) -> list[DataFile]:
+    """Compare the log's files with a listing of the table's folder.
+
+    Returns:
+        Those that are there, as long as they should be.
+    """
+    there, touched = [], []
+    for one in files:
+        if is_elsewhere(one):
+            continue
+        found = stored.get(one.path)
+        if found is None:
+            findings.note(
+                Kind.FILE_MISSING, one.path, one.version, "the data file is not there", RESTORE
+            )
+        elif found.size != one.size:
+            findings.note(
+                Kind.FILE_RESIZED, one.path, one.version,
+                f"the data file has {found.size:,} bytes, the log says {one.size:,}", RESTORE,
+            )  # fmt: skip
+        else:
+            there.append(one)
+            if found.modified > one.modified + TOUCHED_SECONDS:
+                touched.append((one, found))
+    if touched:
+        note_touched(findings, touched)
+    return there
+
+
+def is_elsewhere(file: DataFile) -> bool:
+    """Whether a file lies outside of the table's folder, as those of a shallow clone do."""
+    return "://" in file.path or file.path.startswith("/")
+
+
+def note_touched(findings: Findings, touched: list[tuple[DataFile, Stored]]) -> None:
+    """Say that files were written again: one note, as whoever copies a lake touches all of them."""
+    file, found = touched[0]
+    when = datetime.fromtimestamp(found.modified, UTC).isoformat(timespec="seconds")
+    others = f" ({len(touched) - 1:,} more like it)" if len(touched) > 1 else ""
+    findings.note(
+        Kind.FILE_TOUCHED, file.path, file.version,
+        f"the data file was written at {when}, after its commit{others}",
+        "All is well if the table was copied or restored then. Else somebody has exchanged it: "
+        "compare it with a backup.",
+    )  # fmt: skip
+
+
+def check_contents(
+    findings: Findings, folder: Folder, files: Iterable[DataFile], known: Mapping[str, str],
+    seen: Callable[[DataFile], None],
+) -> dict[str, str]:  # fmt: skip
+    """Read files whole, and compare them with their own checksums, the log and their digests.
+
+    Args:
+        known: Digests of files that were read before, by path.
+        seen: Is told of each file that was read.
+
+    Returns:
+        Digests of those that are as they should be.
+    """
+    digests = {}
+    with ThreadPoolExecutor(FILE_READERS) as pool:
+        for file, digest, problem in pool.map(partial(read_whole, folder, known), files):
+            if problem:
+                findings.note(
+                    Kind.FILE_DIFFERS, file.path, file.version, problem, f"{RESTORE} {DERIVED}"
+                )
+            else:
+                digests[file.path] = digest
+            seen(file)
+    return digests
+
+
+def read_whole(
+    folder: Folder, known: Mapping[str, str], file: DataFile
+) -> tuple[DataFile, str, str]:
+    """Read a file: itself, its digest, and what is wrong with it, empty where nothing is."""
+    digest = hashlib.sha256()
+    try:
+        footer = whole_file(partial(folder.read, file.path), file.size, digest.update)
+    except FileNotFoundError:
+        return file, "", "the data file went away while it was read"
+    except NotWhole as problem:
+        return file, "", f"the data file is not what was written: {problem}"
+    if others := list(islice(differences(file.statistics, footer), SHOWN_DIFFERENCES)):
+        return file, "", f"the data file is another one than was committed: {'; '.join(others)}"
+    found = digest.hexdigest()
+    if known.get(file.path, found) != found:
+        return file, "", "the data file has other bytes than when it was first checked"
+    return file, found, ""

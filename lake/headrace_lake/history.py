@@ -1,0 +1,275 @@
+"""Goes through a table's log from its oldest commit to its newest, and says what does not add up."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from headrace_lake import checkpoints
+from headrace_lake.damage import Findings, Kind
+from headrace_lake.depth import Depth
+from headrace_lake.log import Checkpoint, Log, actions, checksum, commit_path
+from headrace_lake.objects import READERS, Folder, Stored
+from headrace_lake.snapshot import DataFile, Snapshot, data_file, described, supported
+
+RESTORE = "Restore it from a backup of the table"
+AGAIN = (
+    "or move the table's folder away and build its partitions again: readers of this version and "
+    "of later ones miss rows or stop, unless a checkpoint has what is lost."
+)
+NEWEST = (
+    "or remove all files of this version from _delta_log and run again what had written it: until "
+    "then some readers silently see the version before, and others stop."
+)
+
+
+@dataclass(frozen=True)
+class Version:
+    """The files of one version, read; None for one that is not there, or not wanted."""
+
+    commit: bytes | None = None
+    checksum: bytes | None = None
+
+
+@dataclass
+class History:
+    """A log as it was gone through.
+
+    Attributes:
+        snapshot: The table at its newest version; None where too much is lost to know.
+        begins: The version that the commits are applied to; -1 where nothing comes before them.
+        lists_from: Checksums of older versions are compared by their counts alone.
+        reads_from: Commits of older versions are looked for, and not read.
+        missed: Files and bytes that a checksum counts and no commit that can be read has added.
+    """
+
+    findings: Findings
+    folder: Folder
+    log: Log
+    snapshot: Snapshot | None = None
+    begins: int = -1
+    lists_from: int = 0
+    reads_from: int = 0
+    missed: tuple[int, int] = (0, 0)
+
+    @property
+    def are_commits_whole(self) -> bool:
+        """Whether all rows can be had from commits, and the checkpoint that they begin with."""
+        return self.snapshot is not None and not self.findings.has(
+            Kind.COMMIT_MISSING, Kind.COMMIT_EMPTY, Kind.COMMIT_BROKEN, Kind.COMMIT_DIFFERS
+        )
+
+    def read(self, version: int) -> Version:
+        """Read what the log has of a version."""
+        if version < self.reads_from:
+            return Version()
+        return Version(
+            self._content(self.log.commits.get(version)),
+            self._content(self.log.checksums.get(version)),
+        )
+
+    def _content(self, file: Stored | None) -> bytes | None:
+        try:
+            return None if file is None else self.folder.read(file.path)
+        except FileNotFoundError:
+            return None
+
+
+def go_through(
+    findings: Findings, folder: Folder, log: Log, depth: Depth, at_least: int
+) -> History:
+    """Read commits and their checksums.
+
+    Args:
+        at_least: A version that somebody was told of: it must be there.
+    """
+    history = History(findings, folder, log)
+    broken = checkpoints.broken(folder, log, whole=depth is Depth.FULL)
+    sound = [one for one in log.checkpoints if one not in broken]
+    if sound and depth is not Depth.FULL:
+        history.lists_from = sound[-1].version
+    begin(history, sound, depth)
+    # Not a range: the name of a damaged folder's file may be any number.
+    versions = sorted({*log.commits, *log.checksums, max(log.newest, at_least)})
+    with ThreadPoolExecutor(READERS) as pool:
+        follow(history, zip(versions, pool.map(history.read, versions), strict=True))
+    checkpoints.note_broken(
+        findings, folder, log, broken, are_commits_whole=history.are_commits_whole
+    )
+    return history
+
+
+def begin(history: History, sound: list[Checkpoint], depth: Depth) -> None:
+    """Find what the commits are applied to: nothing, or a checkpoint."""
+    first = next(iter(history.log.commits), history.log.newest + 1)
+    if depth is Depth.TAIL and sound and build_on(history, sound[-1]):
+        history.reads_from = history.begins + 1
+    elif first == 0:
+        history.snapshot = Snapshot()
+    else:
+        # The oldest: older versions are read from there.
+        usable = [one for one in sound if one.version >= first - 1]
+        if not usable or not build_on(history, usable[0]):
+            history.findings.note(
+                Kind.COMMIT_MISSING, commit_path(first - 1), first - 1,
+                "the commit is not there, nor is a checkpoint that can be read in its place",
+                f"{RESTORE}, {AGAIN}",
+            )  # fmt: skip
+
+
+def build_on(history: History, checkpoint: Checkpoint) -> bool:
+    """Take what a checkpoint holds; whether a reader can."""
+    history.snapshot = checkpoints.content(history.folder.uri, checkpoint.version)
+    if history.snapshot is None:
+        return False
+    history.begins = checkpoint.version
+    return True
+
+
+def follow(history: History, contents: Iterable[tuple[int, Version]]) -> None:
+    """Do what each commit does, and compare the outcome with its checksum."""
+    snapshot, is_known = history.snapshot, True  # what the files are; not behind a lost commit
+    missing_from = None
+    before = next(iter(history.log.commits), 0) - 1
+    for version, read in contents:
+        if version > before + 1 and missing_from is None:
+            missing_from = before + 1
+        if version not in history.log.commits:
+            missing_from = version if missing_from is None else missing_from
+        elif missing_from is not None:
+            note_missing(history, missing_from, version - 1)
+            missing_from, is_known = None, False
+        before = version
+        is_known &= apply(history, snapshot, version, read.commit)
+        if snapshot is not None and read.checksum is not None and version > history.begins:
+            is_known = compare(
+                history, snapshot, version, read.checksum,
+                is_known=is_known and missing_from is None,
+            )  # fmt: skip
+    if missing_from is not None:
+        note_missing(history, missing_from, before)
+
+
+def apply(history: History, snapshot: Snapshot | None, version: int, content: bytes | None) -> bool:
+    """Do what a commit does; whether it could be read."""
+    file = history.log.commits.get(version)
+    if file is None or (content is None and version < history.reads_from and file.size):
+        return True  # told with those that are missing beside it, or not wanted
+    kind, problem = Kind.COMMIT_BROKEN, ""
+    if not (content or b"").strip():
+        kind, problem = Kind.COMMIT_EMPTY, f"it has {file.size} bytes and no action"
+    else:
+        try:
+            found = actions(content or b"")
+            if snapshot is not None and version > history.begins:
+                snapshot.apply(found, version)
+        except LookupError as error:
+            problem = f"an action lacks {error}"
+        except (TypeError, ValueError) as error:
+            problem = f"it was cut off or overwritten: {error}"
+    if problem:
+        note_commit(history, kind, version, f"the commit cannot be used: {problem}")
+    return not problem
+
+
+def note_missing(history: History, first: int, last: int) -> None:
+    """Remember that commits are missing, one after the other."""
+    problem = "the commit is not there"
+    if last > first:
+        problem = f"the commits of the versions {first:,} to {last:,} are not there"
+    if last > history.log.newest:
+        problem += f", though somebody was told of version {last:,}"
+    note_commit(history, Kind.COMMIT_MISSING, first, problem)
+
+
+def note_commit(history: History, kind: Kind, version: int, problem: str) -> None:
+    """Remember a commit that cannot be used, and what to do about it."""
+    is_newest = version >= max(history.log.commits, default=0)
+    history.findings.note(
+        kind, commit_path(version), version, problem,
+        f"{RESTORE}, {NEWEST if is_newest else AGAIN}",
+    )  # fmt: skip
+
+
+def compare(
+    history: History, snapshot: Snapshot, version: int, content: bytes, *, is_known: bool
+) -> bool:
+    """Compare the table with the checksum of a version; whether its files are known afterwards.
+
+    Args:
+        is_known: Whether they are before. Else a difference is what is said already.
+    """
+    try:
+        said = checksum(content)
+        listed = listed_files(said, version) if version >= history.lists_from else None
+    except (LookupError, TypeError, ValueError) as error:
+        history.findings.note(
+            Kind.CHECKSUM_BROKEN, history.log.checksums[version].path, version,
+            f"the checksum cannot be read ({error})",
+            "Remove it: the commit itself is there, only less of it can be checked.",
+        )  # fmt: skip
+        return is_known
+    for at, clause in disagreements(history, snapshot, said, listed):
+        if is_known:
+            problem = f"the commit is not what the checksum of version {version} says: {clause}"
+            note_commit(history, Kind.COMMIT_DIFFERS, version if at is None else at, problem)
+    # Each damage is told once: what follows is compared with what should be there now.
+    believe(history, snapshot, said, listed)
+    return True
+
+
+def listed_files(said: dict[str, Any], version: int) -> dict[str, DataFile] | None:
+    """The files that a checksum lists; None where they are too many for it.
+
+    Raises:
+        LookupError, TypeError, ValueError: One of them is in another form.
+    """
+    if (found := said.get("allFiles")) is None:
+        return None
+    return {one.path: one for one in (data_file(entry, version) for entry in found)}
+
+
+def disagreements(
+    history: History, snapshot: Snapshot, said: dict[str, Any], listed: dict[str, DataFile] | None
+) -> Iterator[tuple[int | None, str]]:
+    """What a checksum says otherwise than the commits: of which version if not its own, and what."""
+    count, size = len(snapshot.files) + history.missed[0], snapshot.size + history.missed[1]
+    expected = said["numFiles"], said.get("tableSizeBytes", size)
+    if (count, size) != expected:
+        yield (
+            None,
+            (
+                f"it makes {count:,} files of {size:,} bytes of the table, "
+                f"not {expected[0]:,} of {expected[1]:,} bytes"
+            ),
+        )
+    elif listed is not None and history.missed == (0, 0):
+        if others := sorted(snapshot.files.keys() ^ listed.keys()):
+            yield None, f"it makes other files of the table, such as {others[0]}"
+        differing = (key for key in snapshot.files.keys() & listed.keys()
+                     if snapshot.files[key].differs(listed[key]))  # fmt: skip
+        if (key := next(differing, None)) is not None:
+            yield snapshot.files[key].version, f"it tells other things of {key}"
+    metadata, protocol = said.get("metadata"), said.get("protocol")
+    if metadata and snapshot.metadata and described(metadata) != described(snapshot.metadata):
+        yield None, "it gives the table other columns or properties"
+    if protocol and snapshot.protocol and supported(protocol) != supported(snapshot.protocol):
+        yield None, "it gives the table another protocol"
+
+
+def believe(
+    history: History, snapshot: Snapshot, said: dict[str, Any], listed: dict[str, DataFile] | None
+) -> None:
+    """Make the table what its checksum says, as far as the checksum says it."""
+    if listed is not None:
+        for path, file in snapshot.files.items():
+            if path in listed and not file.differs(listed[path]):
+                listed[path] = file  # which knows the version that added it
+        snapshot.files = listed
+        snapshot.size = sum(one.size for one in listed.values())
+    snapshot.metadata = said.get("metadata") or snapshot.metadata
+    snapshot.protocol = said.get("protocol") or snapshot.protocol
+    size = snapshot.size
+    history.missed = (
+        said["numFiles"] - len(snapshot.files), said.get("tableSizeBytes", size) - size
+    )  # fmt: skip
