@@ -12,6 +12,7 @@ from headrace_schemas.column_name import PARTITION
 from headrace_schemas.decisions import Decision
 from headrace_schemas.empty_batches import published_empty
 from headrace_schemas.errors import EngineUnavailable
+from headrace_schemas.job import PinnedTable
 from headrace_schemas.lake import Lake
 from headrace_schemas.model_version import Evaluation, ModelVersion, PinnedModel, pinned
 
@@ -110,6 +111,18 @@ def open_table(uri: str) -> Any:
         return None
     except (DeltaError, OSError) as error:
         raise EngineUnavailable("lake", uri, first_line(error)) from error
+
+
+def refuse_damaged(table: PinnedTable) -> None:
+    """Stop where a table's log shows that it, at its pinned version or now, has lost rows.
+
+    Raises:
+        TableDamaged: It shows that.
+        EngineUnavailable: The lake cannot be read.
+    """
+    from headrace_lake import fsck  # heavy
+
+    fsck.refuse_damaged(table.uri, table.name, table.version)
 
 
 def first_line(error: Exception) -> str:

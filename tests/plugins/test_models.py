@@ -128,6 +128,20 @@ def test_candidate_is_judged_on_the_version_it_learnt_from_when_the_table_moved_
     assert judged["promotion_evidence"] == {**GOOD, **unknown}
 
 
+@pytest.mark.usefixtures("features")
+def test_training_fails_for_good_and_starts_nothing_when_its_table_is_damaged(
+    home: Path, asked: dict[str, Any], fake_submit: FakeSubmit, run_context: RunContext
+) -> None:
+    (file,) = (home / "lake/tables/gold/trip_features").glob("_partition=2013-02/*.parquet")
+    file.write_bytes(file.read_bytes()[:-1])
+    train = TrainOperator(task_id="train", **asked)
+    with pytest.raises(
+        AirflowFailException, match=rf"gold\.trip_features is damaged: .*{file.name}"
+    ):
+        train.execute(run_context(plan=PLAN))
+    assert fake_submit.specs == []
+
+
 def test_candidate_is_decided_on_when_no_person_is_asked(
     asked: dict[str, Any], fake_submit: FakeSubmit, run_context: RunContext
 ) -> None:

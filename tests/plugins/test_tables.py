@@ -166,21 +166,54 @@ def test_load_waits_when_an_input_was_never_published(
 
 
 def test_batch_goes_from_task_to_task_when_a_table_is_built(
-    catalog: Catalog, fake_submit: FakeSubmit, run_context: RunContext
+    catalog: Catalog, fake_submit: FakeSubmit, run_context: RunContext, home: Path
 ) -> None:
     context = run_context("2013-04", load={"output_uri": "staged"}, gate={"output_uri": "gated"})
     GateOperator(task_id="gate", table="bronze.trips", catalog=catalog).execute(context)
     assert fake_submit.spec.staged_uri == "staged"
-    fake_submit.answer = {
-        "table": {"name": "bronze.trips", "uri": "u", "version": 7}, "counts": {"rows_out": 98},
-    }  # fmt: skip
+    fake_submit.answer = published(home, "2013-03", "2013-04")
     publish = PublishOperator(task_id="publish", table="bronze.trips", catalog=catalog)
     context["ti"].id, context["task_state_store"] = uuid4(), None  # another task
     publish.execute(context)
     assert fake_submit.spec.gated_uri == "gated"
     assert context["outlet_events"]["bronze.trips"].extra == {
-        "table": "bronze.trips", "version": 7, "rows": 98, "partition": "2013-04",
+        "table": "bronze.trips", "version": 1, "rows": 98, "partition": "2013-04",
     }  # fmt: skip
+
+
+def published(home: Path, *partitions: str) -> dict[str, Any]:
+    """What the job reports that has published each of these partitions in a commit of its own."""
+    for key in partitions:
+        write_table(home, "bronze.trips", [key])
+    uri, version = str(home / "lake/tables/bronze/trips"), len(partitions) - 1
+    return {
+        "table": {"name": "bronze.trips", "uri": uri, "version": version},
+        "counts": {"rows_out": 98},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", ["lost", "empty", "cut", "data"])
+def test_publish_fails_for_good_and_tells_nobody_when_its_table_is_damaged(
+    catalog: Catalog, fake_submit: FakeSubmit, run_context: RunContext, home: Path, damage: str
+) -> None:
+    fake_submit.answer = published(home, "2013-03", "2013-04")
+    place = home / "lake/tables/bronze/trips"
+    commit = place / "_delta_log" / f"{1:020}.json"
+    named = commit.name
+    if damage == "lost":
+        commit.unlink()
+    elif damage == "data":
+        (file,) = place.glob("_partition=2013-03/*.parquet")
+        file.unlink()
+        named = file.name
+    else:
+        content = commit.read_bytes()
+        commit.write_bytes(content[: len(content) // 2] if damage == "cut" else b"")
+    context = run_context("2013-04", gate={"output_uri": "gated"})
+    publish = PublishOperator(task_id="publish", table="bronze.trips", catalog=catalog)
+    with pytest.raises(AirflowFailException, match=rf"bronze\.trips is damaged: .*{named}"):
+        publish.execute(context)
+    assert context["outlet_events"] == {}
 
 
 def test_every_batch_is_asked_for_when_a_table_is_built_anew(

@@ -8,7 +8,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from headrace_airflow.assets import candidate_asset, predictions_asset
-from headrace_airflow.lake_reader import partition_keys, read_ledger
+from headrace_airflow.lake_reader import partition_keys, read_ledger, refuse_damaged
 from headrace_airflow.operators.spark_job import SparkJobOperator
 from headrace_airflow.operators.tables import event_extra, refuse_key, run_partition
 from headrace_airflow.settings import Settings
@@ -214,10 +214,16 @@ class TrainOperator(ModelOperator):
         return str(self.told(context, "plan")["as_of"])[:10]
 
     def plan(self, context: Context, planner: Planner, job_id: str) -> TrainSpec:
-        """Train what `plan` says, on the newest version of the feature table."""
+        """Train what `plan` says, on the newest version of the feature table.
+
+        Raises:
+            TableDamaged: That table's log shows that it has lost rows.
+        """
         training = Training.from_json(self.told(context, "plan"))
         model = training.apply_to(self.declared)
-        return planner.train(model, training.as_of, training.answers, job_id)
+        asked = planner.train(model, training.as_of, training.answers, job_id)
+        refuse_damaged(asked.features)
+        return asked
 
     def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:
         """Hand on which table version was learnt from: the candidate is judged on the same."""

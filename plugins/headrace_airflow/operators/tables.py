@@ -6,7 +6,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from headrace_airflow.assets import table_asset
-from headrace_airflow.lake_reader import published_keys
+from headrace_airflow.lake_reader import published_keys, refuse_damaged
 from headrace_airflow.landing import delivered_files
 from headrace_airflow.links import GateRecordLink
 from headrace_airflow.operators.spark_job import SparkJobOperator, partition_key
@@ -121,7 +121,13 @@ class PublishOperator(TableOperator):
         return planner.publish(self.table, self.partition(context), gated, job_id)
 
     def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:
-        """Put version and rows on the asset's event."""
+        """Put version and rows on the asset's event, once the log shows that nothing is lost.
+
+        Raises:
+            TableDamaged: It shows otherwise: nobody is told of the version.
+        """
+        if report.table is not None:
+            refuse_damaged(report.table)
         context["outlet_events"][table_asset(self.table)].extra = event_extra(report, context)
         return super().handle_report(report, context)
 
