@@ -36,6 +36,7 @@ class History:
     """A log as it was gone through.
 
     Attributes:
+        sound: The checkpoints that can be read.
         snapshot: The table at its newest version; None where too much is lost to know.
         begins: The version that the commits are applied to; -1 where nothing comes before them.
         lists_from: Checksums of older versions are compared by their counts alone.
@@ -46,6 +47,7 @@ class History:
     findings: Findings
     folder: Folder
     log: Log
+    sound: list[Checkpoint]
     snapshot: Snapshot | None = None
     begins: int = -1
     lists_from: int = 0
@@ -83,12 +85,12 @@ def go_through(
     Args:
         at_least: A version that somebody was told of: it must be there.
     """
-    history = History(findings, folder, log)
     broken = checkpoints.broken(folder, log, whole=depth is Depth.FULL)
     sound = [one for one in log.checkpoints if one not in broken]
+    history = History(findings, folder, log, sound)
     if sound and depth is not Depth.FULL:
         history.lists_from = sound[-1].version
-    begin(history, sound, depth)
+    begin(history, depth)
     # Not a range: the name of a damaged folder's file may be any number.
     versions = sorted({*log.commits, *log.checksums, max(log.newest, at_least)})
     with ThreadPoolExecutor(READERS) as pool:
@@ -99,9 +101,10 @@ def go_through(
     return history
 
 
-def begin(history: History, sound: list[Checkpoint], depth: Depth) -> None:
+def begin(history: History, depth: Depth) -> None:
     """Find what the commits are applied to: nothing, or a checkpoint."""
     first = next(iter(history.log.commits), history.log.newest + 1)
+    sound = history.sound
     if depth is Depth.TAIL and sound and build_on(history, sound[-1]):
         history.reads_from = history.begins + 1
     elif first == 0:
@@ -119,16 +122,15 @@ def begin(history: History, sound: list[Checkpoint], depth: Depth) -> None:
 
 def build_on(history: History, checkpoint: Checkpoint) -> bool:
     """Take what a checkpoint holds; whether a reader can."""
-    history.snapshot = checkpoints.content(history.folder.uri, checkpoint.version)
-    if history.snapshot is None:
-        return False
-    history.begins = checkpoint.version
-    return True
+    found = checkpoints.content(history.folder.uri, checkpoint.version)
+    if found is not None:
+        history.snapshot, history.begins = found, checkpoint.version
+    return found is not None
 
 
 def follow(history: History, contents: Iterable[tuple[int, Version]]) -> None:
     """Do what each commit does, and compare the outcome with its checksum."""
-    snapshot, is_known = history.snapshot, True  # what the files are; not behind a lost commit
+    is_known = True  # what the files are; not behind a lost commit
     missing_from = None
     before = next(iter(history.log.commits), 0) - 1
     for version, read in contents:
@@ -137,20 +139,37 @@ def follow(history: History, contents: Iterable[tuple[int, Version]]) -> None:
         if version not in history.log.commits:
             missing_from = version if missing_from is None else missing_from
         elif missing_from is not None:
-            note_missing(history, missing_from, version - 1)
-            missing_from, is_known = None, False
+            is_known = begin_again(history, missing_from, version)
+            if not is_known:
+                note_missing(history, missing_from, version - 1)
+            missing_from = None
         before = version
-        is_known &= apply(history, snapshot, version, read.commit)
-        if snapshot is not None and read.checksum is not None and version > history.begins:
+        is_known &= apply(history, version, read.commit)
+        if history.snapshot and read.checksum is not None and version > history.begins:
             is_known = compare(
-                history, snapshot, version, read.checksum,
+                history, history.snapshot, version, read.checksum,
                 is_known=is_known and missing_from is None,
             )  # fmt: skip
     if missing_from is not None:
         note_missing(history, missing_from, before)
 
 
-def apply(history: History, snapshot: Snapshot | None, version: int, content: bytes | None) -> bool:
+def begin_again(history: History, missing_from: int, version: int) -> bool:
+    """Whether commits may be missing, and a later one builds on a checkpoint of its own.
+
+    So it is where a cleaning has kept old versions that somebody needs, with the checkpoint before
+    them, and removed what lay between. It removes checksums, too: one that is there tells of a loss.
+    """
+    if any(missing_from <= one < version for one in history.log.checksums):
+        return False
+    base = next((one for one in history.sound if one.version in (version - 1, version)), None)
+    if base is None or version < history.reads_from:
+        return base is not None
+    history.missed = (0, 0)
+    return build_on(history, base)
+
+
+def apply(history: History, version: int, content: bytes | None) -> bool:
     """Do what a commit does; whether it could be read."""
     file = history.log.commits.get(version)
     if file is None or (content is None and version < history.reads_from and file.size):
@@ -161,8 +180,8 @@ def apply(history: History, snapshot: Snapshot | None, version: int, content: by
     else:
         try:
             found = actions(content or b"")
-            if snapshot is not None and version > history.begins:
-                snapshot.apply(found, version)
+            if history.snapshot is not None and version > history.begins:
+                history.snapshot.apply(found, version)
         except LookupError as error:
             problem = f"an action lacks {error}"
         except (TypeError, ValueError) as error:

@@ -32,18 +32,30 @@ Decode = Callable[[bytes], Any]
 def differences(logged: Mapping[str, Any], footer: Footer) -> Iterator[str]:
     """Each thing that the log says otherwise than the file, as a clause.
 
-    What only one of them knows is no difference, but for a column that the file lacks.
+    What only one of them knows is no difference, but for a column with values that the file lacks.
     """
     rows = logged.get("numRecords")
     if rows is not None and rows != footer.rows:
         yield f"it has {footer.rows:,} rows, the log says {rows:,}"
     names = {leaf.path[0] for leaf in footer.leaves}
-    if lacking := sorted(set(logged.get("nullCount") or {}) - names):
-        yield f"it has no column {', '.join(lacking)}"
+    nulls = (logged.get("nullCount") or {}).items()
+    lacking = (name for name, count in nulls if name not in names and has_values(count, rows))
+    if told := ", ".join(sorted(lacking)):
+        yield f"it has no column {told}"
     for leaf in footer.leaves:
         chunks = [one for one in footer.chunks if one.leaf is leaf]
         if chunks and not leaf.is_repeated:
             yield from column_differences(logged, leaf, chunks)
+
+
+def has_values(nulls: Any, rows: int | None) -> bool:
+    """Whether a column is NULL in fewer rows than there are, by how often it and its fields are.
+
+    A writer may leave a column out that is NULL everywhere, and the log says so.
+    """
+    if isinstance(nulls, Mapping):
+        return any(has_values(one, rows) for one in nulls.values())
+    return nulls is not None and rows is not None and nulls != rows
 
 
 def column_differences(logged: Mapping[str, Any], leaf: Leaf, chunks: list[Chunk]) -> Iterator[str]:

@@ -68,15 +68,17 @@ def changed(spark: SparkSession, uri: str) -> None:
     again.write.format("delta").mode("overwrite").option("replaceWhere", "_partition = 'ü'").option(
         "mergeSchema", "true"
     ).save(uri)
+    batch.select("id", "_partition").write.format("delta").mode("append").save(uri)
     again.createOrReplaceTempView("source")
-    spark.sql(f"MERGE INTO {at} AS t USING source AS s ON t.id = s.id "
+    spark.sql(f"DELETE FROM {at} WHERE text IS NULL AND id < 5")
+    spark.sql(f"MERGE INTO {at} AS t USING source AS s ON t.id = s.id AND t.text = s.text "
               "WHEN MATCHED THEN UPDATE SET t.double = s.double + 1")  # fmt: skip
     spark.sql(f"DELETE FROM {at} WHERE id = 3")
     spark.sql(f"ALTER TABLE {at} SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')")
     spark.sql(f"ALTER TABLE {at} RENAME COLUMN double TO `a double, renamed`")
     spark.sql(f"ALTER TABLE {at} DROP COLUMN never")
     spark.sql(f"DELETE FROM {at} WHERE _partition = '2013-01'")
-    spark.sql(f"RESTORE TABLE {at} TO VERSION AS OF 3")
+    spark.sql(f"RESTORE TABLE {at} TO VERSION AS OF 5")
     spark.sql(f"ALTER TABLE {at} SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')")
     spark.sql(f"DELETE FROM {at} WHERE id IN (4, 7)")
     spark.sql(f"DELETE FROM {at} WHERE id = 10")

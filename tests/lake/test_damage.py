@@ -17,7 +17,7 @@ from headrace_schemas.lake import Lake
 from tests.lake.tables import Table, change, empty, flipped, half
 
 DEPTHS = list(Depth)
-both_depths = pytest.mark.parametrize("depth", DEPTHS)
+at_each_depth = pytest.mark.parametrize("depth", DEPTHS)
 
 CHECKPOINT = "checkpoint.parquet"
 
@@ -37,7 +37,7 @@ def ids(table: Table) -> list[int]:
     return sorted(rows.column("id").to_pylist())
 
 
-@both_depths
+@at_each_depth
 @pytest.mark.parametrize("version", [13, 12, 10, 5, 0])
 @pytest.mark.parametrize(
     ("by", "kind"),
@@ -55,7 +55,7 @@ def test_commit_is_named_when_it_was_cut_off(
     assert table.found(depth) == ([(kind, commit(version), version)] if is_seen else [])
 
 
-@both_depths
+@at_each_depth
 @pytest.mark.parametrize("version", [13, 12, 5, 0])
 def test_commit_is_named_when_it_is_missing(table: Table, version: int, depth: Depth):
     table.log(version).unlink()
@@ -68,6 +68,14 @@ def test_commits_are_told_together_when_several_are_missing(table: Table):
     (damage,) = table.check()
     assert (damage.kind, damage.version) == (Kind.COMMIT_MISSING, 11)
     assert "the versions 11 to 13" in damage.problem
+
+
+@at_each_depth
+def test_commit_is_missed_when_a_checkpoint_follows_and_its_checksum_is_there(
+    table: Table, depth: Depth
+):
+    table.log(9).unlink()
+    assert table.found(depth) == [(Kind.COMMIT_MISSING, commit(9), 9)]
 
 
 def test_newest_commit_is_missed_when_only_somebody_was_told_of_it(table: Table):
@@ -91,7 +99,7 @@ def test_each_damage_is_told_once_when_there_are_several(table: Table):
     ]  # fmt: skip
 
 
-@both_depths
+@at_each_depth
 @pytest.mark.parametrize(
     ("version", "before", "after"),
     [
@@ -111,7 +119,7 @@ def test_commit_is_named_when_it_is_not_what_its_checksum_says(
     assert ((Kind.COMMIT_DIFFERS, commit(version), version) in table.found(depth)) is is_seen
 
 
-@both_depths
+@at_each_depth
 @pytest.mark.parametrize("by", [half, empty, lambda content: content[:-1]])
 def test_checkpoint_is_moved_aside_when_it_was_cut_off_and_all_commits_are_there(
     table: Table, tmp_path: Path, by: Callable[[bytes], bytes], depth: Depth
@@ -167,7 +175,7 @@ def test_checkpoint_is_named_when_it_is_of_another_state_of_the_table(table: Tab
     assert ids(table) == list(range(140))
 
 
-@both_depths
+@at_each_depth
 def test_pointer_heals_when_it_is_no_json(table: Table, depth: Depth):
     change(table.pointer, lambda _: b"garbage")
     (damage,) = table.check(depth)
@@ -199,7 +207,7 @@ def test_checksum_is_told_of_and_does_no_harm_when_it_cannot_be_read(table: Tabl
     assert damage.is_harmless
 
 
-@both_depths
+@at_each_depth
 @pytest.mark.parametrize("is_trimmed", [False, True])
 @pytest.mark.parametrize(
     ("by", "kind"),

@@ -41,6 +41,18 @@ def test_nothing_is_found_when_old_commits_were_cleaned_away(table: Table, depth
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("checkpoint", [8, 9])
+def test_nothing_is_found_when_an_old_version_was_kept_and_later_ones_cleaned_away(
+    table: Table, checkpoint: int, depth: Depth
+):
+    DeltaTable(str(table.place), version=checkpoint).create_checkpoint()
+    for version in (5, 6, 7, 8):
+        table.log(version).unlink()
+        table.log(version, "crc").unlink()
+    assert table.check(depth) == []
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
 def test_nothing_is_found_when_deltalake_has_written_alone(tmp_path: Path, depth: Depth):
     uri = str(tmp_path / "t")
     odd = ["é/ :%", "b"]
