@@ -7,7 +7,7 @@ It stays when the partition gains rows; then the rows tell.
 
 from pyspark.sql import SparkSession
 
-from headrace_jobs import tables
+from headrace_jobs import history, tables
 from headrace_schemas.empty_batches import PUBLISHED_EMPTY, published_empty
 from headrace_schemas.job import PinnedTable
 from headrace_schemas.rules import literal
@@ -15,7 +15,7 @@ from headrace_schemas.rules import literal
 
 def noted(spark: SparkSession, uri: str) -> set[str]:
     """Keys of partitions of the table at `uri` that were published without rows."""
-    details = spark.sql(f"DESCRIBE DETAIL {tables.at(uri)}").select("properties").collect()
+    details = spark.sql(f"DESCRIBE DETAIL {history.at(uri)}").select("properties").collect()
     return published_empty(details[0]["properties"] or {})
 
 
@@ -29,5 +29,5 @@ def note(spark: SparkSession, table: PinnedTable, partition: str) -> PinnedTable
         return table
     name = literal(f"{PUBLISHED_EMPTY}{partition}")
     with tables.committing(spark, table.name, "note of an empty partition"):
-        spark.sql(f"ALTER TABLE {tables.at(table.uri)} SET TBLPROPERTIES ({name} = 'true')")
+        spark.sql(f"ALTER TABLE {history.at(table.uri)} SET TBLPROPERTIES ({name} = 'true')")
     return table.model_copy(update={"version": tables.newest_version(spark, table.uri)})

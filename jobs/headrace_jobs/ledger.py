@@ -11,9 +11,11 @@ from pyspark.sql import functions as F
 
 from headrace_jobs import tables
 from headrace_jobs.features import moment
+from headrace_jobs.history import declare
 from headrace_schemas.decisions import Decision
 from headrace_schemas.errors import WriteConflict
 from headrace_schemas.job import PinnedTable
+from headrace_schemas.pipeline import HISTORY_DAYS
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +60,12 @@ def record(spark: SparkSession, uri: str, decision: Decision) -> Recorded:
         for name in Decision.model_fields
     )
     frame = spark.createDataFrame([row], SCHEMA)
-    written = at_last(
-        NAME, lambda: tables.insert_new(spark, frame, uri, NAME, KEY, partition_by=["model"])
-    )
+
+    def insert() -> PinnedTable:
+        declare(spark, HISTORY_DAYS, (NAME, uri))
+        return tables.insert_new(spark, frame, uri, NAME, KEY, partition_by=["model"])
+
+    written = at_last(NAME, insert)
     decisions = history(spark, written, decision.model)
     stands = next(one for one in decisions if one.id == decision.id)
     log.info("%s: %s: %s: %s", NAME, stands.id, stands.verdict, stands.reason)

@@ -8,7 +8,7 @@ import pandas as pd
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs import features, histograms, metrics, tables
+from headrace_jobs import features, histograms, history, metrics, tables
 from headrace_jobs.registry import LoadedModel, Registry
 from headrace_jobs.score import predicted_here
 from headrace_schemas.evidence import FeatureShift, MonitorEvidence, Performance, too_few
@@ -188,6 +188,6 @@ def keep(spark: SparkSession, spec: MonitorSpec, evidence: MonitorEvidence) -> P
         evidence.model_dump_json(),
     )  # fmt: skip
     frame = spark.createDataFrame([row], SCHEMA)
-    return tables.replace(
-        spark, frame, spec.monitoring_uri, f"monitoring.{spec.model.name}", evidence.window
-    )
+    name = f"monitoring.{spec.model.name}"
+    history.declare(spark, spec.history_days, (name, spec.monitoring_uri))
+    return tables.replace(spark, frame, spec.monitoring_uri, name, evidence.window)

@@ -54,6 +54,7 @@ def run(spark: SparkSession, spec: RebuildSpec) -> JobReport:
     if spec.build.write is WriteMode.MERGE:
         passed = newest(passed, spec.contract.key)
     refuse_newer(spark, spec)
+    publish.declare_history(spark, spec)
     name = f"quarantine {spec.contract.name}"
     if counts.rows_quarantined or tables.exists(spark, spec.quarantine_uri):
         rows = publish.quarantined(bad, PARTITION)

@@ -16,11 +16,11 @@ from typing import Any
 from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
-from headrace_jobs import session
+from headrace_jobs import history, session
 from headrace_jobs.commit_safety import require_safe_commits
 from headrace_jobs.engine_errors import job_error
 from headrace_schemas.errors import HeadraceError, VersionSkew
-from headrace_schemas.job import SPEC, JobReport
+from headrace_schemas.job import SPEC, JobReport, pinned_in
 
 LOG = logging.getLogger(__name__)
 
@@ -88,7 +88,8 @@ def execute(given: dict[str, Any], open_session: OpenSession) -> JobReport:
             require_safe_commits(spark, spec)
             note = {"job": spec.job, "job_id": spec.job_id, "run_id": spec.run_id}
             spark.conf.set(COMMIT_NOTE, json.dumps(note))
-            report: JobReport = module.result().run(spark, spec)
+            with history.kept_files(spark, pinned_in(spec)):
+                report: JobReport = module.result().run(spark, spec)
             return report
 
 

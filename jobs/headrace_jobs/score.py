@@ -11,7 +11,7 @@ from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
-from headrace_jobs import features, tables
+from headrace_jobs import features, history, tables
 from headrace_jobs.metrics import Values
 from headrace_jobs.registry import LoadedModel, Registry
 from headrace_schemas.contract import Contract
@@ -79,7 +79,9 @@ def run(spark: SparkSession, spec: ScoreSpec) -> JobReport:
             "features": spec.features.name, "features_version": spec.features.version,
             "model_version": version}  # fmt: skip
     spark.conf.set(COMMIT_NOTE, json.dumps(note))
-    written = tables.replace(spark, frame, spec.predictions_uri, f"predictions.{model.name}", key)
+    name = f"predictions.{model.name}"
+    history.declare(spark, spec.history_days, (name, spec.predictions_uri))
+    written = tables.replace(spark, frame, spec.predictions_uri, name, key)
     return report(spark, spec, written, version)
 
 

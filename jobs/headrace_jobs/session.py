@@ -28,6 +28,8 @@ SESSION = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # Timestamps of nanoseconds are read as numbers, and not refused with the whole file.
     "spark.sql.legacy.parquet.nanosAsLong": "true",
+    # Delta would refuse a version older than the table's history, although a pin keeps its files.
+    "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false",
 }
 """What every job relies on, whoever configured the engine."""
 

@@ -10,7 +10,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
+from headrace_jobs import history
 from headrace_jobs.engine_errors import condition, is_conflict, told
+from headrace_jobs.history import at
 from headrace_jobs.schema_change import features, table_schema, types_of, wider
 from headrace_schemas import column_name
 from headrace_schemas.errors import SchemaBroken, WriteConflict
@@ -42,8 +44,13 @@ def read(
 
     Args:
         partitions: Keys to read; None for all.
+
+    Raises:
+        VersionGone: The version is older than the table's history, and nothing pinned it.
     """
-    frame = spark.read.format("delta").option("versionAsOf", table.version).load(table.uri)
+    with history.kept(spark, table):
+        frame = spark.read.format("delta").option("versionAsOf", table.version).load(table.uri)
+        _ = frame.schema  # Connect looks for the version no earlier
     if partitions is None:
         return frame
     return frame.where(F.col(PARTITION).isin(list(partitions)))
@@ -231,8 +238,3 @@ def named_columns(error: PySparkException) -> list[str]:
     parameters = error.getMessageParameters() or {}
     named = sorted({text for key, text in parameters.items() if key.lower().endswith("field")})
     return named or [told(error)]
-
-
-def at(uri: str) -> str:
-    """A table in SQL, by where it lies."""
-    return f"delta.{quoted(uri)}"

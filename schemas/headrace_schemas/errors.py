@@ -212,6 +212,30 @@ class StaleInput(HeadraceError):
         )  # fmt: skip
 
 
+class VersionGone(HeadraceError, LookupError):
+    """A version of a table that was asked for after its history had ended, and that nothing pinned."""
+
+    def __init__(self, table: str, version: int, history: str) -> None:
+        super().__init__(
+            f"{table}: version {version} is gone: {history} of history are kept, and no pin held "
+            "it. Run the task from its plan again, which takes the newest version. For another "
+            "time: `headrace pins hold`, or a longer `history_days` in the pipeline.",
+            table=table, version=version, history=history,
+        )  # fmt: skip
+
+
+class ClockSkewed(HeadraceError):
+    """A clock that is not the store's: by it, what is young would be taken for old. Nothing was removed."""
+
+    def __init__(self, where: str, seconds: float, than: str) -> None:
+        side = "ahead of" if seconds > 0 else "behind"
+        super().__init__(
+            f"{where}: this machine's clock is {abs(seconds) / 3600:.1f} h {side} {than}, so nothing "
+            "that is old can be told from what is new. Nothing was removed. Set the clock.",
+            where=where, seconds=round(seconds), than=than,
+        )  # fmt: skip
+
+
 class TransformInvalid(HeadraceError, ValueError):
     """A transform that cannot be found, or whose parameters are not the declared inputs."""
 

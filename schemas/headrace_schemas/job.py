@@ -12,7 +12,8 @@ from headrace_schemas.evidence import MonitorEvidence, PromotionEvidence
 from headrace_schemas.model import Model
 from headrace_schemas.model_version import PinnedModel
 from headrace_schemas.partition import Partition
-from headrace_schemas.pipeline import TableBuild, WriteMode
+from headrace_schemas.pins import Pin
+from headrace_schemas.pipeline import HISTORY_DAYS, TableBuild, WriteMode
 
 SHOWN_FAILURES = 10
 """How many failed rules a report carries."""
@@ -198,6 +199,7 @@ class ScoreSpec(SpecHead):
     partition: Partition
     champion: PinnedModel | None
     predictions_uri: str
+    history_days: int = HISTORY_DAYS
 
 
 class MonitorSpec(SpecHead):
@@ -213,6 +215,7 @@ class MonitorSpec(SpecHead):
     champion: PinnedModel | None
     first: PinnedModel | None
     monitoring_uri: str
+    history_days: int = HISTORY_DAYS
 
 
 class DecideSpec(SpecHead):
@@ -226,11 +229,61 @@ class DecideSpec(SpecHead):
     ledger_uri: str
 
 
+class MaintainedTable(Frozen):
+    """One Delta table that is looked after.
+
+    Attributes:
+        history_days: How long its old versions stay readable without any pin.
+        pins: What keeps versions beyond that.
+    """
+
+    name: str
+    uri: str
+    history_days: int
+    pins: tuple[Pin, ...] = ()
+
+
+class MaintainSpec(SpecHead):
+    """Keep what is promised of some tables, and remove the rest of them.
+
+    Attributes:
+        staging_uri: Where their batches are staged; also where the store's clock is asked.
+        gates_uri: Where the records of their batches are; None without any.
+        running: Staging folders that jobs use now.
+        published: Staging folders whose batches are in the table.
+        is_written: Whether a job writes one of the tables now: then no files are made larger.
+        time_limit_minutes: How long a job may take between its first file and its commit.
+    """
+
+    job: Literal["maintain"] = "maintain"
+    tables: tuple[MaintainedTable, ...]
+    staging_uri: str
+    gates_uri: str | None = None
+    running: tuple[str, ...] = ()
+    published: tuple[str, ...] = ()
+    is_written: bool = False
+    time_limit_minutes: int
+
+
 JobSpec = Annotated[
     LoadSpec | GateSpec | PublishSpec | RebuildSpec | TrainSpec | EvaluateSpec | PromoteSpec | ScoreSpec
-    | MonitorSpec | DecideSpec,
+    | MonitorSpec | DecideSpec | MaintainSpec,
     Field(discriminator="job"),
 ]  # fmt: skip
+
+
+def pinned_in(spec: object) -> list[PinnedTable]:
+    """Every table version that a spec names, however deep."""
+    if isinstance(spec, PinnedTable):
+        return [spec]
+    if isinstance(spec, Frozen):
+        return pinned_in([getattr(spec, name) for name in type(spec).model_fields])
+    if isinstance(spec, dict):
+        return pinned_in(list(spec.values()))
+    if isinstance(spec, list | tuple):
+        return [table for one in spec for table in pinned_in(one)]
+    return []
+
 
 SPEC: TypeAdapter[Any] = TypeAdapter(cast("Any", JobSpec))
 """Reads and writes a spec as JSON."""
@@ -246,6 +299,7 @@ JobName = Literal[
     "score",
     "monitor",
     "decide",
+    "maintain",
 ]
 
 

@@ -50,3 +50,21 @@ class Lake(Frozen):
     def evaluations(self) -> str:
         """The Delta table of the digests of all versions' evaluations, partitioned by model."""
         return self.at("ledger", "evaluations")
+
+    @property
+    def holds(self) -> str:
+        """The Delta table of the versions that people hold, and have released."""
+        return self.at("ledger", "holds")
+
+    @property
+    def staged(self) -> str:
+        """Where batches are that are not published yet."""
+        return self.at("staging")
+
+    def pinnable(self, name: str) -> str:
+        """The Delta table that a spec or a pin calls `name`."""
+        kind, _, rest = name.partition(".")
+        known = {"predictions": self.predictions, "monitoring": self.monitoring}
+        if name.startswith("quarantine "):
+            return self.quarantine(name.removeprefix("quarantine "))
+        return known[kind](rest) if kind in known else self.table(name)

@@ -34,6 +34,11 @@ TIME_LIMIT_MINUTES = 6 * 60
 
 LONGEST_MINUTES = 31 * 24 * 60
 
+HISTORY_DAYS, SHORTEST_HISTORY_DAYS, LONGEST_HISTORY_DAYS = 400, 7, 36_500
+"""How long a table's old versions stay readable: where nothing else is declared a year, so that this
+month can be laid beside the same one of last year as it was seen then, and a month to notice. Never
+less than Delta's own week: whoever reads from outside, and an approval, may take that long."""
+
 MOST_QUARANTINED, FEWEST_QUARANTINED = 0.2, 10
 """The share of a batch that may go to quarantine where none is declared, and the rows from which on
 it counts: of a few rows, one bad one is a large share and says nothing."""
@@ -82,6 +87,7 @@ class TableBuild(Frozen):
             None: `MOST_QUARANTINED`, of batches in which that is no accident.
         unique_in: Where a key names one row: `table`, or `partition` for snapshots, in which each
             partition tells of the same things anew.
+        history_days: How long its old versions stay readable, and those of its quarantine.
     """
 
     name: str = Field(pattern=TABLE_NAME)
@@ -94,6 +100,9 @@ class TableBuild(Frozen):
     time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
     most_quarantined: float | None = Field(default=None, ge=0, le=1)
     unique_in: Literal["table", "partition"] = "table"
+    history_days: int = Field(
+        default=HISTORY_DAYS, ge=SHORTEST_HISTORY_DAYS, le=LONGEST_HISTORY_DAYS
+    )
 
 
 class TableEntry(Declaration):
@@ -108,6 +117,9 @@ class TableEntry(Declaration):
     time_limit_minutes: int | None = Field(default=None, ge=1, le=LONGEST_MINUTES)
     most_quarantined: float | None = Field(default=None, ge=0, le=1)
     unique_in: Literal["table", "partition"] = "table"
+    history_days: int | None = Field(
+        default=None, ge=SHORTEST_HISTORY_DAYS, le=LONGEST_HISTORY_DAYS
+    )
 
     @field_validator("inputs", mode="before")
     @classmethod
@@ -170,7 +182,7 @@ class TableEntry(Declaration):
     checks: ClassVar = (comes_from_somewhere, transform_takes_inputs, looks_back_over_partitions)
 
 
-INHERITED = ("time_limit_minutes", "most_quarantined")
+INHERITED = ("time_limit_minutes", "most_quarantined", "history_days")
 """What a table takes from its pipeline where its entry does not say else, under the same key."""
 
 
@@ -185,6 +197,7 @@ class Pipeline(Declaration):
         pool: Airflow pool of its tasks.
         time_limit_minutes: After which a job of its tables is ended; a table may have its own.
         most_quarantined: Share of a batch that may go to quarantine; a table may have its own.
+        history_days: How long old versions of its tables stay readable; a table may have its own.
     """
 
     name: str = Field(pattern=PLAIN_NAME)
@@ -197,6 +210,9 @@ class Pipeline(Declaration):
     pool: str = "default_pool"
     time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
     most_quarantined: float | None = Field(default=None, ge=0, le=1)
+    history_days: int = Field(
+        default=HISTORY_DAYS, ge=SHORTEST_HISTORY_DAYS, le=LONGEST_HISTORY_DAYS
+    )
     entries: dict[str, TableEntry] = Field(alias="tables", min_length=1)
 
     @field_validator("schedule")

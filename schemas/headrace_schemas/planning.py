@@ -223,6 +223,7 @@ class Planner:
                 model.name, champion_at(history, model.name, partition.end)
             ),
             predictions_uri=self.lake.predictions(model.name),
+            history_days=self.catalog.build(model.table).history_days,
         )  # fmt: skip
 
     def monitor(
@@ -244,6 +245,7 @@ class Planner:
                 model.name, first_champion(history, model.name) if served else None
             ),
             monitoring_uri=self.lake.monitoring(model.name),
+            history_days=self.catalog.build(model.table).history_days,
         )  # fmt: skip
 
     def decide(

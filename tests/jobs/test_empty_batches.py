@@ -8,7 +8,7 @@ from deltalake import DeltaTable
 from pyarrow import parquet
 from pyspark.sql import DataFrame, SparkSession
 
-from headrace_jobs import tables
+from headrace_jobs.history import at
 from headrace_schemas.empty_batches import published_empty
 from headrace_schemas.errors import StaleInput
 from headrace_schemas.job import PinnedInput, PinnedTable
@@ -86,7 +86,7 @@ def test_note_goes_with_the_batch_when_a_table_is_restored(
     january = published(batch)
     assert noted(batch) == {"2024-01"}
     for version, expected in ((0, set()), (january.version, {"2024-01"})):
-        spark.sql(f"RESTORE TABLE {tables.at(batch.table)} TO VERSION AS OF {version}")
+        spark.sql(f"RESTORE TABLE {at(batch.table)} TO VERSION AS OF {version}")
         assert noted(batch) == expected
 
 

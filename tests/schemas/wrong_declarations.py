@@ -109,6 +109,8 @@ PIPELINES: list[Change] = [
     (PIPELINE, "partition: day\nstart: 2024-01-01", "partition: month\nstart: 2024-01-01\nend: 2025-01-02", 7, "end", "lies inside a month"),
     (PIPELINE, "start: 2024-01-01", "start: 0999-01-01", 6, "start", "lies outside the years"),
     (PIPELINE, SOURCE, "source: {files: 'all.csv'}", 9, "tables.bronze.readings.source.files", "Put {partition} where"),
+    (PIPELINE, SOURCE, f"{SOURCE}\n    history_days: 6", 10, "tables.bronze.readings.history_days", "greater than or equal to 7 (found: 6)"),
+    (PIPELINE, "partition: day", "partition: day\nhistory_days: 1.5", 6, "history_days", "found: 1.5"),
     (PIPELINE, SOURCE, f"{SOURCE}\n    most_quarantined: 20", 10, "tables.bronze.readings.most_quarantined", "less than or equal to 1 (found: 20)"),
     (PIPELINE, SOURCE, "source: {files: 'x/{partition}.csv', columns: {colour: {format: yyyy-MM-dd}}}", 9, "tables.bronze.readings.source.columns.colour", "has no column colour"),
     (PIPELINE, SOURCE, "source: {file: x.csv}", 9, "tables.bronze.readings.source.file", "Did you mean files?"),
