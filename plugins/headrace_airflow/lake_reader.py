@@ -35,7 +35,12 @@ def read_ledger(uri: str, model: str) -> list[Decision]:
     Raises:
         EngineUnavailable: The lake cannot be read.
     """
-    return sorted(read_rows(uri, model, Decision), key=lambda one: (one.as_of, one.id))
+    return decisions_in(open_table(uri), model)
+
+
+def decisions_in(table: Any, model: str) -> list[Decision]:
+    """As `read_ledger`, of a ledger that is open; None for one that is not there."""
+    return sorted(about(table, model, Decision), key=lambda one: (one.as_of, one.id))
 
 
 def digests_of(lake: Lake, model: str, version: str) -> PinnedModel:
@@ -45,32 +50,46 @@ def digests_of(lake: Lake, model: str, version: str) -> PinnedModel:
         VersionUnknown: It holds none.
         EngineUnavailable: The lake cannot be read.
     """
-    versions = read_rows(lake.versions, model, ModelVersion)
-    return pinned(model, version, versions, read_rows(lake.evaluations, model, Evaluation))
+    versions = about(open_table(lake.versions), model, ModelVersion)
+    judged = about(open_table(lake.evaluations), model, Evaluation)
+    return pinned(model, version, versions, judged)
 
 
-def read_rows(uri: str, model: str, kind: type[Row]) -> list[Row]:
-    """The rows about `model` of one of the ledger's tables; none where there is no table yet.
+def about(table: Any, model: str, kind: type[Row]) -> list[Row]:
+    """The rows about a model of one of the ledger's tables, open; None for one that is not there."""
+    known = set(kind.model_fields)
+    return [
+        kind.model_validate({name: row[name] for name in row.keys() & known})
+        for row in selected(table, f"model = '{model}'")
+    ]
+
+
+def rows_of(uri: str) -> list[dict[str, Any]]:
+    """Every row of the small table at `uri`; none if there is no table.
 
     Raises:
         EngineUnavailable: The lake cannot be read.
     """
-    table = open_table(uri)
+    return selected(open_table(uri), "true")
+
+
+def selected(table: Any, condition: str) -> list[dict[str, Any]]:
+    """The rows of an open table for which a condition holds; partitions it rules out are not read.
+
+    Raises:
+        EngineUnavailable: The lake cannot be read.
+    """
     if table is None:
         return []
     from deltalake import QueryBuilder  # heavy
 
+    query = f"SELECT * FROM t WHERE {condition}"  # noqa: S608 - conditions are made of declared names
     try:
-        rows = QueryBuilder().register("ledger", table).execute("SELECT * FROM ledger").read_all()
+        rows = QueryBuilder().register("t", table).execute(query).read_all()
     except Exception as error:  # deltalake's query engine raises nothing narrower
-        raise EngineUnavailable("lake", uri, first_line(error)) from error
+        raise EngineUnavailable("lake", table.table_uri, first_line(error)) from error
     columns = {name: rows.column(name).to_pylist() for name in rows.column_names}
-    known = [name for name in kind.model_fields if name in columns]
-    return [
-        kind.model_validate({name: columns[name][index] for name in known})
-        for index, owner in enumerate(columns["model"])
-        if owner == model
-    ]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def partition_keys(uri: str) -> list[str]:
@@ -123,6 +142,22 @@ def refuse_damaged(table: PinnedTable) -> None:
     from headrace_lake import fsck  # heavy
 
     fsck.refuse_damaged(table.uri, table.name, table.version)
+
+
+def refreshed(table: Any) -> Any:
+    """An open table at its newest version; None if it has to be opened anew.
+
+    Commits that came since are read, and nothing if there is none.
+    """
+    if table is None:
+        return None
+    from deltalake.exceptions import DeltaError
+
+    try:
+        table.update_incremental()
+    except (DeltaError, OSError):
+        return None  # the table was replaced, or the lake is away: opening it says which
+    return table
 
 
 def first_line(error: Exception) -> str:

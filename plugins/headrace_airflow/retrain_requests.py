@@ -4,8 +4,9 @@ The sensor, its trigger and the asset's watcher ask this one question, so they c
 """
 
 from collections.abc import Sequence
+from typing import Any
 
-from headrace_airflow.lake_reader import read_ledger
+from headrace_airflow.lake_reader import decisions_in, open_table, read_ledger, refreshed
 from headrace_airflow.settings import Settings
 from headrace_schemas.decisions import Decision, as_of_label, open_request
 
@@ -25,5 +26,37 @@ def request_in(history: Sequence[Decision], model: str) -> Request | None:
 
 
 def look_for_request(model: str) -> Request | None:
-    """Read the ledger and ask. Blocking: a trigger calls it in a thread."""
+    """Read the ledger and ask. Blocking."""
     return request_in(read_ledger(Settings.current().lake.ledger, model), model)
+
+
+class RequestWatch:
+    """Asks again and again, and reads only what is new.
+
+    The ledger stays open between two looks: a look lists the commits that have come since, and where
+    there is none the answer is the last one. Blocking: a trigger calls it in a thread, one at a time.
+    """
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self._uri = ""
+        self._table: Any = None
+        self._version: int | None = None
+        self._answer: Request | None = None
+
+    def look(self) -> Request | None:
+        """The request that is open now.
+
+        Raises:
+            EngineUnavailable: The lake cannot be read.
+        """
+        uri = Settings.current().lake.ledger
+        table = refreshed(self._table) if uri == self._uri else None
+        self._uri, self._table = uri, open_table(uri) if table is None else table
+        if self._table is None:
+            return None
+        if table is None or self._table.version() != self._version:
+            self._version = None  # until the rows are read
+            self._answer = request_in(decisions_in(self._table, self.model), self.model)
+            self._version = self._table.version()
+        return self._answer

@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferred
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
-from headrace_airflow.retrain_requests import look_for_request
+from headrace_airflow.retrain_requests import RequestWatch, look_for_request
 from headrace_airflow.sensors.drift import DriftSensor
 from headrace_airflow.triggers import drift
 from headrace_airflow.triggers.drift import FIRED, DriftTrigger, DriftWatchTrigger
@@ -129,15 +129,41 @@ def test_watcher_looks_again_when_the_ledger_cannot_be_read(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_ledger(home, [ASKED])
-    looks = iter([True, False])
+    looks, trigger = iter([True, False]), watcher()
+    steady = trigger.requests.look
 
-    def unsteady(model: str) -> dict[str, str] | None:
+    def unsteady() -> dict[str, str] | None:
         if next(looks):
             raise EngineUnavailable("lake", "somewhere", "it is away")
-        return look_for_request(model)
+        return steady()
 
-    monkeypatch.setattr(drift, "look_for_request", unsteady)
-    assert listen(watcher(), looks=2) == [REQUEST]
+    monkeypatch.setattr(trigger.requests, "look", unsteady)
+    assert listen(trigger, looks=2) == [REQUEST]
+
+
+def test_rows_are_read_only_when_a_commit_has_come(home: Path) -> None:
+    write_ledger(home, [ASKED])
+    watch = RequestWatch("long_trip")
+    assert watch.look() == REQUEST
+    rows = list((home / "lake" / "ledger" / "decisions").glob("model=*/*.parquet"))
+    for file in rows:
+        file.rename(file.with_suffix(".away"))
+    assert watch.look() == REQUEST
+    write_ledger(home, [decision(Verdict.KEEP, model="another")])
+    with pytest.raises(EngineUnavailable):
+        watch.look()
+    for file in rows:
+        file.with_suffix(".away").rename(file)
+    write_ledger(home, [decision(Verdict.REFUSE, answers=ASKED.id)])
+    assert watch.look() is None
+
+
+def test_decisions_on_other_models_are_not_read(home: Path) -> None:
+    write_ledger(home, [ASKED, decision(Verdict.TRAIN, model="another")])
+    for file in (home / "lake" / "ledger" / "decisions" / "model=another").iterdir():
+        file.unlink()
+    assert look_for_request("long_trip") == REQUEST
+    assert RequestWatch("long_trip").look() == REQUEST
 
 
 def test_sensor_is_done_at_once_when_a_request_is_open(home: Path, run_context: Context) -> None:

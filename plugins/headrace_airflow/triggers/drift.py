@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
-from headrace_airflow.retrain_requests import Request, look_for_request
+from headrace_airflow.retrain_requests import Request, RequestWatch
 from headrace_schemas.errors import HeadraceError
 
 FIRED = "headrace_fired"
@@ -21,6 +21,7 @@ class DriftTrigger(BaseTrigger):
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's triggers are untyped
         self.model = model
         self.poke_interval = poke_interval
+        self.requests = RequestWatch(model)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class and arguments, to build it again in the triggerer."""
@@ -51,6 +52,7 @@ class DriftWatchTrigger(BaseEventTrigger):
         self.model = model
         self.poke_interval = poke_interval
         self.cooldown_seconds = cooldown_seconds
+        self.requests = RequestWatch(model)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class and arguments: also what tells one watcher from another."""
@@ -89,13 +91,13 @@ class DriftWatchTrigger(BaseEventTrigger):
 
 
 async def look(trigger: DriftTrigger | DriftWatchTrigger) -> Request | None:
-    """Read the ledger, out of the event loop.
+    """Read what is new in the ledger, out of the event loop.
 
     An unreadable ledger is logged and asked again: Airflow would start a watcher that raises anew
     every 2 s for ever, and a soft-failing sensor would call it "nothing to do".
     """
     try:
-        return await asyncio.to_thread(look_for_request, trigger.model)
+        return await asyncio.to_thread(trigger.requests.look)
     except (HeadraceError, ValueError):  # ValueError: a row that is no Decision
         trigger.log.exception("%s: the ledger could not be read", trigger.model)
         return None
