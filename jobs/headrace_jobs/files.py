@@ -2,8 +2,11 @@
 
 import re
 import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 from urllib.parse import unquote
 
 from pyarrow import fs
@@ -73,6 +76,43 @@ def copied_by_store(uri: str, copy_uri: str) -> bool:
     except OSError:  # a store may not know how, or not for one so large
         return False
     return True
+
+
+class Found(NamedTuple):
+    """A file below a folder: its path from there, its bytes, and when it was last written (UTC)."""
+
+    path: str
+    size: int
+    written_at: datetime
+
+
+def below(folder: str) -> list[Found]:
+    """Every file below a folder, in the order of their paths; none if there is no folder."""
+    path = local_path(folder)
+    system, root = (fs.LocalFileSystem(), str(path)) if path is not None else store(folder)
+    selector = fs.FileSelector(root, allow_not_found=True, recursive=True)
+    return sorted(
+        Found(info.path[len(root.rstrip("/")) + 1 :], int(info.size), info.mtime.astimezone(UTC))
+        for info in system.get_file_info(selector)
+        if info.type == fs.FileType.File
+    )
+
+
+def remove_files(folder: str, paths: Iterable[str]) -> None:
+    """Remove files below a folder, and what Hadoop keeps beside each on a disk.
+
+    One that is gone already is none to remove: another run was cut off.
+    """
+    path = local_path(folder)
+    for one in paths:
+        if path is not None:
+            file = path / one
+            file.unlink(missing_ok=True)
+            file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
+            continue
+        system, root = store(folder)
+        with suppress(FileNotFoundError):
+            system.delete_file(f"{root}/{one}")
 
 
 def remove(folder: str) -> None:

@@ -2,7 +2,8 @@
 
 Every batch that the table holds is loaded and gated by the contract as it is now, as if it had just
 been delivered; only when all of them have passed is the table replaced, columns, types and rows at
-once. Its old versions stay readable. A job that was cut off is started again from the beginning.
+once. Its old versions stay readable as long as declared. A job that was cut off is started again
+from the beginning.
 """
 
 from collections.abc import Sequence
@@ -66,7 +67,7 @@ def run(spark: SparkSession, spec: RebuildSpec) -> JobReport:
     return JobReport(
         job="rebuild", job_id=spec.job_id, status="succeeded", table=written, counts=counts,
         metrics={"batches": len(spec.batches)},
-        notes=(f"version {spec.table.version} and those before stay readable",),
+        notes=(f"version {spec.table.version} stays readable for {spec.build.history_days} days",),
     )  # fmt: skip
 
 

@@ -6,10 +6,10 @@ from airflow.plugins_manager import AirflowPlugin
 
 # The scheduler loads plugins before it forks LocalExecutor's workers, and those fork a process per
 # task: what is imported here is imported once, and not by every task anew.
-from headrace_airflow import model_dags, table_dags
+from headrace_airflow import maintenance_dags, model_dags, table_dags
 from headrace_airflow.links import PREFIX
 
-PRELOADED = (model_dags, table_dags)
+PRELOADED = (maintenance_dags, model_dags, table_dags)
 
 
 class HeadracePlugin(AirflowPlugin):

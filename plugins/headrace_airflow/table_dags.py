@@ -76,8 +76,8 @@ def rebuild_dag(catalog: Catalog, build: TableBuild) -> DAG:
     doc = (
         f"### Rebuild {build.name}\nLoads and gates every batch that the table holds by the "
         "contract as it is now, from what was delivered or from its inputs, and replaces the "
-        "table in one commit: columns, types and rows. Its old versions stay readable. If one "
-        "batch fails its gate, nothing is changed. For a contract that the table cannot follow: "
+        "table in one commit: columns, types and rows. Its old versions stay readable as long as "
+        "declared. If one batch fails its gate, nothing is changed. For a contract that the table cannot follow: "
         "a narrower type, a column that is gone, another key."
     )
     with DAG(

@@ -56,7 +56,19 @@ def test_every_table_and_model_has_its_dags_when_declared(dags: dict[str, Any]) 
         for model in ("long_trip", "duration")
     }
     rebuilds = {f"rebuild.{name}" for name in tables}
-    assert set(dags) == tables | rebuilds | models | {"promote.duration"}
+    looked_after = {"maintain.rides", "maintain_models"}
+    assert set(dags) == tables | rebuilds | models | looked_after | {"promote.duration"}
+
+
+def test_tables_are_looked_after_daily_one_at_a_time(dags: dict[str, Any]) -> None:
+    built = dags["maintain.rides"]
+    assert built["schedule"] == "CronTriggerTimetable"
+    assert built["catchup"] is False
+    assert built["at_once"] == dict.fromkeys(built["after"], 1)
+    assert {"bronze.trips", "gold.station_list"} < set(built["after"])
+    assert built["limit_minutes"]["gold.station_list"] == 5
+    models = {"duration", "long_trip", "headrace.ledger", "headrace.home"}
+    assert set(dags["maintain_models"]["after"]) == models
 
 
 def test_table_is_built_anew_only_when_a_person_asks(dags: dict[str, Any]) -> None:
@@ -179,7 +191,7 @@ def test_import_error_names_files_and_lines_when_declarations_are_wrong(tmp_path
     model.write_text(model.read_text().replace("target: minutes", "target: station"))
     result = read_dags(wrong)
     assert result["dags"] == {}
-    assert len(result["errors"]) == 4
+    assert len(result["errors"]) == 5
     for error in result["errors"].values():
         assert f"{pipeline}:{line}: schedul: unknown key. Known keys here: " in error
         assert f"{model}:6: target: column station of gold.trip_features is STRING" in error

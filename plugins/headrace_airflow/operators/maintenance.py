@@ -1,0 +1,65 @@
+"""Looking after the lake and this machine: what is promised is kept, and nothing grows for ever."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from airflow.sdk import BaseOperator, Context
+
+from headrace_airflow.old_folders import clean_jobs, clean_logs
+from headrace_airflow.operators.spark_job import SparkJobOperator
+from headrace_airflow.pins import upkeep
+from headrace_airflow.settings import Settings
+from headrace_airflow.time_limit import USUAL, model_limit, table_limit
+from headrace_schemas.catalog import Catalog
+from headrace_schemas.job import MaintainSpec
+from headrace_schemas.planning import Planner
+
+Subject = Literal["table", "model", "ledger"]
+
+
+class MaintainOperator(SparkJobOperator):
+    """Joins small files of some tables, and removes what neither their history nor a pin needs."""
+
+    job = "maintain"
+
+    def __init__(self, *, subject: Subject, name: str, catalog: Catalog, **kwargs: Any) -> None:
+        limits = {"table": table_limit, "model": model_limit}
+        limit = limits[subject](catalog, name) if subject in limits else USUAL
+        super().__init__(catalog=catalog, time_limit=limit, **kwargs)
+        self.subject = subject
+        self.name = name
+
+    def plan(
+        self,
+        context: Context,  # noqa: ARG002 - no run is about anything else
+        planner: Planner,
+        job_id: str,
+    ) -> MaintainSpec:
+        """Collect what is pinned now."""
+        now = datetime.now(tz=UTC)
+        found = upkeep(self.catalog, planner, Settings.current(), now)
+        if self.subject == "table":
+            return found.table(self.name, job_id)
+        if self.subject == "model":
+            return found.model(self.catalog.models[self.name], job_id)
+        return found.ledger(job_id)
+
+
+class CleanHomeOperator(BaseOperator):
+    """Removes old job folders and old logs of tasks from this machine."""
+
+    def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002 - Airflow's signature
+        """Say how many went."""
+        from airflow.configuration import (
+            conf,
+        )  # reads Airflow's settings: not while Dags are parsed
+
+        now = datetime.now(tz=UTC)
+        logs = Path(conf.get_mandatory_value("logging", "base_log_folder"))
+        removed = {
+            "job_folders": clean_jobs(Settings.current().jobs, now),
+            "log_folders": clean_logs(logs, now),
+        }
+        self.log.info("%d job folders and %d log folders removed", *removed.values())
+        return removed

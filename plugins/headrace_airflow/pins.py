@@ -1,0 +1,26 @@
+"""What is pinned now, as Airflow's side sees it: ledgers in the lake, and this machine's job folders."""
+
+from datetime import datetime
+from typing import Any
+
+from headrace_airflow.lake_reader import read_ledger, rows_of
+from headrace_airflow.settings import Settings
+from headrace_schemas.catalog import Catalog
+from headrace_schemas.job_folders import job_folders, job_pins
+from headrace_schemas.maintenance import Upkeep
+from headrace_schemas.pins import Hold, LearntFrom, known_pins
+from headrace_schemas.planning import Planner
+
+
+def upkeep(catalog: Catalog, planner: Planner, settings: Settings, now: datetime) -> Upkeep:
+    """What maintenance has to know.
+
+    Raises:
+        EngineUnavailable: The lake cannot be read; without its pins nothing may be removed.
+    """
+    lake, folders = settings.lake, job_folders(settings.jobs)
+    learnt = [LearntFrom.of(row) for row in rows_of(lake.versions)]
+    said = [Hold.model_validate(row) for row in rows_of(lake.holds)]
+    decisions: dict[str, Any] = {name: read_ledger(lake.ledger, name) for name in catalog.models}
+    pins = known_pins(catalog, learnt, decisions, said, now) + job_pins(folders, now)
+    return Upkeep(planner=planner, pins=pins, folders=folders, now=now)
