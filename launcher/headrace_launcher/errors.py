@@ -126,6 +126,16 @@ class UnknownService(HeadraceError, KeyError):
     __str__ = Exception.__str__  # KeyError would show the quoted repr
 
 
+class VersionUnknown(HeadraceError, LookupError):
+    """A version of a table that cannot be held, or is not."""
+
+    def __init__(self, table: str, version: int, problem: str) -> None:
+        super().__init__(
+            f"{table}: version {version}: {problem}. `headrace pins` lists what is kept.",
+            table=table, version=version, problem=problem,
+        )  # fmt: skip
+
+
 class FolderTaken(HeadraceError, PermissionError):
     """A folder for sockets that somebody else made: they could answer in our place."""
 
