@@ -117,7 +117,7 @@ class DeltaLog:
         """The files of a version of which there is a checkpoint."""
         columns = ["add.path", "add.size", "add.partitionValues"]
         for name in self.checkpoints[version]:
-            with files.open_bytes(f"{self.folder}/{name}") as stream:
+            with files.open_anywhere(f"{self.folder}/{name}") as stream:
                 # Not `read_table`: by its names what is within a struct comes without the struct.
                 adds = parquet.ParquetFile(stream).read(columns).column("add").to_pylist()
             yield from (DataFile.of(add) for add in adds if add and add["path"] is not None)

@@ -55,6 +55,13 @@ def open_bytes(uri: str) -> IO[bytes]:
     return stream
 
 
+def open_anywhere(uri: str) -> Any:
+    """A file that can be read at any place, as Arrow's own."""
+    path = local_path(uri)
+    system, name = (fs.LocalFileSystem(), str(path)) if path is not None else store(uri)
+    return system.open_input_file(name)
+
+
 def create(uri: str) -> IO[bytes]:
     """A new file to write to, in the place of an earlier one."""
     path = local_path(uri)

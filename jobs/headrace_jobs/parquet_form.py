@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow
 import pyarrow.compute as pc
-from pyarrow import fs, parquet
+from pyarrow import parquet
 
 from headrace_jobs import files
 from headrace_schemas.declaration import Frozen
@@ -94,7 +94,7 @@ def read_parquet_form(uri: str, name: str) -> ParquetForm:
     Raises:
         SourceInvalid: Naming file and column.
     """
-    with reading(name), opened(uri) as stream:
+    with reading(name), files.open_anywhere(uri) as stream:
         check_marks(stream, name)
         with parquet.ParquetFile(stream) as file:
             check_width(name, len(file.schema))
@@ -129,13 +129,6 @@ def reading(name: str) -> Iterator[None]:
 def cut(name: str) -> SourceInvalid:
     """The error of what is not Parquet at all."""
     return SourceInvalid(name, "is not a Parquet file, or was cut", "Deliver the file again.")
-
-
-def opened(uri: str) -> Any:
-    """A file that can be read at any place."""
-    path = files.local_path(uri)
-    system, key = (fs.LocalFileSystem(), str(path)) if path is not None else files.store(uri)
-    return system.open_input_file(key)
 
 
 def check_marks(stream: Any, name: str) -> None:
@@ -271,7 +264,7 @@ def texts(uri: str, leaf: Any, chunks: Sequence[Any]) -> Iterator[Any]:
     if any("DELTA_BYTE_ARRAY" in one.encodings for one in chunks):
         longest = max(one.total_uncompressed_size for one in chunks)
         rows, dictionaries = max(1, min(rows, BATCH_BYTES // longest)), []
-    with opened(uri) as stream:
+    with files.open_anywhere(uri) as stream:
         file = parquet.ParquetFile(stream, read_dictionary=dictionaries)
         for batch in file.iter_batches(rows, columns=[leaf.path]):
             yield from values(batch.column(0))
@@ -340,7 +333,7 @@ def cuts(name: str, path: str, problem: str) -> SourceInvalid:
 
 def below_microseconds(uri: str, path: str, is_old: bool) -> Iterator[Any]:
     """What values have beyond whole microseconds, batch by batch."""
-    with opened(uri) as stream:
+    with files.open_anywhere(uri) as stream:
         file = parquet.ParquetFile(stream)
         if not is_old:
             for batch in file.iter_batches(columns=[path]):
@@ -348,7 +341,7 @@ def below_microseconds(uri: str, path: str, is_old: bool) -> Iterator[Any]:
                     yield integers(array) % 1000
             return
         # INT96 reaches further than Arrow's nanoseconds, which wrap around; so does this difference.
-        with opened(uri) as second:
+        with files.open_anywhere(uri) as second:
             other = parquet.ParquetFile(second, coerce_int96_timestamp_unit="us")
             pairs = zip(
                 file.iter_batches(columns=[path]), other.iter_batches(columns=[path]), strict=True

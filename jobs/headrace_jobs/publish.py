@@ -23,7 +23,7 @@ from headrace_jobs.schema_change import refuse_changes
 from headrace_jobs.tables import BATCH, PARTITION, SOURCE_FILE, SOURCE_ROW
 from headrace_schemas.column_name import is_reserved
 from headrace_schemas.errors import SchemaBroken
-from headrace_schemas.job import Counts, JobReport, PinnedTable, PublishSpec, RebuildSpec
+from headrace_schemas.job import Counts, JobReport, PinnedTable, PublishSpec
 from headrace_schemas.pipeline import WriteMode
 from headrace_schemas.rules import literal, quoted
 
@@ -39,7 +39,8 @@ def run(spark: SparkSession, spec: PublishSpec) -> JobReport:
         SchemaBroken: The table's columns do not take the batch's.
     """
     refuse_changes(spark, spec.build, spec.contract, spec.table_uri)
-    declare_history(spark, spec)
+    days = spec.build.history_days
+    history.declare(spark, days, (spec.contract.name, spec.table_uri))
     batch = gated(spark, spec.gated_uri)
     set_aside = write_quarantine(spark, spec, batch.where(F.col(OUTCOME) == QUARANTINED))
     passed = without_working_columns(batch.where(F.col(OUTCOME) == PASSED))
@@ -52,13 +53,6 @@ def run(spark: SparkSession, spec: PublishSpec) -> JobReport:
             rows_in=rows + set_aside, rows_out=rows, rows_quarantined=set_aside
         ),
     )  # fmt: skip
-
-
-def declare_history(spark: SparkSession, spec: PublishSpec | RebuildSpec) -> None:
-    """Have the table and its quarantine keep their old versions as long as declared."""
-    name = spec.contract.name
-    places = ((name, spec.table_uri), (f"quarantine {name}", spec.quarantine_uri))
-    history.declare(spark, spec.build.history_days, *places)
 
 
 def write_quarantine(spark: SparkSession, spec: PublishSpec, bad: DataFrame) -> int:
@@ -75,6 +69,7 @@ def write_quarantine(spark: SparkSession, spec: PublishSpec, bad: DataFrame) -> 
         left = left.unionAll(before.select(F.lit("old").alias("where")).limit(1))
     if not left.collect():
         return 0
+    history.declare(spark, spec.build.history_days, (name, spec.quarantine_uri))
     seen = Observation()
     rows = quarantined(bad).observe(seen, F.count(F.lit(1)).alias("rows"))
     tables.replace(spark, rows, spec.quarantine_uri, name, key, evolve=True)

@@ -13,7 +13,16 @@ from operator import and_
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from headrace_jobs import belonging, empty_partitions, gate, load, publish, row_rules, tables
+from headrace_jobs import (
+    belonging,
+    empty_partitions,
+    gate,
+    history,
+    load,
+    publish,
+    row_rules,
+    tables,
+)
 from headrace_jobs.row_rules import OUTCOME, PASSED, QUARANTINED, RULE_IDS
 from headrace_jobs.tables import PARTITION, SOURCE_FILE, SOURCE_ROW
 from headrace_schemas.errors import WriteConflict
@@ -55,8 +64,9 @@ def run(spark: SparkSession, spec: RebuildSpec) -> JobReport:
     if spec.build.write is WriteMode.MERGE:
         passed = newest(passed, spec.contract.key)
     refuse_newer(spark, spec)
-    publish.declare_history(spark, spec)
     name = f"quarantine {spec.contract.name}"
+    places = ((spec.build.name, spec.table_uri), (name, spec.quarantine_uri))
+    history.declare(spark, spec.build.history_days, *places)
     if counts.rows_quarantined or tables.exists(spark, spec.quarantine_uri):
         rows = publish.quarantined(bad, PARTITION)
         tables.overwrite(spark, rows, spec.quarantine_uri, name, None, evolve=True)

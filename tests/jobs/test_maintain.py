@@ -14,12 +14,14 @@ from pyspark.sql import SparkSession
 
 from headrace_jobs import files, history, tables
 from headrace_jobs.delta_log import DeltaLog
-from headrace_jobs.maintain import maintain, run
+from headrace_jobs.maintain import maintain, refuse_skew, run
+from headrace_jobs.removal import remove_needless
 from headrace_schemas.errors import ClockSkewed, VersionGone
 from headrace_schemas.job import JobReport, MaintainedTable, MaintainSpec, PinnedTable
 from headrace_schemas.pins import Pin, PinKind
 from tests.jobs import readers
 from tests.jobs.aged import DAY, age, date
+from tests.object_store import ObjectStore
 
 NAME = "gold.readings"
 DAYS, EVERY, HISTORY, PARTITIONS = 3 * 365, 5, 100, 12
@@ -203,6 +205,36 @@ def test_gate_records_go_when_they_are_older_than_the_history(table: Path) -> No
         date(root / batch, time.time() - days * DAY)
     assert done(table).metrics["gate_records_removed"] == 1
     assert [path.name for path in root.iterdir()] == ["new"]
+
+
+def test_objects_go_when_the_lake_is_in_an_object_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ObjectStore(tmp_path / "store") as store:
+        store.make_bucket("lake")
+        for name, value in store.environment().items():
+            monkeypatch.setenv(name, value)
+        uri = "s3a://lake/tables/gold/readings"
+        for number in range(25):
+            row = pyarrow.table({"n": [number], "_partition": ["a b"]})
+            write_deltalake(
+                uri, row, mode="overwrite", partition_by=["_partition"],
+                configuration={**history.properties(HISTORY), "delta.checkpointInterval": "10"},
+            )  # fmt: skip
+        kept = MaintainedTable(name=NAME, uri=uri, history_days=HISTORY, pins=(pin(3),))
+        later = datetime.now(tz=UTC) + timedelta(days=DAYS)
+        log = DeltaLog.at(uri)
+        entries, data, _ = remove_needless(kept, log, files.below(uri), later, later)
+        assert (len(data), len(files.below(uri))) == (23, len(log.listed) - len(entries) + 2)
+        for version in (3, 24):
+            read = QueryBuilder().register("t", DeltaTable(uri, version=version))
+            assert read.execute("SELECT n FROM t").read_all().column(0).to_pylist() == [version]
+        asked = spec(tmp_path / "a" / "b" / "c").model_copy(
+            update={"staging_uri": "s3a://lake/staging/x"}
+        )
+        refuse_skew(asked, datetime.now(tz=UTC))
+        with pytest.raises(ClockSkewed):
+            refuse_skew(asked, later)
 
 
 def test_small_files_are_joined_when_a_partition_has_many(

@@ -74,7 +74,8 @@ def test_month_is_published_and_learnt_from_when_its_dags_are_tested(
             f"{name}={JANUARY}" if catalog.build(name).partition else name for name in catalog.order
         ]
         monitored = [f"score.delay={JANUARY}", f"monitor.delay={JANUARY}"]
-        run_dags(environment, tmp_path, *tables, *monitored, "train.delay")
+        looked_after = ("maintain.flights", "maintain_models")
+        run_dags(environment, tmp_path, *tables, *monitored, "train.delay", *looked_after)
 
     lake = tmp_path / "lake"
     counts = {

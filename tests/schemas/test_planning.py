@@ -110,3 +110,16 @@ def test_gate_knows_the_share_that_the_pipeline_declares(tmp_path):
     for table, share in shares.items():
         spec = planner.gate(table, DAY, "staged", "job-1")
         assert (spec.most_quarantined, spec.table) == (share, None)
+
+
+def test_history_is_the_feature_tables_when_a_model_writes(tmp_path):
+    root = write(tmp_path)
+    file = change(root / "pipelines/meters.yaml", "tables:", "history_days: 90\ntables:")
+    change(file, "source: {", "history_days: 30\n    source: {")
+    catalog = Catalog.load(root)
+    planner = Planner(catalog, Lake(root="/lake"), lambda uri: 7, "run")
+    assert catalog.build("bronze.readings").history_days == 30
+    model = catalog.models["load"]
+    assert planner.score(model, DAY, [], "job-1").history_days == 90
+    assert planner.monitor(model, DAY, [], "job-1").history_days == 90
+    assert planner.publish("gold.readings", DAY, "gated", "job-1").build.history_days == 90
