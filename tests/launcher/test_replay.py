@@ -46,8 +46,12 @@ def test_replay_goes_on_when_a_task_is_under_way(tmp_path, state):
     assert watch(tmp_path, airflow).look("news") == "gold.flight_features publish"
 
 
-def test_replay_stalls_when_only_the_daily_look_for_drift_waits(tmp_path):
-    airflow = OneTask("drift.delay", "await_request", "deferred")
+@pytest.mark.parametrize(
+    ("dag", "task", "state"),
+    [("drift.delay", "await_request", "deferred"), ("maintain_models", "delay", "running")],
+)
+def test_replay_stalls_when_only_daily_work_goes_on(tmp_path, dag, task, state):
+    airflow = OneTask(dag, task, state)
     with pytest.raises(ReplayStalled) as stalled:
         watch(tmp_path, airflow).look("the decision on 2013-01")
     assert stalled.value.fields["waiting_for"] == "the decision on 2013-01"
