@@ -60,6 +60,7 @@ def maintain(spark: SparkSession, spec: MaintainSpec, now: datetime) -> JobRepor
         notes += clean_table(spec, table, delta_log, now, figures)
     clean_staging(spec, now, figures)
     clean_records(spec, now, figures)
+    log.info("%s", ", ".join(f"{name} {value:,}" for name, value in sorted(figures.items())))
     return JobReport(
         job="maintain", job_id=spec.job_id, status="succeeded",
         metrics={key: float(value) for key, value in sorted(figures.items())}, notes=tuple(notes),
