@@ -4,10 +4,12 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from headrace_jobs import tables
+from headrace_jobs.history import declare
 from headrace_jobs.ledger import at_last
 from headrace_schemas.errors import VersionTaken
 from headrace_schemas.job import PinnedTable
 from headrace_schemas.model_version import Evaluation, ModelVersion
+from headrace_schemas.pipeline import HISTORY_DAYS
 
 VERSIONS, EVALUATIONS = "ledger.versions", "ledger.evaluations"
 KEY = ("model", "version")
@@ -30,6 +32,7 @@ def record_version(spark: SparkSession, uri: str, version: ModelVersion) -> None
     frame = spark.createDataFrame([row], VERSION_SCHEMA)
 
     def insert() -> PinnedTable:
+        declare(spark, HISTORY_DAYS, (VERSIONS, uri))
         return tables.insert_new(spark, frame, uri, VERSIONS, KEY, partition_by=["model"])
 
     written = at_last(VERSIONS, insert)
@@ -51,6 +54,7 @@ def record_evaluation(spark: SparkSession, uri: str, evaluation: Evaluation) -> 
     update = "WHEN MATCHED AND target.sha256 <> source.sha256 THEN UPDATE SET *"
 
     def replace() -> None:
+        declare(spark, HISTORY_DAYS, (EVALUATIONS, uri))
         with tables.committing(spark, EVALUATIONS, "merge"):
             tables.create(spark, frame, uri, ["model"])
             tables.merge(spark, frame, uri, KEY, f"{update} WHEN NOT MATCHED THEN INSERT *")

@@ -126,7 +126,7 @@ class UnknownService(HeadraceError, KeyError):
     __str__ = Exception.__str__  # KeyError would show the quoted repr
 
 
-class VersionUnknown(HeadraceError, LookupError):
+class TableVersionUnknown(HeadraceError, LookupError):
     """A version of a table that cannot be held, or is not."""
 
     def __init__(self, table: str, version: int, problem: str) -> None:

@@ -11,12 +11,12 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 from rich.table import Table as Shown
 
-from headrace_launcher.errors import VersionUnknown
+from headrace_launcher.errors import TableVersionUnknown
 from headrace_launcher.lake_view import LakeView
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.errors import UnknownTable
 from headrace_schemas.job_folders import job_folders, job_pins
-from headrace_schemas.pins import Hold, LearntFrom, Pin, hold_pins, known_pins
+from headrace_schemas.pins import Hold, Pin, hold_pins, known_pins
 
 Files = dict[str, int]
 """Bytes by path."""
@@ -52,8 +52,7 @@ class Pins:
 
     def pins(self, now: datetime) -> list[Pin]:
         """Every pin there is."""
-        rows = self.view.query(self.view.lake.versions, "SELECT * FROM t")
-        learnt = [LearntFrom.of(row) for row in rows]
+        learnt = [one for name in self.catalog.models for one in self.view.versions(name)]
         decisions = {name: self.view.ledger(name) for name in self.catalog.models}
         known = known_pins(self.catalog, learnt, decisions, self.holds(), now)
         return known + job_pins(job_folders(self.jobs), now)
@@ -106,21 +105,21 @@ class Pins:
 
         Raises:
             UnknownTable: The lake has no such table.
-            VersionUnknown: The table has no such version, or has it no more.
+            TableVersionUnknown: The table has no such version, or has it no more.
         """
         self.refuse_unknown(table)
         if files_of(self.view.lake.pinnable(table), version) is None:
-            raise VersionUnknown(table, version, "there is no such version, or not any more")
+            raise TableVersionUnknown(table, version, "there is no such version, or not any more")
         self.say(table, version, "hold", reason, now)
 
     def release(self, table: str, version: int, reason: str, now: datetime) -> None:
         """Hold a version no longer; other pins on it stay.
 
         Raises:
-            VersionUnknown: Nobody holds it.
+            TableVersionUnknown: Nobody holds it.
         """
         if (table, version) not in {(one.table, one.version) for one in hold_pins(self.holds())}:
-            raise VersionUnknown(table, version, "nobody holds it")
+            raise TableVersionUnknown(table, version, "nobody holds it")
         self.say(table, version, "release", reason, now)
 
     def refuse_unknown(self, table: str) -> None:

@@ -7,7 +7,11 @@ from typing import Any
 from airflow.sdk import DAG, CronTriggerTimetable
 
 from headrace_airflow.access_roles import DagKind, access_control
-from headrace_airflow.operators.maintenance import CleanHomeOperator, MaintainOperator
+from headrace_airflow.operators.maintenance import (
+    CheckLakeOperator,
+    CleanHomeOperator,
+    MaintainOperator,
+)
 from headrace_airflow.table_dags import ONE_WRITER, TRIES
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.pipeline import Pipeline
@@ -38,7 +42,7 @@ def pipeline_maintenance_dag(catalog: Catalog, pipeline: Pipeline) -> DAG:
 
 def models_maintenance_dag(catalog: Catalog) -> DAG:
     """The Dag `maintain_models`: predictions, monitoring, the ledger, and folders of this machine."""
-    what = "predictions, monitoring, the ledger, and old folders of jobs and logs"
+    what = "predictions, monitoring, the ledger, old folders of jobs and logs, and look for damage"
     with maintenance(MODELS, MODELS_AT, what, {}) as dag:
         for name in catalog.models:
             MaintainOperator(
@@ -49,6 +53,7 @@ def models_maintenance_dag(catalog: Catalog) -> DAG:
             **ONE_WRITER,
         )  # fmt: skip
         CleanHomeOperator(task_id="headrace.home")
+        CheckLakeOperator(task_id="headrace.fsck")
     return dag
 
 

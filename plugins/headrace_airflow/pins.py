@@ -8,7 +8,8 @@ from headrace_airflow.settings import Settings
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.job_folders import job_folders, job_pins
 from headrace_schemas.maintenance import Upkeep
-from headrace_schemas.pins import Hold, LearntFrom, known_pins
+from headrace_schemas.model_version import ModelVersion
+from headrace_schemas.pins import Hold, known_pins
 from headrace_schemas.planning import Planner
 
 
@@ -19,7 +20,9 @@ def upkeep(catalog: Catalog, planner: Planner, settings: Settings, now: datetime
         EngineUnavailable: The lake cannot be read; without its pins nothing may be removed.
     """
     lake, folders = settings.lake, job_folders(settings.jobs)
-    learnt = [LearntFrom.of(row) for row in rows_of(lake.versions)]
+    known = set(ModelVersion.model_fields)
+    rows = [{name: row[name] for name in row.keys() & known} for row in rows_of(lake.versions)]
+    learnt = [ModelVersion.model_validate(row) for row in rows]
     said = [Hold.model_validate(row) for row in rows_of(lake.holds)]
     decisions: dict[str, Any] = {name: read_ledger(lake.ledger, name) for name in catalog.models}
     pins = known_pins(catalog, learnt, decisions, said, now) + job_pins(folders, now)

@@ -16,7 +16,7 @@ from headrace_schemas.pins import Pin
 from headrace_schemas.pipeline import HISTORY_DAYS, LONGEST_MINUTES
 from headrace_schemas.planning import Planner
 
-LEDGERS = ("decisions", "versions", "holds")
+LEDGERS = ("decisions", "versions", "evaluations", "holds")
 """The tables of the ledger; no declaration says how long their history is kept."""
 
 

@@ -9,17 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import zip_longest
-from typing import Any
 
 from pydantic import Field
 
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.decisions import Decision, Kind, promotions
 from headrace_schemas.declaration import Frozen
-
-CANDIDATE_DAYS = 30
-"""How long a registered version that nobody has decided on keeps what it learnt from: an approval
-is asked for a week, and may be asked for again."""
+from headrace_schemas.model_version import ModelVersion
 
 
 class PinKind(StrEnum):
@@ -45,26 +41,6 @@ class Pin(Frozen):
     since: datetime | None = None
 
 
-class LearntFrom(Frozen):
-    """Which version of a table a registered version of a model learnt from."""
-
-    model: str
-    version: str
-    table: str
-    table_version: int
-    recorded_at: datetime
-
-    @classmethod
-    def of(cls, row: dict[str, Any]) -> "LearntFrom":
-        """From a row of the ledger of versions, which has further columns."""
-        return cls.model_validate({name: row[name] for name in cls.model_fields})
-
-    def pin(self, kind: PinKind, why: str, since: datetime | None) -> Pin:
-        """The pin on what was learnt from."""
-        why = f"{self.model} v{self.version}: {why}"
-        return Pin(table=self.table, version=self.table_version, kind=kind, why=why, since=since)
-
-
 class Hold(Frozen):
     """What a person said about a version: keep it, or no more.
 
@@ -80,8 +56,14 @@ class Hold(Frozen):
     at: datetime
 
 
+def of_model(row: ModelVersion, kind: PinKind, why: str, since: datetime | None) -> Pin:
+    """The pin on what a version of a model learnt from."""
+    why = f"{row.model} v{row.version}: {why}"
+    return Pin(table=row.table, version=row.table_version, kind=kind, why=why, since=since)
+
+
 def model_pins(
-    learnt: Sequence[LearntFrom], history: Sequence[Decision], now: datetime, history_days: int
+    learnt: Sequence[ModelVersion], history: Sequence[Decision], now: datetime, history_days: int
 ) -> list[Pin]:
     """What the registered versions of one model keep.
 
@@ -97,18 +79,19 @@ def model_pins(
         row = by_version.get(str(one.model_version))
         if row and (until is None or until > now - timedelta(days=history_days)):
             words = "serves" if until is None else f"served until {until:%Y-%m-%d}"
-            found.append(row.pin(PinKind.MODEL, words, one.effective_from))
+            found.append(of_model(row, PinKind.MODEL, words, one.effective_from))
     judged = [one for one in history if one.kind is Kind.PROMOTION]
     if judged:
         newest = max(judged, key=lambda one: (one.as_of, one.id))
         if row := by_version.get(str(newest.model_version)):
             words = f"the newest judgement is about it ({newest.verdict.value})"
-            found.append(row.pin(PinKind.EVIDENCE, words, newest.as_of))
+            found.append(of_model(row, PinKind.EVIDENCE, words, newest.as_of))
     decided = {one.model_version for one in judged}
-    for row in learnt:
-        is_new = row.recorded_at > now - timedelta(days=CANDIDATE_DAYS)
-        if row.version not in decided and is_new:
-            found.append(row.pin(PinKind.MODEL, "a candidate", row.recorded_at))
+    newest_version = max(learnt, key=lambda one: int(one.version), default=None)
+    # A person may still be asked about it; one that came after says that they were.
+    if newest_version is not None and newest_version.version not in decided:
+        row = newest_version
+        found.append(of_model(row, PinKind.MODEL, "the newest candidate", row.as_of))
     return found
 
 
@@ -125,7 +108,7 @@ def hold_pins(said: Iterable[Hold]) -> list[Pin]:
 
 
 def known_pins(
-    catalog: Catalog, learnt: Iterable[LearntFrom], decisions: Mapping[str, Sequence[Decision]],
+    catalog: Catalog, learnt: Iterable[ModelVersion], decisions: Mapping[str, Sequence[Decision]],
     said: Iterable[Hold], now: datetime,
 ) -> list[Pin]:  # fmt: skip
     """What declared models and people keep.

@@ -67,7 +67,7 @@ def test_tables_are_looked_after_daily_one_at_a_time(dags: dict[str, Any]) -> No
     assert built["at_once"] == dict.fromkeys(built["after"], 1)
     assert {"bronze.trips", "gold.station_list"} < set(built["after"])
     assert built["limit_minutes"]["gold.station_list"] == 5
-    models = {"duration", "long_trip", "headrace.ledger", "headrace.home"}
+    models = {"duration", "long_trip", "headrace.ledger", "headrace.home", "headrace.fsck"}
     assert set(dags["maintain_models"]["after"]) == models
 
 

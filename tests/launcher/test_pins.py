@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow
@@ -61,7 +61,7 @@ def test_version_is_held_until_it_is_released(headrace: Headrace) -> None:
     assert "Nothing is pinned" in headrace().stdout
     again = headrace("release", TABLE, "2")
     assert again.returncode == 1
-    assert f"VersionUnknown: {TABLE}: version 2: nobody holds it" in again.stderr
+    assert f"TableVersionUnknown: {TABLE}: version 2: nobody holds it" in again.stderr
 
 
 def test_hold_is_refused_when_there_is_nothing_to_hold(headrace: Headrace) -> None:
@@ -70,7 +70,7 @@ def test_hold_is_refused_when_there_is_nothing_to_hold(headrace: Headrace) -> No
     never = headrace("hold", "silver.stations", "0", "--reason", "x")
     assert "UnknownTable" in never.stderr
     late = headrace("hold", TABLE, "10", "--reason", "x")
-    assert f"VersionUnknown: {TABLE}: version 10: there is no such version" in late.stderr
+    assert f"TableVersionUnknown: {TABLE}: version 10: there is no such version" in late.stderr
     assert unknown.returncode == never.returncode == late.returncode == 1
 
 
@@ -79,8 +79,7 @@ def test_pins_are_listed_with_what_only_they_keep(
 ) -> None:
     now = datetime.now(tz=UTC)
     model = {"model": "long_trip", "version": "1", "booster_sha256": "b", "manifest_sha256": "m",
-             "table": TABLE, "table_version": 3, "as_of": now, "answers": "x",
-             "recorded_at": now - timedelta(days=2)}  # fmt: skip
+             "table": TABLE, "table_version": 3, "as_of": now, "answers": "x"}  # fmt: skip
     write_deltalake(lake.versions, pyarrow.Table.from_pylist([model]), partition_by=["model"])
     job = tmp_path / "jobs" / "trains"
     job.mkdir(parents=True)

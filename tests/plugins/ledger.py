@@ -10,6 +10,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from headrace_schemas.decisions import Decision, Kind, Verdict
 from headrace_schemas.empty_batches import PUBLISHED_EMPTY
+from headrace_schemas.model_version import PinnedModel
 
 FEBRUARY = datetime(2013, 3, 3, tzinfo=UTC)
 """When the labels of 2013-02 have matured in the small declarations."""
@@ -40,6 +41,31 @@ def write_ledger(home: Path, decisions: Sequence[Decision]) -> None:
             texts = [None if one is None else str(one) for one in values]
             columns[name] = Array(texts, DataType.utf8())
     uri = str(home / "lake" / "ledger" / "decisions")
+    write_deltalake(uri, Table.from_pydict(columns), partition_by=["model"], mode="append")
+
+
+def digests(version: str) -> PinnedModel:
+    """What the ledger holds of a version that `write_versions` wrote."""
+    return PinnedModel(
+        version=version, booster_sha256=f"booster {version}", manifest_sha256=f"manifest {version}"
+    )
+
+
+def write_versions(home: Path, *versions: str, model: str = "long_trip") -> None:
+    """Registered versions of a model, as trainings write them down."""
+    columns: dict[str, Any] = {
+        name: Array([value(one) for one in versions], DataType.utf8())
+        for name, value in {
+            "model": lambda _: model, "version": str, "answers": lambda _: "asked",
+            "booster_sha256": lambda one: digests(one).booster_sha256,
+            "manifest_sha256": lambda one: digests(one).manifest_sha256,
+            "table": lambda _: "gold.trip_features",
+        }.items()
+    }  # fmt: skip
+    micros = Array([round(FEBRUARY.timestamp() * 1_000_000)] * len(versions), DataType.int64())
+    columns["as_of"] = micros.cast(DataType.timestamp("us", tz="UTC"))
+    columns["table_version"] = Array([0] * len(versions), DataType.int64())
+    uri = str(home / "lake" / "ledger" / "versions")
     write_deltalake(uri, Table.from_pydict(columns), partition_by=["model"], mode="append")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 from arro3.core import Array, DataType, Table
 from deltalake import write_deltalake
 
@@ -20,11 +21,12 @@ from headrace_airflow.old_folders import (
     clean_jobs,
     clean_logs,
 )
-from headrace_airflow.operators.maintenance import MaintainOperator
+from headrace_airflow.operators.maintenance import CheckLakeOperator, MaintainOperator
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.errors import ClockSkewed
 from headrace_schemas.job_folders import JobFolder
 from headrace_schemas.lake import Lake
+from tests.plugins.ledger import write_table
 
 TABLE = "gold.trip_features"
 NOW = datetime.now(tz=UTC)
@@ -75,7 +77,7 @@ def test_versions_that_models_and_people_need_are_pinned(
     home: Path, catalog: Catalog, run_context: Callable[..., Any], fake_submit: Any
 ) -> None:
     lake = Lake(root=str(home / "lake"))
-    versions(lake, (1, 10, 500), (2, 20, 1), (3, 30, 100))
+    versions(lake, (1, 10), (3, 20), (2, 30))
     holds(lake, (1, "hold"), (2, "hold"), (2, "release"))
     spec = planned(catalog, run_context(), fake_submit, subject="table", name=TABLE)
     assert {(pin.version, pin.kind.value) for pin in spec.tables[0].pins} == {
@@ -84,16 +86,15 @@ def test_versions_that_models_and_people_need_are_pinned(
     }
 
 
-def versions(lake: Lake, *rows: tuple[int, int, int]) -> None:
-    """Registered versions of long_trip: number, version of the table, days since."""
+def versions(lake: Lake, *rows: tuple[int, int]) -> None:
+    """Registered versions of long_trip: number, version of the table."""
     count = len(rows)
     write_deltalake(lake.versions, Table.from_pydict({
-        "model": text(["long_trip"] * count), "version": text([str(one) for one, _, _ in rows]),
+        "model": text(["long_trip"] * count), "version": text([str(one) for one, _ in rows]),
         "booster_sha256": text(["b"] * count), "manifest_sha256": text(["m"] * count),
         "table": text([TABLE] * count),
-        "table_version": Array([version for _, version, _ in rows], DataType.int64()),
+        "table_version": Array([version for _, version in rows], DataType.int64()),
         "as_of": instants([NOW] * count), "answers": text(["x"] * count),
-        "recorded_at": instants([NOW - timedelta(days=days) for _, _, days in rows]),
     }), partition_by=["model"])  # fmt: skip
 
 
@@ -148,8 +149,22 @@ def test_models_and_ledger_are_looked_after(
     assert [one.name for one in spec.tables] == [
         "ledger.decisions",
         "ledger.versions",
+        "ledger.evaluations",
         "ledger.holds",
     ]
+
+
+def test_lake_is_read_as_a_whole_and_damage_fails_the_task(
+    home: Path, run_context: Callable[..., Any]
+) -> None:
+    write_table(home, TABLE, ["2013-01"])
+    write_table(home, TABLE, ["2013-02"])
+    task = CheckLakeOperator(task_id="one")
+    assert task.execute(run_context()) == {"tables": 1, "damages": 0}
+    log = home.joinpath("lake", "tables", *TABLE.split("."), "_delta_log")
+    (log / f"{1:020}.json").write_bytes(b"")
+    with pytest.raises(AirflowFailException, match=f"damaged: {TABLE}"):
+        task.execute(run_context())
 
 
 def test_job_folders_go_when_they_are_old(home: Path) -> None:

@@ -25,7 +25,14 @@ from headrace_airflow.operators.models import (
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.decisions import Verdict
 from tests.plugins.conftest import FakeSubmit
-from tests.plugins.ledger import FEBRUARY, decision, write_ledger, write_table
+from tests.plugins.ledger import (
+    FEBRUARY,
+    decision,
+    digests,
+    write_ledger,
+    write_table,
+    write_versions,
+)
 
 RunContext = Callable[..., Any]
 
@@ -61,10 +68,11 @@ def test_partition_is_scored_by_the_champion_of_its_time(
 ) -> None:  # fmt: skip
     promoted = decision(Verdict.PROMOTE, model_version="7", effective_from=FEBRUARY)
     write_ledger(home, [promoted])
+    write_versions(home, "7")
     fake_submit.answer = {"counts": {"rows_out": 5}, "model_version": champion}
     context = run_context(partition)
     ScoreOperator(task_id="score", **asked).execute(context)
-    assert fake_submit.spec.champion == champion
+    assert fake_submit.spec.champion == (digests(champion) if champion else None)
     assert context["outlet_events"]["predictions.long_trip"].extra == {
         "table": None, "version": None, "rows": 5, "partition": partition, "model_version": champion,
     }  # fmt: skip
@@ -113,6 +121,7 @@ def test_candidate_is_judged_on_the_version_it_learnt_from_when_the_table_moved_
         Verdict.PROMOTE, as_of=before, answers="first", model_version="6", effective_from=before
     )
     write_ledger(home, [champion, own])
+    write_versions(home, "6", "7", "9")
     fake_submit.answer = {"model_version": "7"}
     trained = TrainOperator(task_id="train", **asked).execute(run_context(plan=PLAN))
     assert fake_submit.engines == ["submit"]
@@ -122,8 +131,10 @@ def test_candidate_is_judged_on_the_version_it_learnt_from_when_the_table_moved_
     context = run_context(plan=PLAN, train=trained)
     judged = EvaluateOperator(task_id="evaluate", **asked).execute(context)
     assert fake_submit.spec.features.version == 0
-    assert fake_submit.spec.challenger == "7"
-    assert fake_submit.spec.champion == "6"  # not what an earlier try of this very run promoted
+    assert fake_submit.spec.challenger == digests("7")
+    assert fake_submit.spec.champion == digests(
+        "6"
+    )  # not what an earlier try of this very run promoted
     unknown = {"comparison": None, "measured": None, "positive": None}
     assert judged["promotion_evidence"] == {**GOOD, **unknown}
 

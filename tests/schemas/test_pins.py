@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from headrace_schemas.decisions import Decision, Kind, Verdict
-from headrace_schemas.pins import Hold, LearntFrom, Pin, hold_pins, model_pins
+from headrace_schemas.model_version import ModelVersion
+from headrace_schemas.pins import Hold, Pin, hold_pins, model_pins
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 HISTORY = 100
@@ -13,10 +14,10 @@ def ago(days: float) -> datetime:
     return NOW - timedelta(days=days)
 
 
-def learnt(version: int, table_version: int, days: float) -> LearntFrom:
-    return LearntFrom(
-        model="load", version=str(version), table="gold.readings", table_version=table_version,
-        recorded_at=ago(days),
+def learnt(version: int, table_version: int, days: float) -> ModelVersion:
+    return ModelVersion(
+        model="load", version=str(version), booster_sha256="b", manifest_sha256="m",
+        table="gold.readings", table_version=table_version, as_of=ago(days), answers="run",
     )  # fmt: skip
 
 
@@ -29,7 +30,7 @@ def judged(version: int, days: float, verdict: Verdict = Verdict.PROMOTE) -> Dec
     )  # fmt: skip
 
 
-def kept(learnt_from: list[LearntFrom], history: list[Decision]) -> set[tuple[int, str]]:
+def kept(learnt_from: list[ModelVersion], history: list[Decision]) -> set[tuple[int, str]]:
     found = model_pins(learnt_from, history, NOW, HISTORY)
     return {(pin.version, pin.kind.value) for pin in found}
 
@@ -56,8 +57,8 @@ def test_refused_version_is_kept_only_while_its_judgement_is_the_newest():
     assert kept(rows, history) == {(10, "model"), (30, "evidence")}
 
 
-def test_candidate_is_kept_for_a_month_when_nobody_decides():
-    assert kept([learnt(1, 10, 29), learnt(2, 20, 31)], []) == {(10, "model")}
+def test_newest_candidate_is_kept_until_somebody_decides():
+    assert kept([learnt(1, 10, 29), learnt(2, 20, 31)], []) == {(20, "model")}
     assert kept([], [judged(1, 900)]) == set()
 
 

@@ -117,7 +117,7 @@ def test_history_is_the_feature_tables_when_a_model_writes(tmp_path):
     file = change(root / "pipelines/meters.yaml", "tables:", "history_days: 90\ntables:")
     change(file, "source: {", "history_days: 30\n    source: {")
     catalog = Catalog.load(root)
-    planner = Planner(catalog, Lake(root="/lake"), lambda uri: 7, "run")
+    planner = Planner(catalog, Lake(root="/lake"), lambda uri: 7, digests, "run")
     assert catalog.build("bronze.readings").history_days == 30
     model = catalog.models["load"]
     assert planner.score(model, DAY, [], "job-1").history_days == 90

@@ -1,10 +1,12 @@
 """Looking after the lake and this machine: what is promised is kept, and nothing grows for ever."""
 
 from datetime import UTC, datetime
+from logging import ERROR, WARNING
 from pathlib import Path
 from typing import Any, Literal
 
 from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowFailException
 
 from headrace_airflow.old_folders import clean_jobs, clean_logs
 from headrace_airflow.operators.spark_job import SparkJobOperator
@@ -12,6 +14,7 @@ from headrace_airflow.pins import upkeep
 from headrace_airflow.settings import Settings
 from headrace_airflow.time_limit import USUAL, model_limit, table_limit
 from headrace_schemas.catalog import Catalog
+from headrace_schemas.errors import listed
 from headrace_schemas.job import MaintainSpec
 from headrace_schemas.planning import Planner
 
@@ -46,14 +49,37 @@ class MaintainOperator(SparkJobOperator):
         return found.ledger(job_id)
 
 
+class CheckLakeOperator(BaseOperator):
+    """Reads every table of the lake as a whole, and fails if one is damaged."""
+
+    def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002 - Airflow's signature
+        """Name each damage, with what to do about it."""
+        from headrace_lake.depth import Depth  # heavy, as the next
+        from headrace_lake.fsck import check_lake
+
+        checked = check_lake(
+            Settings.current().lake, Depth.FULL, tell=lambda doing: self.log.info("%s", doing)
+        )
+        for one in checked.damages:
+            self.log.log(WARNING if one.is_harmless else ERROR, "%s %s", one.kind, one)
+        found = {"tables": len(checked.tables), "damages": len(checked.damages)}
+        self.log.info("%d tables, %d damages", *found.values())
+        if not checked.is_well:
+            damaged = sorted({one.table for one in checked.damages if not one.is_harmless})
+            raise AirflowFailException(
+                f"damaged: {listed(damaged)}. The log above says what is, and docs/reference/fsck.md "
+                "what to do."
+            )
+        return found
+
+
 class CleanHomeOperator(BaseOperator):
     """Removes old job folders and old logs of tasks from this machine."""
 
     def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002 - Airflow's signature
         """Say how many went."""
-        from airflow.configuration import (
-            conf,
-        )  # reads Airflow's settings: not while Dags are parsed
+        # Reads Airflow's settings: not while Dags are parsed.
+        from airflow.configuration import conf
 
         now = datetime.now(tz=UTC)
         logs = Path(conf.get_mandatory_value("logging", "base_log_folder"))

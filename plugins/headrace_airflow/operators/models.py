@@ -244,7 +244,7 @@ class EvaluateOperator(ModelOperator):
             **planner.head(job_id), model=training.apply_to(self.declared),
             contract=self.catalog.contract(self.declared.table),
             features=PinnedTable.model_validate(trained["features"]),
-            as_of=training.as_of, answers=training.answers,
+            as_of=training.as_of, answers=training.answers, versions_uri=planner.lake.versions,
         )  # fmt: skip
         return planner.evaluate(asked, trained["model_version"], self.history(), job_id)
 
