@@ -166,7 +166,8 @@ class StoreFolder:
             max_pool_connections=READERS,
         )  # fmt: skip
         region = os.environ.get("AWS_REGION")  # boto3 itself reads another variable
-        return boto3.client("s3", config=style, region_name=region)
+        # A session of its own: boto3's default one keeps the first keys that it ever saw.
+        return boto3.Session().client("s3", config=style, region_name=region)
 
     def key(self, path: str) -> str:
         """The key of a file."""

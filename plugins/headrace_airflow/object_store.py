@@ -83,6 +83,7 @@ def answering(uri: str) -> Iterator[Any]:
     style = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 5})
     region = os.environ.get("AWS_REGION")  # boto3 itself reads another variable
     try:
-        yield boto3.client("s3", config=style, region_name=region)
+        # A session of its own: boto3's default one keeps the first keys that it ever saw.
+        yield boto3.Session().client("s3", config=style, region_name=region)
     except (BotoCoreError, ClientError) as error:
         raise EngineUnavailable("object store", uri, str(error)) from error
