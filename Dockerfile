@@ -1,5 +1,5 @@
 # The two images of a deployment, for either builder of Docker:
-#   docker build --target spark   --tag headrace/spark:0.1.0 .      Spark's services, and MLflow
+#   docker build --target spark   --tag headrace/spark:0.1.0 .      Spark's services
 #   docker build --target airflow --tag headrace/airflow:0.1.0 .    Airflow's services, and the drivers of jobs beside them
 # `airflow` has the layers of `spark` below its own, so a host keeps what both need once. Everything is root's; the user
 # headrace writes to /tmp and /var/lib/headrace, and the rest may be mounted read-only.
