@@ -9,7 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import xgboost
@@ -24,9 +24,9 @@ from headrace_jobs import features, histograms, learnable, tables
 from headrace_jobs.engine_errors import refused_by_xgboost
 from headrace_jobs.manifest import Feature, Manifest, Window
 from headrace_jobs.registry import Registry, sha256
-from headrace_jobs.version_ledger import record_version
+from headrace_jobs.version_ledger import record_version, recorded_version
 from headrace_schemas.booster_params import as_xgboost_reads
-from headrace_schemas.errors import SlotsShort, TrainingRefused
+from headrace_schemas.errors import ModelTampered, SlotsShort, TrainingRefused
 from headrace_schemas.job import Counts, JobReport, TrainSpec
 from headrace_schemas.model import Model
 from headrace_schemas.model_version import ModelVersion
@@ -74,14 +74,7 @@ def run(spark: SparkSession, spec: TrainSpec) -> JobReport:
         table_version=spec.features.version, contract_hash=contract.hash, as_of=spec.as_of,
         window=window, workers=workers, sha256=sha256(content), xgboost=xgboost.__version__,
     )  # fmt: skip
-    kept = registry.register(model.name, content, manifest, {"answers": spec.answers})
-    version = kept.version
-    recorded = ModelVersion(
-        model=model.name, version=version, booster_sha256=kept.booster_sha256,
-        manifest_sha256=kept.manifest_sha256, table=manifest.table,
-        table_version=manifest.table_version, as_of=spec.as_of, answers=spec.answers,
-    )  # fmt: skip
-    record_version(spark, spec.versions_uri, recorded)
+    version = registered(spark, spec, registry, content, manifest)
     log.info("model %s: version %s, sha256 %s", model.name, version, manifest.sha256)
     return JobReport(
         job="train", job_id=spec.job_id, status="succeeded", model_version=version,
@@ -92,6 +85,29 @@ def run(spark: SparkSession, spec: TrainSpec) -> JobReport:
         },
         notes=(told,),
     )  # fmt: skip
+
+
+def registered(
+    spark: SparkSession, spec: TrainSpec, registry: Registry, content: bytes, manifest: Manifest
+) -> str:
+    """The number under which a booster is registered and written down; the same for a repeated run.
+
+    Such a run may have read a later version of the table, with the same rows by `as_of`: it is the
+    first one's version all the same.
+    """
+    name, uri, answers = spec.model.name, spec.versions_uri, spec.answers
+    known = recorded_version(spark, uri, name, answers, manifest.sha256)
+    if known is not None:
+        with suppress(ModelTampered):  # then there is none that could be used
+            return registry.load(name, known).version
+    kept = registry.register(name, content, manifest, {"answers": answers})
+    recorded = ModelVersion(
+        model=name, version=kept.version, booster_sha256=kept.booster_sha256,
+        manifest_sha256=kept.manifest_sha256, table=manifest.table,
+        table_version=manifest.table_version, as_of=spec.as_of, answers=answers,
+    )  # fmt: skip
+    record_version(spark, uri, recorded)
+    return kept.version
 
 
 def declaration_hash(model: Model) -> str:

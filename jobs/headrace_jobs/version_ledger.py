@@ -8,7 +8,7 @@ from headrace_jobs.history import declare
 from headrace_jobs.ledger import at_last
 from headrace_schemas.errors import VersionTaken
 from headrace_schemas.job import PinnedTable
-from headrace_schemas.model_version import Evaluation, ModelVersion
+from headrace_schemas.model_version import Evaluation, ModelVersion, PinnedModel
 from headrace_schemas.pipeline import HISTORY_DAYS
 
 VERSIONS, EVALUATIONS = "ledger.versions", "ledger.evaluations"
@@ -19,6 +19,25 @@ VERSION_SCHEMA = (
     "table_version BIGINT, as_of TIMESTAMP, answers STRING"
 )
 EVALUATION_SCHEMA = "model STRING, version STRING, sha256 STRING"
+
+
+def recorded_version(
+    spark: SparkSession, uri: str, model: str, answers: str, booster_sha256: str
+) -> PinnedModel | None:
+    """The version that a repeated run has registered before, by its own booster; None if there is none."""
+    if not tables.exists(spark, uri):
+        return None
+    rows = spark.read.format("delta").load(uri)
+    given = {"model": model, "answers": answers, "booster_sha256": booster_sha256}
+    for name, value in given.items():
+        rows = rows.where(F.col(name) == F.lit(value))
+    found = sorted(rows.collect(), key=lambda row: int(row["version"]))
+    if not found:
+        return None
+    return PinnedModel(
+        version=found[0]["version"], booster_sha256=booster_sha256,
+        manifest_sha256=found[0]["manifest_sha256"],
+    )  # fmt: skip
 
 
 def record_version(spark: SparkSession, uri: str, version: ModelVersion) -> None:

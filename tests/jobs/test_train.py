@@ -23,6 +23,7 @@ from tests.jobs.learning import (
     FEATURES,
     MAY_3,
     Learned,
+    content,
     evaluate_spec,
     loaded,
     model,
@@ -78,6 +79,21 @@ def test_the_same_version_comes_back_when_a_run_is_repeated(
 ) -> None:
     assert train.run(spark, learned.spec).model_version == learned.version
     assert Registry().entry("late", learned.version).tags["answers"] == "run-1"
+
+
+def test_the_same_version_comes_back_when_the_table_has_moved_on_since(
+    spark: SparkSession, mlflow_uri: str, tmp_path: Path
+) -> None:
+    rows, declared = trips(), model("moved")
+    first = train_spec(declared, publish(spark, tmp_path / "features", rows))
+    again = train_spec(declared, publish(spark, tmp_path / "features", rows))
+    assert again.features.version > first.features.version
+
+    found = [train.run(spark, one).model_version for one in (first, again)]
+
+    assert found == ["1", "1"]
+    assert loaded("moved", "1").manifest.table_version == first.features.version
+    assert len(content(spark, first.versions_uri)) == 1
 
 
 @pytest.mark.parametrize("workers", [1, 2])
