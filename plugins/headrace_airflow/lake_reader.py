@@ -55,6 +55,17 @@ def digests_of(lake: Lake, model: str, version: str) -> PinnedModel:
     return pinned(model, version, versions, judged)
 
 
+def learnt_from(lake: Lake, model: str, answers: str) -> int | None:
+    """The version of the feature table that was learnt from for the same asker; None for the first time.
+
+    Raises:
+        EngineUnavailable: The lake cannot be read.
+    """
+    versions = about(open_table(lake.versions), model, ModelVersion)
+    found = [one for one in versions if one.answers == answers]
+    return min(found, key=lambda one: int(one.version)).table_version if found else None
+
+
 def about(table: Any, model: str, kind: type[Row]) -> list[Row]:
     """The rows about a model of one of the ledger's tables, open; None for one that is not there."""
     known = set(kind.model_fields)

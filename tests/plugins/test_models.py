@@ -140,6 +140,20 @@ def test_candidate_is_judged_on_the_version_it_learnt_from_when_the_table_moved_
 
 
 @pytest.mark.usefixtures("features")
+def test_repeated_training_learns_from_what_it_learnt_from_before(
+    home: Path, asked: dict[str, Any], fake_submit: FakeSubmit, run_context: RunContext
+) -> None:
+    write_table(home, "gold.trip_features", ["2013-04"])
+    fake_submit.answer = {"model_version": "7"}
+    train = TrainOperator(task_id="train", **asked)
+    train.execute(run_context(plan=PLAN))
+    assert fake_submit.spec.features.version == 1
+    write_versions(home, "7")  # of version 0, for the same asker
+    train.execute(run_context(plan=PLAN))
+    assert fake_submit.spec.features.version == 0
+
+
+@pytest.mark.usefixtures("features")
 def test_training_fails_for_good_and_starts_nothing_when_its_table_is_damaged(
     home: Path, asked: dict[str, Any], fake_submit: FakeSubmit, run_context: RunContext
 ) -> None:

@@ -8,7 +8,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from headrace_airflow.assets import candidate_asset, predictions_asset
-from headrace_airflow.lake_reader import partition_keys, read_ledger, refuse_damaged
+from headrace_airflow.lake_reader import learnt_from, partition_keys, read_ledger, refuse_damaged
 from headrace_airflow.operators.spark_job import SparkJobOperator
 from headrace_airflow.operators.tables import event_extra, refuse_key, run_partition
 from headrace_airflow.settings import Settings
@@ -216,12 +216,18 @@ class TrainOperator(ModelOperator):
     def plan(self, context: Context, planner: Planner, job_id: str) -> TrainSpec:
         """Train what `plan` says, on the newest version of the feature table.
 
+        A run that is repeated learns from what it learnt from the first time, whatever has come since.
+
         Raises:
             TableDamaged: That table's log shows that it has lost rows.
         """
         training = Training.from_json(self.told(context, "plan"))
         model = training.apply_to(self.declared)
         asked = planner.train(model, training.as_of, training.answers, job_id)
+        before = learnt_from(planner.lake, self.model, training.answers)
+        if before is not None:
+            features = asked.features.model_copy(update={"version": before})
+            asked = asked.model_copy(update={"features": features})
         refuse_damaged(asked.features)
         return asked
 
