@@ -16,8 +16,9 @@ from pyspark.sql import functions as F
 from headrace_jobs import tables
 from headrace_jobs.manifest import Feature, FeatureKind
 from headrace_schemas.contract import Contract
-from headrace_schemas.errors import SchemaBroken, TrainingDataInvalid
+from headrace_schemas.errors import SchemaBroken
 from headrace_schemas.model import Model
+from headrace_schemas.model_errors import TrainingDataInvalid
 from headrace_schemas.partition import PartitionUnit
 from headrace_schemas.rules import quoted
 

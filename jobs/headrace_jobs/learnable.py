@@ -15,8 +15,8 @@ from pyspark.sql import functions as F
 from headrace_jobs.features import TARGET, moment, target_number
 from headrace_jobs.manifest import Feature, FeatureKind
 from headrace_schemas.contract import Contract
-from headrace_schemas.errors import TrainingDataInvalid
 from headrace_schemas.model import Model, Task
+from headrace_schemas.model_errors import TrainingDataInvalid
 from headrace_schemas.rules import quoted
 
 FEWEST_ROWS = 100

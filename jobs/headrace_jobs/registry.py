@@ -27,7 +27,8 @@ from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import OperationalError
 
 from headrace_jobs.manifest import Manifest
-from headrace_schemas.errors import EngineUnavailable, ModelTampered
+from headrace_schemas.errors import EngineUnavailable
+from headrace_schemas.model_errors import ModelTampered
 from headrace_schemas.model_version import PinnedModel
 
 FOLDER = "model"

@@ -26,9 +26,9 @@ from headrace_jobs.manifest import Feature, Manifest, Window
 from headrace_jobs.registry import Registry, sha256
 from headrace_jobs.version_ledger import record_version, recorded_version
 from headrace_schemas.booster_params import as_xgboost_reads
-from headrace_schemas.errors import ModelTampered, SlotsShort, TrainingRefused
 from headrace_schemas.job import Counts, JobReport, TrainSpec
 from headrace_schemas.model import Model
+from headrace_schemas.model_errors import ModelTampered, SlotsShort, TrainingRefused
 from headrace_schemas.model_version import ModelVersion
 from headrace_schemas.rules import quoted
 

@@ -6,8 +6,8 @@ from pyspark.sql import functions as F
 from headrace_jobs import tables
 from headrace_jobs.history import declare
 from headrace_jobs.ledger import at_last
-from headrace_schemas.errors import VersionTaken
 from headrace_schemas.job import PinnedTable
+from headrace_schemas.model_errors import VersionTaken
 from headrace_schemas.model_version import Evaluation, ModelVersion, PinnedModel
 from headrace_schemas.pipeline import HISTORY_DAYS
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from headrace_schemas.declaration import Frozen
-from headrace_schemas.errors import VersionUnknown
+from headrace_schemas.model_errors import VersionUnknown
 
 
 class ModelVersion(Frozen):

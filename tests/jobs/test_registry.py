@@ -17,8 +17,9 @@ import xgboost
 
 from headrace_jobs.manifest import Feature, FeatureKind, Manifest, Window
 from headrace_jobs.registry import CHAMPION, Registry, sha256
-from headrace_schemas.errors import EngineUnavailable, ModelTampered
+from headrace_schemas.errors import EngineUnavailable
 from headrace_schemas.model import Task
+from headrace_schemas.model_errors import ModelTampered
 from headrace_schemas.model_version import PinnedModel
 from tests.jobs.learning import aliased
 

@@ -14,7 +14,8 @@ from pyspark.sql import SparkSession
 
 from headrace_jobs import features, score, tables
 from headrace_jobs.registry import Registry
-from headrace_schemas.errors import ModelTampered, SchemaBroken
+from headrace_schemas.errors import SchemaBroken
+from headrace_schemas.model_errors import ModelTampered
 from headrace_schemas.partition import Partition, PartitionUnit
 from tests.jobs.learning import CONTRACT, Learned, content, loaded, pinned, score_spec
 

@@ -16,7 +16,7 @@ from headrace_jobs import evaluate, features, learnable, train
 from headrace_jobs.manifest import FeatureKind
 from headrace_jobs.registry import Registry
 from headrace_jobs.score import predicted_here
-from headrace_schemas.errors import SlotsShort, TrainingDataInvalid
+from headrace_schemas.model_errors import SlotsShort, TrainingDataInvalid
 from headrace_schemas.partition import Partition, PartitionUnit
 from tests.jobs.learning import (
     CONTRACT,

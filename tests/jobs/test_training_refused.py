@@ -6,7 +6,7 @@ from pyspark.sql import SparkSession
 from headrace_jobs import train
 from headrace_jobs.engine_errors import job_error, refused_by_xgboost
 from headrace_jobs.registry import Registry
-from headrace_schemas.errors import TrainingRefused
+from headrace_schemas.model_errors import TrainingRefused
 from tests.jobs.learning import Learned, train_spec
 
 
