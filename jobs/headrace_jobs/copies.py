@@ -7,7 +7,7 @@ from types import TracebackType
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from headrace_jobs.engine_errors import is_lost, told
+from headrace_jobs.engine_errors import is_lost, no_room, told
 from headrace_jobs.ingest import Delivery
 from headrace_jobs.tables import SOURCE_FILE
 from headrace_schemas.errors import SourceInvalid
@@ -53,8 +53,8 @@ class Reading:
             SourceInvalid: The engine's error, which the two engines raise as different classes,
                 names a copy.
         """
-        if error is None or is_lost(error):
-            return
+        if error is None or is_lost(error) or no_room(error):
+            return  # the delivery is not to blame
         text = str(error)
         for one in self.deliveries:
             if one.copy_uri.rpartition("/")[2] in text:

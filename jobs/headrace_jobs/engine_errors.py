@@ -40,7 +40,9 @@ OF_WORKERS = re.compile(
 )
 """One worker's word on others that are gone: the training can be tried again."""
 
-FULL = re.compile(r"No space left on device|Disk quota exceeded|X?MinioStorageFull|StorageFull\b")
+FULL = re.compile(
+    r"No space left on device|Disk quota exceeded|X?MinioStorageFull|StorageFull\b|disk is full"
+)
 """What disks and object stores say that have no room, anywhere in an error and its causes."""
 
 CONNECTION_ERRORS = frozenset({"Py4JNetworkError", "Py4JError"})

@@ -6,7 +6,7 @@ is pinned.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from pyspark.errors import PySparkException
@@ -74,12 +74,12 @@ def declare(spark: SparkSession, days: int, *tables: tuple[str, str]) -> None:
 def declared(spark: SparkSession, uri: str) -> dict[str, str] | None:
     """The properties of the table at `uri`; None if there is none."""
     try:
-        details: Sequence[object] = spark.sql(f"DESCRIBE DETAIL {at(uri)}").collect()
+        detail = spark.sql(f"DESCRIBE DETAIL {at(uri)}").collect()[0]
     except PySparkException as error:
         if condition(error) in NOT_A_TABLE:
             return None
         raise
-    return dict(details[0]["properties"] or {})  # type: ignore[index]
+    return dict(detail["properties"] or {})
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from headrace_airflow.operators.maintenance import (
     MaintainOperator,
 )
 from headrace_airflow.table_dags import ONE_WRITER, TRIES
+from headrace_airflow.time_limit import USUAL
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.pipeline import Pipeline
 
@@ -52,8 +53,8 @@ def models_maintenance_dag(catalog: Catalog) -> DAG:
             task_id="headrace.ledger", subject="ledger", name="ledger", catalog=catalog,
             **ONE_WRITER,
         )  # fmt: skip
-        CleanHomeOperator(task_id="headrace.home")
-        CheckLakeOperator(task_id="headrace.fsck")
+        CleanHomeOperator(task_id="headrace.home", execution_timeout=USUAL.length)
+        CheckLakeOperator(task_id="headrace.fsck", execution_timeout=USUAL.length)
     return dag
 
 

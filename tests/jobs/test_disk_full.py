@@ -84,6 +84,22 @@ def test_table_stays_as_it_was_until_there_is_room_again(
     assert set(rows_of(batch.table)) == {one.split(",")[0] for one in rows(500, "second")}
 
 
+def test_delivery_is_not_blamed_when_there_is_no_room_to_stage_it(
+    engine: SparkSession, disk: Path
+) -> None:
+    batch = Batch(engine, disk, contract(disk))
+    file = batch.deliver(text(*rows(2_000, "one")))
+    filler = fill(disk, 96 * 1024)  # enough for the copy of the file, not for what is made of it
+
+    with pytest.raises(Exception) as caught:
+        batch.load(file)
+
+    found = job_error(caught.value, "here", "load")
+    assert (found.type, found.retryable) == ("StorageFull", True), found.message
+    filler.unlink()
+    assert batch.load(file).metrics["rows_not_readable"] == 0
+
+
 def test_job_host_survives_when_jobs_have_no_room_for_their_logs(
     connect_url: str, disk: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,54 @@
+"""The ledger of model versions: written once, and never given to another model."""
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from headrace_jobs.version_ledger import record_evaluation, record_version, recorded_version
+from headrace_schemas.model_errors import VersionTaken
+from headrace_schemas.model_version import Evaluation, ModelVersion, PinnedModel
+from tests.jobs.learning import MAY_3, content
+
+pytestmark = pytest.mark.spark
+
+
+def version(number: str, booster: str = "b", manifest: str = "m", answers: str = "run-1") -> ModelVersion:  # fmt: skip
+    return ModelVersion(
+        model="late", version=number, booster_sha256=booster, manifest_sha256=manifest,
+        table="gold.trips", table_version=3, as_of=MAY_3, answers=answers,
+    )  # fmt: skip
+
+
+def test_version_is_written_once_when_its_run_is_repeated(
+    engine: SparkSession, tmp_path: Path
+) -> None:
+    uri = str(tmp_path / "versions")
+    assert recorded_version(engine, uri, "late", "run-1", "b") is None
+    for _ in range(2):
+        record_version(engine, uri, version("1"))
+    assert len(content(engine, uri)) == 1
+    assert recorded_version(engine, uri, "late", "run-1", "b") == PinnedModel(
+        version="1", booster_sha256="b", manifest_sha256="m"
+    )
+    for model, answers, booster in (("other", "run-1", "b"), ("late", "run-2", "b"), ("late", "run-1", "c")):  # fmt: skip
+        assert recorded_version(engine, uri, model, answers, booster) is None
+
+
+@pytest.mark.parametrize("other", [{"booster": "x"}, {"manifest": "x"}])
+def test_number_is_refused_when_it_is_another_models(
+    spark: SparkSession, tmp_path: Path, other: dict[str, str]
+) -> None:
+    uri = str(tmp_path / "versions")
+    record_version(spark, uri, version("1"))
+    before = content(spark, uri)
+    with pytest.raises(VersionTaken, match="late version 1: the ledger holds other digests"):
+        record_version(spark, uri, version("1", **other))
+    assert content(spark, uri) == before
+
+
+def test_newest_evaluation_counts(spark: SparkSession, tmp_path: Path) -> None:
+    uri = str(tmp_path / "evaluations")
+    for number, digest in (("1", "a"), ("2", "b"), ("1", "c"), ("1", "c")):
+        record_evaluation(spark, uri, Evaluation(model="late", version=number, sha256=digest))
+    assert content(spark, uri) == [("late", "1", "c"), ("late", "2", "b")]
