@@ -11,7 +11,10 @@ import pytest
 from deltalake import DeltaTable, QueryBuilder
 from pyspark.sql import SparkSession
 
+from headrace_jobs.copies import Reading
 from headrace_jobs.engine_errors import job_error
+from headrace_jobs.ingest import Delivery
+from headrace_schemas.errors import SourceInvalid
 from tests.jobs.batches import Batch, contract, text
 from tests.jobs.hosts import job_host, until
 
@@ -98,6 +101,17 @@ def test_delivery_is_not_blamed_when_there_is_no_room_to_stage_it(
     assert (found.type, found.retryable) == ("StorageFull", True), found.message
     filler.unlink()
     assert batch.load(file).metrics["rows_not_readable"] == 0
+
+
+def test_full_disk_is_told_from_a_damaged_file_when_its_error_names_the_file() -> None:
+    one = Delivery(
+        uri="one.csv", name="readings/one.csv", size=1, columns=("a",), rows=1,
+        copy_uri="/staging/000000-abc.csv",
+    )  # fmt: skip
+    with pytest.raises(OSError, match="No space left"), Reading([one]):
+        raise OSError("reading 000000-abc.csv: No space left on device")
+    with pytest.raises(SourceInvalid, match=r"readings/one\.csv: Spark cannot read it"), Reading([one]):  # fmt: skip
+        raise OSError("000000-abc.csv is not whole")
 
 
 def test_job_host_survives_when_jobs_have_no_room_for_their_logs(
