@@ -361,3 +361,14 @@ class ConnectionInvalid(HeadraceError, LookupError):
             f"Airflow connection {connection}: {problem}. {advice}",
             connection=connection, problem=problem, advice=advice,
         )  # fmt: skip
+
+
+class SecretUnreadable(HeadraceError):
+    """A file that should hold a secret cannot be read, or holds something else."""
+
+    def __init__(self, file: str, problem: str) -> None:
+        super().__init__(
+            f"The secret in {file} cannot be read: {problem}. Give the file to the user that "
+            "Headrace runs as, with the content that `headrace env` writes.",
+            file=file, problem=problem,
+        )  # fmt: skip
