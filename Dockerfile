@@ -3,7 +3,7 @@
 #   docker build --target airflow --tag headrace/airflow:0.1.0 .    Airflow's services, and the drivers of jobs beside them
 # `airflow` has the layers of `spark` below its own, so a host keeps what both need once. Everything is root's; the user
 # headrace writes to /tmp and /var/lib/headrace, and the rest may be mounted read-only.
-ARG BASE_IMAGE=python:3.12.12-slim-bookworm
+ARG BASE_IMAGE=python:3.12.14-slim-bookworm@sha256:0f5b26b9518d002b6173fd61daad821fa340635ebfec5bba471013f9ca114579
 ARG UV_VERSION=0.13.9
 
 # Java, and a user. Python's own modules are compiled: users of a read-only image cannot keep what they compile.

@@ -68,7 +68,7 @@ def on(native: Native) -> Deployment:
     environment = native.lake_environment
     return Deployment(
         airflow=native.airflow_url, user="admin",
-        password=native.values["HEADRACE_ADMIN_PASSWORD"], lake=environment["HEADRACE_LAKE"],
+        password=native.secret("admin_password"), lake=environment["HEADRACE_LAKE"],
         landing=environment["HEADRACE_LANDING"], environment=environment,
         folder=native.root / "mine",
     )  # fmt: skip

@@ -3,6 +3,9 @@
 set -euo pipefail
 
 # psql reads the passwords from its environment: nothing of them is on a command line.
+AIRFLOW_DB_PASSWORD=$(cat "$AIRFLOW_DB_PASSWORD_FILE")
+MLFLOW_DB_PASSWORD=$(cat "$MLFLOW_DB_PASSWORD_FILE")
+export AIRFLOW_DB_PASSWORD MLFLOW_DB_PASSWORD
 psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres <<'SQL'
 \getenv airflow_password AIRFLOW_DB_PASSWORD
 \getenv mlflow_password MLFLOW_DB_PASSWORD

@@ -27,6 +27,7 @@ from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import OperationalError
 
 from headrace_jobs.manifest import Manifest
+from headrace_jobs.registry_database import show_password
 from headrace_schemas.errors import EngineUnavailable
 from headrace_schemas.model_errors import ModelTampered
 from headrace_schemas.model_version import PinnedModel
@@ -75,6 +76,7 @@ class Registry:
             raise EngineUnavailable("model registry", "HEADRACE_MODELS", "it is not set")
         with self.answering():
             if not self.is_server:
+                show_password()
                 reach(self.uri)
             self.client = MlflowClient(self.uri, self.uri)
 

@@ -19,6 +19,7 @@ from pyspark.sql import SparkSession
 from headrace_jobs import history, session
 from headrace_jobs.commit_safety import require_safe_commits
 from headrace_jobs.engine_errors import job_error
+from headrace_schemas.accounts import job_account
 from headrace_schemas.errors import HeadraceError, VersionSkew
 from headrace_schemas.job import SPEC, JobReport, pinned_in
 
@@ -76,11 +77,13 @@ def execute(given: dict[str, Any], open_session: OpenSession) -> JobReport:
     Raises:
         VersionSkew: Another version of Headrace asked for it.
         CommitsUnsafe: The lake is on S3, and this Spark's commits could overwrite another's.
+        SecretUnreadable: The job's account has no keys that could be read.
     """
     own = version("headrace")
     if given["headrace_version"] != own:
         raise VersionSkew(given["headrace_version"], own)
     spec = SPEC.validate_python(given)
+    os.environ.update(job_account(spec.job, os.environ))
     with ThreadPoolExecutor(1) as beside:
         # Java takes seconds to start, and so does importing what training needs.
         module = beside.submit(import_module, f"headrace_jobs.{spec.job}")

@@ -12,7 +12,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession, is_remote
 
 from headrace_schemas import spark_settings
+from headrace_schemas.accounts import TOKEN
 from headrace_schemas.errors import EngineUnavailable
+from headrace_schemas.secret_files import secret
 
 SESSION = {
     "spark.sql.session.timeZone": "UTC",
@@ -93,10 +95,11 @@ def connect_secret(address: str) -> tuple[str | None, str | None]:
 
     Raises:
         EngineUnavailable: There is none for a minute.
+        SecretUnreadable: A deployment names a file with a token, and it cannot be read.
     """
     named = os.environ.get("HEADRACE_CONNECT_SECRET")
     if named is None:
-        return os.environ.get("HEADRACE_CONNECT_TOKEN"), None
+        return secret(TOKEN, os.environ), None
     deadline = time.monotonic() + SECRET_SECONDS
     while True:
         with suppress(FileNotFoundError):

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from headrace_launcher import stack
-from headrace_launcher.compose import ensure_env
+from headrace_launcher.compose import FOLDER, ensure_env
 from headrace_launcher.display import Progress, addresses, problems, table
 from headrace_launcher.jars import LOCK, write_lock
 from headrace_launcher.java import ensure_java
@@ -153,10 +153,20 @@ def mlflow() -> None:
 
 @app.command()
 def env() -> None:
-    """Write the secrets that docker-compose.yml needs into `.env`; what is there stays."""
+    """Write the settings and secrets that docker-compose.yml needs; what is there stays."""
     file = settings_here().project / ".env"
-    added = ensure_env(file)
-    console.print(f"{file}: {', '.join(added)} made" if added else f"{file}: complete")
+    written = ensure_env(file)
+    folder = file.with_name(FOLDER)
+    console.print(
+        f"{folder}: {', '.join(written.made)} made" if written.made else f"{folder}: complete"
+    )
+    if written.moved:
+        console.print(f"{file}: moved to {folder}: {', '.join(written.moved)}")
+    if written.unread:
+        console.print(
+            f"{file}: nobody reads {', '.join(written.unread)}: {folder} has another value. Change "
+            "the file there, and remove the line."
+        )
 
 
 @app.command()

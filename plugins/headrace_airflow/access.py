@@ -21,6 +21,7 @@ from sqlalchemy import select
 from headrace_airflow.access_login import SHORTEST_PASSWORD
 from headrace_airflow.access_roles import ADMIN, ROLES, permissions_of
 from headrace_schemas.errors import HeadraceError
+from headrace_schemas.secret_files import secret
 
 PASSWORD = "HEADRACE_ADMIN_PASSWORD"  # noqa: S105 - the variable's name
 RESET = "HEADRACE_ADMIN_PASSWORD_RESET"
@@ -150,8 +151,8 @@ def ensure_admin(security: Any, environ: Mapping[str, str]) -> str:
 
 
 def usable_password(environ: Mapping[str, str]) -> str:
-    """The password of the environment."""
-    password = environ.get(PASSWORD, "")
+    """The password that the environment holds, or names a file of."""
+    password = secret(PASSWORD, environ) or ""
     if not password:
         raise AdminPasswordUnusable("is not set")
     if len(password) < SHORTEST_PASSWORD:

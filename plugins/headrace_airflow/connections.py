@@ -23,3 +23,12 @@ def connection_of_type(name: str, type: str, advice: str) -> Connection:
         problem = f"has type {connection.conn_type} and host {connection.host or 'none'}"
         raise ConnectionInvalid(name, problem, advice)
     return connection
+
+
+def is_defined(name: str) -> bool:
+    """Whether there is a connection of this name, of whatever type."""
+    try:
+        Connection.get(name)
+    except AirflowNotFoundException:
+        return False
+    return True

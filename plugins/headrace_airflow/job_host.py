@@ -7,15 +7,22 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headrace_airflow.connections import connection_of_type
+from headrace_airflow.connections import connection_of_type, is_defined
 from headrace_airflow.job_directory import JobDirectory
 from headrace_airflow.settings import Settings, job_environment
+from headrace_schemas.accounts import PUBLISH_REMOTE, PUBLISH_TOKEN, TOKEN
 from headrace_schemas.errors import EngineUnavailable
 
 CONNECT_CONNECTION = "headrace_connect"
+
+PUBLISH_CONNECTION = "headrace_connect_publish"
+"""A server of its own for what writes tables; where it is not defined, there is one for all."""
+
+TOKEN_FILE = "token-file"  # noqa: S105 - a name in the connection's extra
 
 ANSWER_SECONDS = 30.0
 """How long the job host may take to answer; a fork takes milliseconds."""
@@ -107,16 +114,50 @@ def answers(host: Path) -> bool:
 
 
 def host_environment() -> dict[str, str]:
-    """What a host's process inherits: the Connect server and its token, nothing of Airflow's.
+    """What a host's process inherits: Connect servers and their tokens, nothing of Airflow's.
 
     Raises:
         ConnectionInvalid: The connection to the server is missing or of another type.
     """
-    advice = "Define it with type spark_connect, the server's host and port, the token as password."
-    connection = connection_of_type(CONNECT_CONNECTION, "spark_connect", advice)
-    options = ";".join(f"{key}={value}" for key, value in connection.extra_dejson.items())
-    url = f"sc://{connection.host}:{connection.port or 15002}"
-    environment = {**job_environment(os.environ), "SPARK_REMOTE": f"{url}/;{options}".rstrip(";/")}
-    if connection.password:
-        environment["HEADRACE_CONNECT_TOKEN"] = connection.password
+    server = connect_server(CONNECT_CONNECTION)
+    environment = {
+        **job_environment(os.environ),
+        "SPARK_REMOTE": server.url,
+        **server.known_by(TOKEN),
+    }
+    if is_defined(PUBLISH_CONNECTION):
+        publish = connect_server(PUBLISH_CONNECTION)
+        environment |= {PUBLISH_REMOTE: publish.url, **publish.known_by(PUBLISH_TOKEN)}
     return environment
+
+
+@dataclass(frozen=True)
+class ConnectServer:
+    """A Spark Connect server, and how to show that one may use it."""
+
+    url: str
+    token: str | None
+    token_file: str | None
+
+    def known_by(self, name: str) -> dict[str, str]:
+        """Its token as the variable `name`, or the file's as `<name>_FILE`."""
+        given = {name: self.token, f"{name}_FILE": self.token_file}
+        return {key: value for key, value in given.items() if value}
+
+
+def connect_server(name: str) -> ConnectServer:
+    """The server of an Airflow connection.
+
+    Raises:
+        ConnectionInvalid: The connection is missing or of another type.
+    """
+    advice = (
+        "Define it with type spark_connect, the server's host and port, the token as password or "
+        f"the file that holds it as {TOKEN_FILE} in extra."
+    )
+    connection = connection_of_type(name, "spark_connect", advice)
+    options: dict[str, Any] = dict(connection.extra_dejson)
+    token_file = options.pop(TOKEN_FILE, None)
+    shown = ";".join(f"{key}={value}" for key, value in options.items())
+    url = f"sc://{connection.host}:{connection.port or 15002}/;{shown}".rstrip(";/")
+    return ConnectServer(url, connection.password, token_file)

@@ -3,6 +3,7 @@
 Either way the job is in a process group of its own and outlives the Airflow worker that asked.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -16,11 +17,15 @@ from headrace_airflow.job_directory import JobDirectory
 from headrace_airflow.job_host import ask_host
 from headrace_airflow.settings import Settings, job_environment
 from headrace_schemas import spark_settings
+from headrace_schemas.accounts import job_account
 from headrace_schemas.errors import ConnectionInvalid, EngineUnavailable
+from headrace_schemas.secret_files import secret
 
 Engine = Literal["warm", "submit"]
 
 SPARK_CONNECTION = "headrace_spark"
+
+SPARK_SECRET = "_SPARK_AUTH_SECRET"  # noqa: S105 - the variable's name
 
 DETACHED = """
 dir=$1; shift
@@ -61,10 +66,25 @@ def submit(directory: JobDirectory, command: list[str]) -> None:
     wrapper = ["/bin/sh", "-c", DETACHED, "headrace-job", str(directory.path), *command]
     process = subprocess.Popen(
         wrapper, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env=job_environment(), start_new_session=True,
+        env=submitted_environment(directory), start_new_session=True,
     )  # fmt: skip
     directory.note_pid(process.pid)
     process.returncode = 0  # not waited for here: JobDirectory reaps it
+
+
+def submitted_environment(directory: JobDirectory) -> dict[str, str]:
+    """What a submitted job's process inherits, its account's keys among it.
+
+    The secret that Spark's processes know each other by, too: Spark reads it there alone.
+
+    Raises:
+        SecretUnreadable: One of them cannot be read.
+    """
+    environment = job_environment()
+    environment |= job_account(json.loads(directory.spec_json())["job"], environment)
+    if known := secret(SPARK_SECRET, environment):
+        environment[SPARK_SECRET] = known
+    return environment
 
 
 def submit_command(

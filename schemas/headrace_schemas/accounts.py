@@ -16,11 +16,19 @@ FOLDER = "HEADRACE_S3_ACCOUNTS"
 """Names the folder with the accounts' keys, a file `s3_<account>` each in the form of AWS's own
 credentials file. Not set: all stages use the keys of the environment."""
 
-PUBLISH_REMOTE, PUBLISH_TOKEN_FILE = "HEADRACE_PUBLISH_REMOTE", "HEADRACE_PUBLISH_TOKEN_FILE"  # noqa: S105
-"""A second Spark Connect server, which runs as the account `publish`, and the file with its token."""
+PUBLISH_REMOTE = "HEADRACE_PUBLISH_REMOTE"
+"""A second Spark Connect server, which runs as the account `publish`."""
+
+TOKEN, PUBLISH_TOKEN = "HEADRACE_CONNECT_TOKEN", "HEADRACE_PUBLISH_TOKEN"
+"""The tokens of the two servers; with `_FILE`, a file that holds it."""
+
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 EVENT_LOGS = "spark-events"
 """Spark's event log folder in the lake; Spark does not start where it is missing."""
+
+PROBES = "doctor"
+"""Where `headrace doctor` writes and removes what it looks at the store with."""
 
 MODELS, LOGS = "mlflow", "logs"
 """Where a deployment keeps the files of models, and the logs of tasks."""
@@ -71,8 +79,10 @@ RIGHTS: Mapping[Account, Rights] = {
         removes=("staging", EVENT_LOGS),
     ),
     Account.LEARN: Rights(writes=(MODELS, "ledger", EVENT_LOGS), removes=(EVENT_LOGS,)),
-    # It writes a file to see the store's clock by.
-    Account.MAINTAIN: Rights(writes=("staging",), removes=("staging", "gates", *PUBLISHED)),
+    # It writes a file to see the store's clock by, and `headrace doctor` probes.
+    Account.MAINTAIN: Rights(
+        writes=("staging", PROBES), removes=("staging", "gates", PROBES, *PUBLISHED)
+    ),
     Account.AIRFLOW: Rights(reads_landing=True, writes=(LOGS, "ledger/digests", "ledger/holds")),
 }  # fmt: skip
 
@@ -98,15 +108,18 @@ def keys_text(access_key: str, secret_key: str) -> str:
     return f"[default]\naws_access_key_id = {access_key}\naws_secret_access_key = {secret_key}\n"
 
 
-def read_keys(file: Path) -> tuple[str, str]:
-    """The access key and the secret of a credentials file.
+def read_keys(file: Path) -> tuple[str, str] | None:
+    """The access key and the secret of a credentials file; None if it is empty: the host has a role.
 
     Raises:
         SecretUnreadable: It cannot be read, or has other content.
     """
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(file.read_text())
+        text = file.read_text()
+        if not text.strip():
+            return None
+        parser.read_string(text)
         section = parser["default"]
         return section["aws_access_key_id"], section["aws_secret_access_key"]
     except (OSError, KeyError, configparser.Error, UnicodeDecodeError) as error:
@@ -122,10 +135,10 @@ def job_account(job: str, environ: Mapping[str, str]) -> dict[str, str]:
     account = OF_JOB[job]
     found: dict[str, str] = {}
     if folder := environ.get(FOLDER):
-        access_key, secret_key = read_keys(keys_file(Path(folder), account))
-        found |= {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
+        keys = read_keys(keys_file(Path(folder), account))
+        found |= dict(zip(KEYS, keys, strict=True)) if keys else {}
     if account is not Account.INGEST and (remote := environ.get(PUBLISH_REMOTE)):
         found["SPARK_REMOTE"] = remote
-        if token := environ.get(PUBLISH_TOKEN_FILE):
-            found["HEADRACE_CONNECT_TOKEN_FILE"] = token
+        for form in ("", "_FILE"):  # an empty one hides the other server's
+            found[f"{TOKEN}{form}"] = environ.get(f"{PUBLISH_TOKEN}{form}", "")
     return found

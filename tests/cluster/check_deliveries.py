@@ -1,6 +1,6 @@
 """Has the workers of a cluster check files of its landing area, and prints the names of those that pass.
 
-python -m tests.cluster.check_deliveries CONNECT_URL URI...
+python -m tests.cluster.check_deliveries CONNECT_URL COPIES URI...
 """
 
 import json
@@ -11,9 +11,8 @@ from headrace_jobs import ingest, session
 from headrace_schemas.source import Source
 
 
-def main(connect_url: str, uris: Sequence[str]) -> None:
+def main(connect_url: str, copies: str, uris: Sequence[str]) -> None:
     spark = session.connect(connect_url)
-    copies = f"{uris[0].rpartition('/')[0]}_delivered"
     intake = ingest.Intake(
         table="bronze.checked", source=Source(files="checked/*.csv"), landing=None, copies=copies
     )
@@ -25,4 +24,4 @@ def main(connect_url: str, uris: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

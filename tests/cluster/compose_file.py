@@ -37,7 +37,7 @@ def interpolated(text: str, values: Mapping[str, str]) -> str:
             return interpolated(rest, values) if operator else ""
         return given
 
-    return _VARIABLE.sub(value, text)
+    return _VARIABLE.sub(value, text).replace("$$", "$")
 
 
 def read_env(file: Path) -> dict[str, str]:

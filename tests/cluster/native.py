@@ -21,9 +21,10 @@ from pathlib import Path
 
 import psutil
 
-from headrace_launcher.compose import ensure_env
+from headrace_launcher.compose import FOLDER, ensure_env
 from headrace_launcher.settings import SMALL_JAVA
 from headrace_launcher.spark import spark_home
+from headrace_schemas import accounts
 from tests import object_store
 from tests.cluster.compose_file import PROJECT, Declared, declared, read_env
 from tests.cluster.running import Running
@@ -72,16 +73,21 @@ class Native:
     def address(self, name: str) -> str:
         return self.addresses[name][0]
 
+    def secret(self, name: str) -> str:
+        """One that was made for this cluster."""
+        return (self.root / FOLDER / name).read_text()
+
     @property
     def airflow_url(self) -> str:
         return f"http://{self.address('api-server')}:8080"
 
     @property
     def lake_environment(self) -> dict[str, str]:
-        """What a reader of the lake needs."""
+        """What readers of the lake need, and who delivers."""
         environment = self.services["triggerer"].environment
         names = ("HEADRACE_LAKE", "HEADRACE_LANDING", *[one for one in environment if one.startswith("AWS_")])  # fmt: skip
-        return {name: self.local(environment[name], "triggerer", 0) for name in names}
+        found = {name: self.local(environment[name], "triggerer", 0) for name in names}
+        return {**found, accounts.FOLDER: str(self.root / FOLDER)}
 
     def write_spark_settings(self) -> None:
         folder = self.root / "spark-conf"
@@ -98,7 +104,7 @@ class Native:
             "/opt/headrace": str(PROJECT),
             "/opt/spark": str(spark_home()), "/var/lib/headrace": str(folder),
             "/tmp": str(folder / "tmp"),  # noqa: S108 - a container's
-            "/data": str(folder / "data"),
+            "/data": str(folder / "data"), "/run/secrets": str(self.root / FOLDER),
         }  # fmt: skip
         named = "|".join(map(re.escape, places))  # longer ones stand before what they begin with
         text = re.sub(rf"(?<![\w/.-])({named})(?![\w.-])", lambda found: places[found[0]], text)
@@ -143,6 +149,7 @@ class Native:
             MARK: str(self.root),
             **own,
         }
+        environment.pop("SPARK_LOCAL_HOSTNAME", None)  # a container's name
         command = self.local_command(service.command, name, index)
         healthcheck = self.local_command(service.healthcheck[1:], name, index)
         running = Running(service, self.addresses[name][index], folder, command, environment, healthcheck)  # fmt: skip
@@ -163,7 +170,7 @@ class Native:
             shutil.chown(running.folder, running.user)
             shutil.chown(running.folder / "tmp", running.user)
         if not data.exists():
-            password.write_text(running.environment["POSTGRES_PASSWORD"])
+            password.write_text(self.secret("postgres_password"))
             password.chmod(0o600)
             if running.user:
                 shutil.chown(password, running.user)
@@ -187,7 +194,7 @@ class Native:
         environment = {
             **running.environment,
             "PGHOST": running.address,
-            "PGPASSWORD": running.environment["POSTGRES_PASSWORD"],
+            "PGPASSWORD": self.secret("postgres_password"),
             "PATH": f"{postgres_programs()}:{running.environment['PATH']}",
         }
         for script in sorted((PROJECT / "deploy" / "postgres").glob("*.sh")):

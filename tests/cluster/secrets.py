@@ -8,18 +8,27 @@ from pathlib import Path
 
 import pyarrow
 
+from headrace_launcher.compose import MADE
+from headrace_schemas.accounts import read_keys
 from tests.cluster.native import Native, postgres_programs
 
-NO_SECRETS = {"COMPOSE_PROFILES", "HEADRACE_AIRFLOW_URL", "HEADRACE_JAVA_OPTIONS"}
 SHORTEST = 12
 
 
-def planted(values: Mapping[str, str]) -> dict[str, bytes]:
-    """Every secret of the deployment, by its name."""
-    found = {name: value for name, value in values.items() if name not in NO_SECRETS}
+def planted(folder: Path) -> dict[str, bytes]:
+    """Every secret of the deployment, by the name of its file."""
+    found: dict[str, str] = {}
+    for file in folder.iterdir():
+        if file.name.startswith("s3_") and "root" not in file.name:
+            keys = read_keys(file)
+            assert keys
+            found[file.name], found[f"{file.name} secret"] = keys
+        else:
+            # The part after the name is the key itself.
+            found[file.name] = file.read_text().rpartition(":")[2]
+    assert len(found) > len(MADE)
     assert all(len(value) >= SHORTEST for value in found.values())
-    # The part after the name is the key itself.
-    return {name: value.rpartition(":")[2].encode() for name, value in found.items()}
+    return {name: value.encode() for name, value in found.items()}
 
 
 def found_in(secrets: Mapping[str, bytes], content: bytes) -> list[str]:
@@ -40,7 +49,7 @@ def files(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 def database(native: Native) -> bytes:
     """All that Airflow keeps: runs, rendered fields, XComs, connections, audit log."""
-    environment = {**os.environ, "PGPASSWORD": native.values["AIRFLOW_DB_PASSWORD"]}
+    environment = {**os.environ, "PGPASSWORD": native.secret("airflow_db_password")}
     done = subprocess.run(
         [postgres_programs() / "pg_dump", "--host", native.address("postgres"), "--username",
          "airflow", "--dbname", "airflow", "--inserts"],

@@ -38,7 +38,7 @@ def notes(postgres: Native, folder: Path, manager: str, database: str) -> dict[s
     address = f"postgresql+psycopg2://postgres@{postgres.address('postgres')}:5432"
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")},
-        "PGPASSWORD": postgres.values["POSTGRES_PASSWORD"], "AIRFLOW_HOME": str(folder),
+        "PGPASSWORD": postgres.secret("postgres_password"), "AIRFLOW_HOME": str(folder),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"{address}/{database}",
         "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parent / "race_dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(folder / "plugins"),

@@ -11,6 +11,8 @@ import boto3
 import psutil
 import pytest
 
+from headrace_launcher.compose import FOLDER
+from headrace_schemas.accounts import Account, keys_file, read_keys
 from tests.cluster import secrets
 from tests.cluster.flagship import Outcome
 from tests.cluster.native import marked
@@ -46,7 +48,7 @@ def test_training_used_all_slots_of_the_cluster_and_said_so(native_cluster: Clus
 
 def test_no_secret_is_where_people_or_programs_can_read_it(native_cluster: Cluster) -> None:
     native = native_cluster.native
-    planted = secrets.planted(native.values)
+    planted = secrets.planted(native.root / FOLDER)
     seen: dict[str, list[str]] = {}
 
     def look(where: str, content: bytes) -> None:
@@ -95,16 +97,18 @@ def test_a_history_server_reads_what_ran(native_cluster: Cluster) -> None:
 def test_workers_check_deliveries_with_their_own_keys(native_cluster: Cluster) -> None:
     native = native_cluster.native
     contents = {"good.csv": b"a,b\n1,2\n", "damaged.csv": b'a,b\n"1"x,2\n'}
+    key, secret = read_keys(keys_file(native.root / FOLDER, Account.DELIVER)) or ("", "")
     with native_cluster.deployment.readable():
+        store = boto3.client("s3", aws_access_key_id=key, aws_secret_access_key=secret)
         for name, content in contents.items():
-            key = f"landing/checked/{name}"
-            boto3.client("s3").put_object(Bucket="headrace", Key=key, Body=content)
+            store.put_object(Bucket="headrace", Key=f"landing/checked/{name}", Body=content)
     uris = [f"{native_cluster.deployment.landing}/checked/{name}" for name in contents]
-    token = {"HEADRACE_CONNECT_TOKEN": native.values["SPARK_CONNECT_TOKEN"]}
+    token = {"HEADRACE_CONNECT_TOKEN": native.secret("connect_ingest_token")}
     url = f"sc://{native.address('spark-connect')}:15002"
 
     done = subprocess.run(
-        [sys.executable, "-m", "tests.cluster.check_deliveries", url, *uris],
+        [sys.executable, "-m", "tests.cluster.check_deliveries", url,
+         f"{native_cluster.deployment.lake}/staging/checked/copies", *uris],
         env={**os.environ, **token}, capture_output=True, text=True, check=False,
     )  # fmt: skip
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from headrace_launcher.compose import ensure_env
+from headrace_launcher.compose import FOLDER, ensure_env
 from headrace_launcher.settings import SMALL_JAVA
+from headrace_schemas import accounts
 from tests.cluster.compose_file import PROJECT, read_env
 from tests.cluster.flagship import Deployment, Outcome, two_months
 from tests.object_store import free_port
@@ -22,9 +23,9 @@ pytestmark = [pytest.mark.compose, pytest.mark.timeout(3600)]
 
 NAME = "headrace-test"
 PORTS = (
-    "HEADRACE_AIRFLOW_PORT", "HEADRACE_SPARK_PORT", "HEADRACE_HISTORY_PORT",
+    "HEADRACE_AIRFLOW_PORT", "HEADRACE_HISTORY_PORT",
 )  # fmt: skip
-ONCE = {"minio-volume", "provision", "airflow-init"}
+ONCE = {"minio-volume", "provision", "airflow-init", "registry-init"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,9 @@ def compose() -> Iterator[Compose]:
         ensure_env(env)
         given = {one: value for one, value in os.environ.items() if one.endswith("_IMAGE")}
         ports = {name: str(free_port()) for name in PORTS}
-        small = {"HEADRACE_JAVA_OPTIONS": SMALL_JAVA}
+        small = {
+            "HEADRACE_JAVA_OPTIONS": SMALL_JAVA, "HEADRACE_SECRETS": str(env.with_name(FOLDER)),
+        }  # fmt: skip
         with env.open("a") as file:
             file.writelines(
                 f"{name}={value}\n" for name, value in {**given, **ports, **small}.items()
@@ -81,13 +84,15 @@ def up(compose: Compose, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     try:
         compose.run("up", "--detach", "--wait", "--wait-timeout", "900")
         values = read_env(compose.env)
-        keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        folder = compose.env.with_name(FOLDER)
         yield Deployment(
             airflow=f"http://127.0.0.1:{values['HEADRACE_AIRFLOW_PORT']}",
-            user="admin", password=values["HEADRACE_ADMIN_PASSWORD"], lake="s3a://headrace/lake",
+            user="admin", password=(folder / "admin_password").read_text(), lake="s3a://headrace/lake",
             landing="s3a://headrace/landing",
             environment={
-                **{name: values[name] for name in keys}, "AWS_REGION": "us-east-1",
+                accounts.FOLDER: str(folder),
+                "AWS_SHARED_CREDENTIALS_FILE": str(folder / "s3_airflow"),
+                "AWS_FORCE_CREDENTIAL_LOAD": "true", "AWS_REGION": "us-east-1",
                 "AWS_ALLOW_HTTP": "true",
                 "AWS_ENDPOINT_URL": f"http://{compose.address('minio')}:9000",
             },
@@ -121,9 +126,7 @@ def test_only_web_pages_are_published_and_on_loopback(compose: Compose, up: Depl
         one["Service"]: {port["URL"] for port in one["Publishers"] if port["PublishedPort"]}
         for one in compose.containers()
     }
-    assert {name for name, urls in published.items() if urls} == {
-        "api-server", "spark-master",
-    }  # fmt: skip
+    assert {name for name, urls in published.items() if urls} == {"api-server"}
     assert set().union(*published.values()) == {"127.0.0.1"}
 
 
@@ -138,6 +141,8 @@ def test_a_container_is_nobody_special(compose: Compose, up: Deployment, service
     assert found["HostConfig"]["ReadonlyRootfs"]
     assert found["HostConfig"]["CapDrop"] == ["ALL"]
     assert found["HostConfig"]["Memory"] > 0
+    assert found["HostConfig"]["NanoCpus"] > 0
+    assert found["HostConfig"]["PidsLimit"] > 0
     assert found["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
 
 
@@ -155,10 +160,11 @@ def test_nothing_is_left_when_it_is_down(tmp_path: Path) -> None:
         ensure_env(env)
         port = free_port()
         images = [f"{one}={value}\n" for one, value in os.environ.items() if one.endswith("_IMAGE")]
-        env.write_text(env.read_text() + "".join(images) + f"HEADRACE_SPARK_PORT={port}\n")
+        own = f"HEADRACE_SECRETS={env.with_name(FOLDER)}\nHEADRACE_HISTORY_PORT={port}\n"
+        env.write_text(env.read_text() + "".join(images) + own)
         compose = Compose(env)
         name = ["--project-name", f"{NAME}-down"]
-        compose.run(*name, "up", "--detach", "--wait", "spark-master")
+        compose.run(*name, "up", "--detach", "--wait", "spark-history")
         compose.run(*name, "--profile", "*", "down", "--volumes")
         assert compose.run(*name, "ps", "--all", "--quiet") == ""
         with socket.socket() as probe:

@@ -107,6 +107,26 @@ def test_options_of_the_connection_are_the_url_s(monkeypatch: pytest.MonkeyPatch
     assert host_environment()["SPARK_REMOTE"] == "sc://spark.example:443/;use_ssl=true"
 
 
+def test_two_servers_are_known_by_a_file_each_when_publishing_has_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    servers = {
+        f"headrace_connect{name}": Connection(
+            conn_id=f"headrace_connect{name}", conn_type="spark_connect", host=f"host{name}",
+            extra=f'{{"token-file": "/secrets/token{name}"}}',
+        )
+        for name in ("", "_publish")
+    }  # fmt: skip
+    monkeypatch.setattr(Connection, "get", servers.__getitem__)
+
+    environment = host_environment()
+
+    assert environment["SPARK_REMOTE"] == "sc://host:15002"
+    assert environment["HEADRACE_CONNECT_TOKEN_FILE"] == "/secrets/token"
+    assert environment["HEADRACE_PUBLISH_REMOTE"] == "sc://host_publish:15002"
+    assert environment["HEADRACE_PUBLISH_TOKEN_FILE"] == "/secrets/token_publish"
+
+
 def test_a_connection_of_another_type_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     other = Connection(conn_id="headrace_connect", conn_type="spark", host="local[2]")
     monkeypatch.setattr(Connection, "get", lambda name: other)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headrace_launcher.object_store.endpoint import Endpoint, Location
+from headrace_launcher.object_store.endpoint import Endpoint, Keys, Location
 from headrace_launcher.replay import Delivery
+from headrace_schemas.accounts import FOLDER, Account, keys_file, read_keys
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,15 @@ class Upload:
 
     @classmethod
     def to(cls, landing: Location, folder: Path, environ: Mapping[str, str]) -> "Upload":
-        """An upload with the keys that the environment gives."""
-        return cls(folder, landing, Endpoint.from_environment(environ).client())
+        """An upload as the account `deliver`, or with the keys that the environment gives.
+
+        Raises:
+            SecretUnreadable: There are accounts, and that one's keys cannot be read.
+        """
+        accounts = environ.get(FOLDER)
+        keys = read_keys(keys_file(Path(accounts), Account.DELIVER)) if accounts else None
+        client = Endpoint.from_environment(environ).client(Keys(*keys) if keys else None)
+        return cls(folder, landing, client)
 
     def instead_of(self, local: Delivery) -> Delivery:
         """The same delivery, to the store."""
