@@ -26,11 +26,11 @@ class Stranger:
             "stranger", LOOPBACK, LOOPBACK, 0, settings, security, 1, is_client
         )
 
-    def reach(self, port: int) -> str:
+    def reach(self, port: int, host: str = LOOPBACK) -> str:
         """An endpoint of whoever listens at the port."""
         client = self.environment(is_client=True)
         try:
-            address = self.jvm.org.apache.spark.rpc.RpcAddress(LOOPBACK, port)
+            address = self.jvm.org.apache.spark.rpc.RpcAddress(host, port)
             return str(client.setupEndpointRef(address, "endpoint-verifier").toString())
         finally:
             client.shutdown()
