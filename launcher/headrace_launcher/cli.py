@@ -24,6 +24,7 @@ from headrace_launcher.settings import Settings
 from headrace_launcher.setup import ivy_client, place_jars, set_up
 from headrace_launcher.spark import write_configuration
 from headrace_launcher.state import read_state
+from headrace_schemas.accounts import Account
 from headrace_schemas.catalog import Catalog
 from headrace_schemas.errors import DeclarationInvalid, HeadraceError
 from headrace_schemas.lake import Lake
@@ -215,22 +216,25 @@ def fsck(
 
 @app.command()
 def provision(
+    account: Annotated[Account | None, typer.Argument(help="Whose policy is printed.")] = None,
     print_policy: Annotated[
-        bool, typer.Option("--print-policy", help="Only print what jobs may do, as IAM's JSON.")
+        bool, typer.Option("--print-policy", help="Print what ACCOUNT, or one for all, may do.")
     ] = False,
     wait: Annotated[float, typer.Option(help="Seconds that the store may take to start.")] = 60,
 ) -> None:
-    """Make the lake's object store ready: buckets, encryption, the jobs' policy and account."""
+    """Make the lake's object store ready: buckets, encryption, accounts and their policies."""
     from headrace_launcher.object_store import provision as store_of  # heavy: SDKs of the store
 
+    if account and not print_policy:
+        raise typer.BadParameter("only --print-policy takes an account; all of them are made")
     store, login = store_of.asked_for(settings_here(), os.environ)
     if print_policy and store.locations:
-        sys.stdout.write(f"{store_of.policy_text(store, login)}\n")
+        sys.stdout.write(f"{store_of.policy_text(store, login, account)}\n")
         return
     store_of.provision(
         store, login, lambda state, what: console.print(f"{state:<8} {what}", markup=False), wait
     )
-    if store.locations and login.root is None:
+    if store.locations and login.root is None and login.stages is None:
         sys.stdout.write(f"{store_of.policy_text(store, login)}\n")
 
 

@@ -2,23 +2,36 @@
 
 import base64
 import os
+import secrets
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
-from headrace_launcher.object_store.endpoint import Keys, Store
+import pytest
+from botocore.exceptions import ClientError
+from minio import MinioAdmin
+from minio.credentials import StaticProvider
+
+from headrace_launcher.object_store.doctor import Report
+from headrace_launcher.object_store.endpoint import Keys, Store, code
+from headrace_launcher.object_store.finding import Verdict
 from headrace_launcher.object_store.provision import Login, provision
 from headrace_launcher.settings import Settings
+from headrace_schemas.accounts import FOLDER, Account, keys_file, keys_text, read_keys
 from tests.fault_proxy import Exchange, Fault
 from tests.object_store import REGION, ObjectStore
 
 UNSIGNED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 DENIED = b"<Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Error>"
 JOBS = Keys("JOBSJOBSJOBSJOBSJOBS", "secret-of-the-jobs-account-1234567890")
+
+
+Examine = Callable[..., Report]
 
 
 def encrypting_store(folder: Path) -> ObjectStore:
@@ -35,6 +48,7 @@ class Place:
     bucket: str
     keys: Keys = JOBS
     lake: str = "lake"
+    stages: Path | None = None
 
     @property
     def root(self) -> Keys:
@@ -42,7 +56,9 @@ class Place:
 
     @property
     def environment(self) -> dict[str, str]:
+        stages = {} if self.stages is None else {FOLDER: str(self.stages)}
         return {
+            **stages,
             "HEADRACE_LAKE": f"s3a://{self.bucket}/{self.lake}",
             "HEADRACE_LANDING": f"s3a://{self.bucket}/landing",
             "AWS_ENDPOINT_URL": self.server.endpoint,
@@ -67,13 +83,50 @@ class Place:
     def provision(self) -> list[tuple[str, str]]:
         """What was told."""
         told: list[tuple[str, str]] = []
-        login = Login(root=self.root, jobs=self.keys)
+        login = Login(root=self.root, jobs=self.keys, stages=self.stages)
         provision(self.store, login, lambda state, what: told.append((state, what)))
         return told
+
+    def keys_of(self, account: Account) -> Keys:
+        assert self.stages is not None
+        keys = read_keys(keys_file(self.stages, account))
+        assert keys is not None
+        return Keys(*keys)
+
+    def client(self, keys: Keys | None = None) -> Any:
+        return self.store.endpoint.client(keys or self.keys)
+
+    def admin(self, keys: Keys | None = None) -> MinioAdmin:
+        who = keys or self.root
+        return MinioAdmin(
+            endpoint=f"127.0.0.1:{self.server.port}", secure=False, region=REGION,
+            credentials=StaticProvider(who.access_key, who.secret_key),
+        )  # fmt: skip
 
     def objects(self) -> list[str]:
         found = self.server.client.list_objects(self.bucket, recursive=True)
         return [str(one.object_name) for one in found]
+
+
+def refusal(ask: Callable[[], object]) -> str:
+    """Why the store does not do it."""
+    with pytest.raises(ClientError) as raised:
+        ask()
+    return code(raised.value)
+
+
+def own_keys() -> Keys:
+    """Keys that nobody else has."""
+    return Keys(secrets.token_hex(8), secrets.token_hex(16))
+
+
+def write_keys(folder: Path) -> Path:
+    """A folder with keys for all accounts, as `headrace env` makes it."""
+    folder.mkdir(exist_ok=True)
+    for account in Account:
+        made = own_keys()
+        keys_file(folder, account).write_text(keys_text(made.access_key, made.secret_key))
+    return folder
 
 
 def headrace(
@@ -90,6 +143,15 @@ def headrace(
         env={**plain, "HEADRACE_HOME": str(home), **environment},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+def verdicts(report: Report, *but: Verdict) -> dict[str, Verdict]:
+    """Checks that did not end with one of the verdicts."""
+    return {one.check: one.verdict for one in report.findings if one.verdict not in but}
+
+
+def text(report: Report, check: str) -> str:
+    return next(one.text for one in report.findings if one.check == check)
 
 
 def refuse_unsigned(exchange: Exchange) -> None:

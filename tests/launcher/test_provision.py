@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
-from minio import MinioAdmin
 from minio.commonconfig import ENABLED
-from minio.credentials import StaticProvider
 from minio.error import MinioAdminException
 from minio.versioningconfig import VersioningConfig
 
@@ -30,8 +27,8 @@ from headrace_launcher.object_store.provision import (
 )
 from headrace_launcher.settings import Settings
 from tests.fault_proxy import FaultProxy, slow_down
-from tests.launcher.stores import Place, encrypting_store, headrace
-from tests.object_store import REGION, ObjectStore, free_port
+from tests.launcher.stores import Place, encrypting_store, headrace, own_keys, refusal
+from tests.object_store import ObjectStore, free_port
 
 
 @pytest.fixture(scope="module")
@@ -52,46 +49,24 @@ def ready(place: Place) -> Place:
     return place
 
 
-def own_keys() -> Keys:
-    return Keys(secrets.token_hex(8), secrets.token_hex(16))
-
-
-def admin(place: Place, keys: Keys | None = None) -> MinioAdmin:
-    who = keys or place.root
-    return MinioAdmin(
-        endpoint=f"127.0.0.1:{place.server.port}", secure=False, region=REGION,
-        credentials=StaticProvider(who.access_key, who.secret_key),
-    )  # fmt: skip
-
-
-def client(place: Place, keys: Keys | None = None) -> Any:
-    return place.store.endpoint.client(keys or place.keys)
-
-
-def refusal(ask: Callable[[], object]) -> str:
-    with pytest.raises(ClientError) as raised:
-        ask()
-    return str(raised.value.response["Error"]["Code"])
-
-
 def test_everything_is_made_once_and_then_left_as_it_is(place: Place):
     told = place.provision()
     assert [state for state, _ in told] == ["made"] * 5
-    account = json.loads(admin(place).user_info(place.keys.access_key))
+    account = json.loads(place.admin().user_info(place.keys.access_key))
     again = place.provision()
     assert again == [("present", what) for _, what in told]
-    assert json.loads(admin(place).user_info(place.keys.access_key)) == account
+    assert json.loads(place.admin().user_info(place.keys.access_key)) == account
     assert place.objects() == ["lake/spark-events/"]
 
 
 def test_objects_are_encrypted_by_default(ready: Place):
-    s3 = client(ready)
+    s3 = ready.client()
     s3.put_object(Bucket=ready.bucket, Key="lake/one", Body=b"1")
     assert s3.head_object(Bucket=ready.bucket, Key="lake/one")["ServerSideEncryption"] == "AES256"
 
 
 def test_the_account_may_do_what_jobs_do(ready: Place):
-    s3 = client(ready)
+    s3 = ready.client()
     for key in ("lake/tables/t/one", "landing/one"):
         target = {"Bucket": ready.bucket, "Key": key}
         s3.put_object(**target, Body=b"1", IfNoneMatch="*")
@@ -108,7 +83,7 @@ def test_the_account_may_do_what_jobs_do(ready: Place):
 
 
 def test_the_account_may_do_nothing_else(ready: Place):
-    root, s3 = client(ready, ready.root), client(ready)
+    root, s3 = ready.client(ready.root), ready.client()
     other = f"other-{secrets.token_hex(4)}"
     root.create_bucket(Bucket=other)
     root.put_object(Bucket=other, Key="one", Body=b"1")
@@ -139,7 +114,7 @@ def test_the_account_may_do_nothing_else(ready: Place):
 
 
 def test_the_account_can_make_no_further_keys(ready: Place):
-    jobs = admin(ready, ready.keys)
+    jobs = ready.admin(ready.keys)
     attempts: list[Callable[[], object]] = [
         lambda: jobs.add_service_account(access_key="further-keys", secret_key="further-secret"),
         lambda: jobs.user_add(ready.keys.access_key, "another-secret"),
@@ -149,23 +124,23 @@ def test_the_account_can_make_no_further_keys(ready: Place):
     for attempt in attempts:
         with pytest.raises(MinioAdminException, match="AccessDenied"):
             attempt()
-    assert client(ready).list_objects_v2(Bucket=ready.bucket)["KeyCount"] == 1
+    assert ready.client().list_objects_v2(Bucket=ready.bucket)["KeyCount"] == 1
 
 
 def test_a_changed_secret_replaces_the_former_one(ready: Place):
     changed = replace(ready, keys=Keys(ready.keys.access_key, secrets.token_hex(16)))
     assert ("made", "account of the jobs") in changed.provision()
-    assert client(changed).list_objects_v2(Bucket=ready.bucket)["KeyCount"] == 1
+    assert changed.client().list_objects_v2(Bucket=ready.bucket)["KeyCount"] == 1
     assert (
-        refusal(lambda: client(ready).list_objects_v2(Bucket=ready.bucket))
+        refusal(lambda: ready.client().list_objects_v2(Bucket=ready.bucket))
         == "SignatureDoesNotMatch"
     )
 
 
 def test_a_disabled_account_is_enabled_again(ready: Place):
-    admin(ready).user_disable(ready.keys.access_key)
+    ready.admin().user_disable(ready.keys.access_key)
     assert ("made", "account of the jobs") in ready.provision()
-    assert client(ready).list_objects_v2(Bucket=ready.bucket)["KeyCount"] == 1
+    assert ready.client().list_objects_v2(Bucket=ready.bucket)["KeyCount"] == 1
 
 
 def test_former_accounts_are_told_of(ready: Place):
@@ -178,16 +153,16 @@ def test_former_accounts_are_told_of(ready: Place):
 def test_a_policy_that_was_widened_is_put_right(ready: Place):
     name = f"headrace-jobs-{ready.bucket}-lake"
     everything = {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*"]}
-    admin(ready).policy_add(name, policy={"Version": "2012-10-17", "Statement": [everything]})
+    ready.admin().policy_add(name, policy={"Version": "2012-10-17", "Statement": [everything]})
     assert ("made", f"policy {name}") in ready.provision()
-    answer = refusal(lambda: client(ready).put_object(Bucket=ready.bucket, Key="other", Body=b""))
+    answer = refusal(lambda: ready.client().put_object(Bucket=ready.bucket, Key="other", Body=b""))
     assert answer == "AccessDenied"
 
 
 def test_another_policy_of_the_account_is_replaced(ready: Place):
-    admin(ready).policy_set("readwrite", user=ready.keys.access_key)
+    ready.admin().policy_set("readwrite", user=ready.keys.access_key)
     assert ("made", "account of the jobs") in ready.provision()
-    told = json.loads(admin(ready).user_info(ready.keys.access_key))
+    told = json.loads(ready.admin().user_info(ready.keys.access_key))
     assert told["policyName"] == f"headrace-jobs-{ready.bucket}-lake"
 
 
@@ -196,7 +171,7 @@ def test_lakes_of_one_store_keep_apart(server: ObjectStore, ready: Place):
     other.provision()
     assert ("present", "account of the jobs") in ready.provision()
     answer = refusal(
-        lambda: client(other).get_object(Bucket=ready.bucket, Key="lake/spark-events/")
+        lambda: other.client().get_object(Bucket=ready.bucket, Key="lake/spark-events/")
     )
     assert answer == "AccessDenied"
 
@@ -266,7 +241,7 @@ def test_command_makes_the_account_and_prints_no_secret(place: Place, tmp_path: 
     assert "made     account of the jobs" in answer.stdout
     for secret in (*vars(place.keys).values(), *vars(place.root).values()):
         assert secret not in answer.stdout + answer.stderr
-    assert client(place).list_objects_v2(Bucket=place.bucket)["KeyCount"] == 1
+    assert place.client().list_objects_v2(Bucket=place.bucket)["KeyCount"] == 1
 
 
 AWS = {

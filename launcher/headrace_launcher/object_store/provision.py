@@ -1,21 +1,29 @@
 """Makes the object store ready for Headrace; what is ready already is left as it is.
 
-With the root login of a MinIO server (`HEADRACE_S3_ROOT_USER`) it makes buckets, encryption, the
-jobs' policy and the jobs' account. Elsewhere, AWS first, accounts are made by that place's own
-means: there it makes buckets and encryption with the keys it has, and gives the policy to attach.
+With the root login of a MinIO server (`HEADRACE_S3_ROOT_USER`) it makes buckets, encryption and
+accounts with their policies: one for each stage of the work, or a single one. Elsewhere, AWS first,
+accounts are made by that place's own means: there it makes buckets and encryption with the keys it
+has, and gives the policies to attach.
 """
 
 import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from headrace_launcher.errors import ObjectStoreRefused, ObjectStoreUnavailable, SettingMissing
-from headrace_launcher.object_store.account import JobsAccount, Tell
+from headrace_launcher.errors import (
+    ObjectStoreRefused,
+    ObjectStoreUnavailable,
+    SettingInvalid,
+    SettingMissing,
+)
+from headrace_launcher.object_store.account import Accounts, Tell, User
 from headrace_launcher.object_store.endpoint import (
     DEFAULT_REGION,
     Endpoint,
@@ -25,14 +33,24 @@ from headrace_launcher.object_store.endpoint import (
     described,
     status,
 )
-from headrace_launcher.object_store.policy import policy
+from headrace_launcher.object_store.policy import account_policy, policy
 from headrace_launcher.settings import Settings
+from headrace_schemas.accounts import (
+    EVENT_LOGS,
+    FOLDER,
+    KEYS,
+    RIGHTS,
+    Account,
+    keys_file,
+    read_keys,
+)
+from headrace_schemas.errors import SecretUnreadable
+from headrace_schemas.secret_files import secret
 
 READY_SECONDS = 60.0
 PAUSE_SECONDS = 0.5
 
-EVENT_LOGS = "spark-events"
-"""Spark's event log folder in the lake; Spark does not start where it is missing."""
+ROOT_LOGIN = ("HEADRACE_S3_ROOT_USER", "HEADRACE_S3_ROOT_PASSWORD")
 
 ENCRYPTED = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
 
@@ -43,34 +61,84 @@ class Login:
 
     Attributes:
         root: The server's root; None where accounts are made elsewhere.
-        jobs: The account that jobs use; None for what a profile or the host's role gives.
+        jobs: The account that all of the work uses, where there is one; None for what a profile
+            or the host's role gives.
+        stages: Where the keys of the stages' accounts lie; None where there is one for all.
     """
 
     root: Keys | None
     jobs: Keys | None
+    stages: Path | None = None
 
     @classmethod
     def from_environment(cls, store: Store, environ: Mapping[str, str]) -> "Login":
         """The logins that the environment gives; AWS has no root login.
 
         Raises:
+            SecretUnreadable: A file with half of the root login.
             SettingMissing: Half a login, or a root without an account to make.
         """
-        jobs = _keys(environ, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        jobs = _keys({name: environ.get(name) for name in KEYS})
+        stages = Path(environ[FOLDER]) if environ.get(FOLDER) else None
         if store.endpoint.is_aws:
-            return cls(root=None, jobs=jobs)
-        root = _keys(environ, "HEADRACE_S3_ROOT_USER", "HEADRACE_S3_ROOT_PASSWORD")
-        if root is not None and jobs is None:
-            raise SettingMissing(
-                ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "for the account that jobs get"
-            )
-        return cls(root=root, jobs=jobs)
+            return cls(None, jobs, stages)
+        root = _keys({name: secret(name, environ) for name in ROOT_LOGIN})
+        if root is not None and jobs is None and stages is None:
+            raise SettingMissing(KEYS, "for the account that jobs get")
+        return cls(root, jobs, stages)
+
+    def users(self, store: Store) -> tuple[User, ...]:
+        """The accounts that root is to make.
+
+        Raises:
+            SecretUnreadable: An account's keys are missing.
+            SettingInvalid: Two accounts have the same keys, or one may write where another lands.
+        """
+        if self.root is None:
+            return ()
+        if self.stages is None:
+            return (User.of_all(store, self.jobs),) if self.jobs is not None else ()
+        refuse_overlap(store)
+        keys = {one: self._of_stage(self.stages, one) for one in Account}
+        for one, other in combinations(Account, 2):
+            if keys[one].access_key == keys[other].access_key:
+                raise SettingInvalid(
+                    FOLDER, str(self.stages),
+                    f"Give s3_{one} and s3_{other} access keys of their own: a user of the store has "
+                    "the rights of one account",
+                )  # fmt: skip
+        return tuple(User.of_stage(store, one, keys[one]) for one in Account)
+
+    def _of_stage(self, folder: Path, account: Account) -> Keys:
+        file = keys_file(folder, account)
+        if (found := read_keys(file)) is None:
+            raise SecretUnreadable(str(file), "it is empty, and root makes no user without keys")
+        return Keys(*found)
+
+
+def refuse_overlap(store: Store) -> None:
+    """Refuse a landing area in which something else than deliveries lies.
+
+    Raises:
+        SettingInvalid: An area of the lake lies in it, or it in one.
+    """
+    if store.lake is None or store.landing is None or store.lake.bucket != store.landing.bucket:
+        return
+    landing = store.landing.key("")
+    for area in sorted({area for rights in RIGHTS.values() for area in rights.writes}):
+        folder = store.lake.key(area, "")
+        if folder.startswith(landing) or landing.startswith(folder):
+            raise SettingInvalid(
+                "HEADRACE_LANDING", str(store.landing),
+                f"Keep it apart from {store.lake}/{area}: an account could change what is another's",
+            )  # fmt: skip
 
 
 def asked_for(settings: Settings, environ: Mapping[str, str]) -> tuple[Store, Login]:
     """What is to be provisioned, and with which login.
 
     Raises:
+        SecretUnreadable: A file with half of the root login.
         SettingInvalid: A setting that names no place.
         SettingMissing: Half a login.
     """
@@ -78,9 +146,17 @@ def asked_for(settings: Settings, environ: Mapping[str, str]) -> tuple[Store, Lo
     return store, Login.from_environment(store, environ)
 
 
-def policy_text(store: Store, login: Login) -> str:
-    """The policy of the jobs' account, as it is attached."""
-    return json.dumps(policy(store, own_account=login.root is not None), indent=2)
+def policy_text(store: Store, login: Login, account: Account | None = None) -> str:
+    """The policy of a stage's account, or of the one for all of the work, as it is attached.
+
+    Raises:
+        SettingInvalid: Accounts would not be kept apart.
+    """
+    own = login.root is not None
+    if account is None:
+        return json.dumps(policy(store, own), indent=2)
+    refuse_overlap(store)
+    return json.dumps(account_policy(store, account, own), indent=2)
 
 
 def provision(store: Store, login: Login, tell: Tell, ready_seconds: float = READY_SECONDS) -> None:
@@ -89,10 +165,13 @@ def provision(store: Store, login: Login, tell: Tell, ready_seconds: float = REA
     Raises:
         ObjectStoreUnavailable: No answer within `ready_seconds`.
         ObjectStoreRefused: The login may not do it.
+        SecretUnreadable: An account's keys are missing; nothing was made.
+        SettingInvalid: Accounts would not be kept apart; nothing was made.
     """
     if not store.locations:
         tell("note", "lake and landing area are on local disk: there is no object store")
         return
+    users = login.users(store)
     wait_until_ready(store.endpoint, ready_seconds)
     client = store.endpoint.client(login.root)
     try:
@@ -104,13 +183,13 @@ def provision(store: Store, login: Login, tell: Tell, ready_seconds: float = REA
             _folder(client, store.lake.bucket, store.lake.key(EVENT_LOGS, ""), tell)
     except (ClientError, BotoCoreError) as error:
         raise _refused(store, login, error) from error
-    if login.root is not None and login.jobs is not None:
-        JobsAccount(store, login.root, login.jobs).ensure(tell)
+    if login.root is not None:
+        Accounts(store, login.root).ensure(users, tell)
     else:
-        tell(
-            "note",
-            "no account is made here: attach the policy of --print-policy to the jobs' account",
-        )
+        whose = "--print-policy to the jobs' account"
+        if login.stages is not None:
+            whose = f"--print-policy ACCOUNT to each: {', '.join(Account)}"
+        tell("note", f"no account is made here: attach the policy of {whose}")
 
 
 def _refused(store: Store, login: Login, error: ClientError | BotoCoreError) -> ObjectStoreRefused:
@@ -216,11 +295,12 @@ def _folder(client: Any, bucket: str, key: str, tell: Tell) -> None:
     tell("made", f"folder s3a://{bucket}/{key}")
 
 
-def _keys(environ: Mapping[str, str], access_name: str, secret_name: str) -> Keys | None:
-    access_key, secret_key = environ.get(access_name), environ.get(secret_name)
+def _keys(given: Mapping[str, str | None]) -> Keys | None:
+    """A login from two variables, the one with the secret last."""
+    (access_name, access_key), (secret_name, secret_key) = given.items()
     if access_key and secret_key:
         return Keys(access_key, secret_key)
     if access_key or secret_key:
-        missing, given = (secret_name, access_name) if access_key else (access_name, secret_name)
-        raise SettingMissing((missing,), f"with {given}")
+        missing, there = (secret_name, access_name) if access_key else (access_name, secret_name)
+        raise SettingMissing((missing,), f"with {there}")
     return None
