@@ -1,8 +1,7 @@
 """`headrace doctor` against a real MinIO, and against what other stores do wrong."""
 
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,13 +12,14 @@ from minio.versioningconfig import VersioningConfig
 
 from headrace_launcher.object_store import disk
 from headrace_launcher.object_store.connection import clock, transport
-from headrace_launcher.object_store.doctor import CHECKS, Report, examine
+from headrace_launcher.object_store.doctor import CHECKS, examine
 from headrace_launcher.object_store.endpoint import Endpoint, Keys
 from headrace_launcher.object_store.finding import Verdict
 from headrace_launcher.object_store.probe import Probe
 from headrace_launcher.settings import Settings
 from tests.fault_proxy import FaultProxy, Request, slow_down
 from tests.launcher.stores import (
+    Examine,
     Place,
     encrypting_store,
     headrace,
@@ -27,6 +27,8 @@ from tests.launcher.stores import (
     refuse,
     refuse_unsigned,
     skewed,
+    text,
+    verdicts,
 )
 from tests.object_store import ObjectStore, free_port
 
@@ -36,8 +38,6 @@ NEEDS_BUCKET = {
     "anonymous", "least-privilege", "encryption", "versioning",
 }  # fmt: skip
 PROBES = r".*/doctor/[0-9a-f]{32}/"
-
-Examine = Callable[..., Report]
 
 
 @pytest.fixture(scope="module")
@@ -52,35 +52,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def proxy(place: Place) -> Iterator[FaultProxy]:
     with FaultProxy(place.server.endpoint) as proxy:
         yield proxy
-
-
-@pytest.fixture
-def examined(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Examine:
-    """Examines a place as its own environment has it."""
-    for name in list(os.environ):
-        if name.startswith(("AWS_", "HEADRACE_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-
-    def examine_place(place: Place, endpoint: str | None = None, **settings: str) -> Report:
-        environment = {**place.environment, **settings}
-        if endpoint:
-            environment["AWS_ENDPOINT_URL"] = endpoint
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        return examine(Settings.from_environment(os.environ), os.environ)
-
-    return examine_place
-
-
-def verdicts(report: Report, *but: Verdict) -> dict[str, Verdict]:
-    """Checks that did not end with one of the verdicts."""
-    return {one.check: one.verdict for one in report.findings if one.verdict not in but}
-
-
-def text(report: Report, check: str) -> str:
-    return next(one.text for one in report.findings if one.check == check)
 
 
 def path(request: Request) -> str:

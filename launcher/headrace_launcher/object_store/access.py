@@ -7,11 +7,10 @@ import zlib
 from datetime import UTC, datetime
 
 import httpx
-from botocore.exceptions import ClientError
 
-from headrace_launcher.object_store.endpoint import described, status
 from headrace_launcher.object_store.finding import Judgement, Verdict
 from headrace_launcher.object_store.probe import Probe
+from headrace_launcher.object_store.stages import kept_apart, may_write
 
 BODY = b"written without a signature"
 UNSIGNED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
@@ -99,19 +98,14 @@ def anonymous(probe: Probe) -> Judgement:
 
 
 def least_privilege(probe: Probe) -> Judgement:
-    """Whether the keys open more than the lake: an upload elsewhere is begun, and given up."""
+    """Whether keys open more than they have to: an upload elsewhere is begun, and given up."""
+    if probe.stages:
+        return kept_apart(probe)
+    advice = "HEADRACE_S3_ACCOUNTS gives each stage of the work an account of its own"
     if any(one.bucket == probe.bucket and not one.prefix for one in probe.store.locations):
-        return Verdict.OK, f"the whole bucket {probe.bucket} is Headrace's"
-    elsewhere = f"headrace-doctor-{probe.run}"
-    try:
-        begun = probe.client.create_multipart_upload(Bucket=probe.bucket, Key=elsewhere)
-    except ClientError as error:
-        if status(error) == httpx.codes.FORBIDDEN:
-            return Verdict.OK, "writing outside of lake and landing area is refused"
-        return Verdict.FAILED, f"writing outside of the lake: {described(error)}."
-    probe.client.abort_multipart_upload(
-        Bucket=probe.bucket, Key=elsewhere, UploadId=begun["UploadId"]
-    )
+        return Verdict.OK, f"the whole bucket {probe.bucket} is Headrace's. {advice}"
+    if not may_write(probe.client, probe.bucket, f"headrace-doctor-{probe.run}"):
+        return Verdict.OK, f"writing outside of lake and landing area is refused. {advice}"
     return Verdict.WARNING, (
         f"these keys may write outside of lake and landing area, to {probe.bucket}/. Give jobs an "
         "account of their own: `headrace provision` makes it, or prints the policy to attach."

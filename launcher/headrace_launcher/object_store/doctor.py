@@ -16,10 +16,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from headrace_launcher.object_store import access, connection, disk, objects
-from headrace_launcher.object_store.endpoint import Store, described, local_path
+from headrace_launcher.object_store.endpoint import Keys, Store, described, local_path
 from headrace_launcher.object_store.finding import Finding, Judgement, Verdict
-from headrace_launcher.object_store.probe import Probe
+from headrace_launcher.object_store.probe import ASKING, Probe
+from headrace_launcher.object_store.stages import keys_here
 from headrace_launcher.settings import Settings
+from headrace_schemas.accounts import Account
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> Report:
     """Ask all questions.
 
     Raises:
+        SecretUnreadable: A file of an account's keys has other content.
         SettingInvalid: A setting that names no place.
     """
     store = Store.from_environment(settings, environ)
@@ -98,7 +101,7 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> Report:
         findings.append(Finding("lake-folder", *disk.writable(folder)))
         findings.append(Finding("disk-space", *disk.space(folder)))
     if store.locations:
-        findings += examine_store(store)
+        findings += examine_store(store, keys_here(environ))
     endpoint = str(store.endpoint) if store.locations else None
     return Report(lake=settings.lake, endpoint=endpoint, findings=tuple(findings))
 
@@ -114,16 +117,16 @@ def lines(report: Report) -> Iterator[Text]:
     yield Text(f"{len(report.findings)} checks: {', '.join(counts)}")
 
 
-def examine_store(store: Store) -> list[Finding]:
+def examine_store(store: Store, stages: Mapping[Account, Keys]) -> list[Finding]:
     """Ask all questions of an object store; it holds the lake, or at least the landing area."""
     findings: dict[str, Finding] = {}
     leftovers: list[Finding] = []
-    session = boto3.Session()
+    keys = stages.get(ASKING)
+    session = boto3.Session(keys and keys.access_key, keys and keys.secret_key)
     with store.endpoint.http() as http:
         probe = Probe(
             store=store, location=store.locations[0], client=store.endpoint.client(session=session),
-            http=http, session=session,
-            run=uuid.uuid4().hex,
+            http=http, session=session, stages=stages, run=uuid.uuid4().hex,
         )  # fmt: skip
         try:
             for check in CHECKS:

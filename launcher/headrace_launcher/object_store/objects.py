@@ -37,7 +37,7 @@ def read_write(probe: Probe) -> Judgement:
     except ClientError as error:
         return Verdict.FAILED, (
             f"the keys may not {steps[-1]} in {probe.location}: {described(error)}. Run "
-            "`headrace provision`, or attach the policy of `headrace provision --print-policy`."
+            "`headrace provision`, or attach the policy that its --print-policy prints."
         )
     if probe.get("object") is not None:
         return Verdict.FAILED, "an object is still there after it was deleted. Use another store."
@@ -110,7 +110,7 @@ def delta_reader(probe: Probe) -> Judgement:
     """Whether Delta's reader without Spark finds the store; it has settings of its own."""
     table = f"s3a://{probe.bucket}/{probe.key('table')}"
     try:
-        DeltaTable(table)
+        DeltaTable(table, storage_options=probe.options)
     except TableNotFoundError:
         return Verdict.OK, "reaches the store"
     except (OSError, DeltaError) as error:

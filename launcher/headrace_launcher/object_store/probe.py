@@ -1,5 +1,6 @@
 """One run of the doctor against a store: its clients, and the names of its own objects."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,7 +8,11 @@ import boto3
 import httpx
 from botocore.exceptions import ClientError
 
-from headrace_launcher.object_store.endpoint import Location, Store, code
+from headrace_launcher.object_store.endpoint import Keys, Location, Store, code
+from headrace_schemas.accounts import PROBES, Account
+
+ASKING = Account.MAINTAIN
+"""With whose keys the doctor asks where there are accounts."""
 
 
 @dataclass(frozen=True)
@@ -16,9 +21,10 @@ class Probe:
 
     Attributes:
         location: Where probe objects lie, below `doctor/<run>/`.
-        client: Signs with the keys of the environment, as every job does.
+        client: Signs with the keys that the doctor asks with.
         http: Signs nothing.
-        session: Knows the keys of the environment, and makes further clients.
+        session: Knows these keys, and makes further clients.
+        stages: The keys of the stages' accounts that are here.
     """
 
     store: Store
@@ -27,6 +33,7 @@ class Probe:
     http: httpx.Client
     run: str
     session: boto3.Session = field(default_factory=boto3.Session)
+    stages: Mapping[Account, Keys] = field(default_factory=dict)
 
     @property
     def bucket(self) -> str:
@@ -35,11 +42,19 @@ class Probe:
 
     def key(self, name: str) -> str:
         """The key of a probe object."""
-        return self.location.key("doctor", self.run, name)
+        return self.location.key(PROBES, self.run, name)
 
     def url(self, name: str) -> str:
         """The URL of a probe object."""
         return self.store.endpoint.address(self.client, self.bucket, self.key(name))
+
+    @property
+    def options(self) -> dict[str, str] | None:
+        """Keys for Delta's reader; without any it finds those of the environment itself."""
+        keys = self.stages.get(ASKING)
+        if keys is None:
+            return None
+        return {"AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key}
 
     def put(self, name: str, body: bytes, **options: str) -> dict[str, Any]:
         """Write a probe object; the store's answer."""
