@@ -55,12 +55,14 @@ def no_token(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def listening(native: Native) -> dict[tuple[str, int], str]:
     """Where something listens → name of the service that started it."""
     leaders = {one.process.pid: one.service.name for one in native.all() if one.process}
-    return {
-        (one.laddr.ip.removeprefix("::ffff:"), one.laddr.port): leaders[os.getsid(process.pid)]
-        for process in marked(native.root)
-        for one in process.net_connections("inet")
-        if one.status == psutil.CONN_LISTEN and os.getsid(process.pid) in leaders
-    }
+    found = {}
+    for process in marked(native.root):
+        above = [os.getsid(process.pid), *(one.pid for one in process.parents())]
+        name = next((leaders[pid] for pid in above if pid in leaders), process.name())
+        for one in process.net_connections("inet"):
+            if one.status == psutil.CONN_LISTEN:
+                found[one.laddr.ip.removeprefix("::ffff:"), one.laddr.port] = name
+    return found
 
 
 def test_every_port_asks_for_a_secret(
