@@ -134,6 +134,31 @@ def test_no_account_changes_a_bucket_or_makes_keys(
         own.add_service_account(access_key=f"{account}-again", secret_key="further-secret")
 
 
+@pytest.mark.parametrize("name", [".3.crc.one.tmp", "3.json", "3.json.tmp", "3.crc"])
+@pytest.mark.parametrize(
+    ("table", "committers"),
+    [
+        ("lake/tables/t", {"publish"}),
+        ("lake/ledger/decisions", {"publish", "learn"}),
+        ("lake/ledger/holds", {"publish", "learn"}),
+        ("lake/mlflow", set()),
+    ],
+)
+def test_who_commits_removes_drafts_and_nothing_else_of_a_log(
+    place: Place, clients: Mapping[str, Any], table: str, committers: set[str], name: str
+):
+    """Spark renames a checksum's draft: a copy and a removal."""
+    target = {"Bucket": place.bucket, "Key": f"{table}/_delta_log/{name}"}
+    may = committers if name.startswith(".") else set()
+    may = may | ({"maintain"} if table != "lake/mlflow" else set())
+    for account in ACCOUNTS:
+        s3 = clients[account]
+        if account in may:
+            s3.delete_object(**target)
+        else:
+            assert refusal(lambda s3=s3: s3.delete_object(**target)) == "AccessDenied"
+
+
 @pytest.mark.parametrize(
     ("area", "allowed"),
     [

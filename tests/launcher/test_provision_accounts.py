@@ -202,7 +202,10 @@ def test_an_account_s_policy_for_aws_is_printed_before_there_are_keys(tmp_path: 
         },
         {
             "Effect": "Allow", "Action": ["s3:DeleteObject"],
-            "Resource": ["arn:aws:s3:::company/lake/spark-events/*"],
+            "Resource": [
+                "arn:aws:s3:::company/lake/spark-events/*",
+                "arn:aws:s3:::company/lake/ledger/*/_delta_log/.*.tmp",
+            ],
         },
         {
             "Effect": "Deny", "Action": ["s3:PutObject"],

@@ -49,10 +49,13 @@ def account_policy(store: Store, account: Account, own_account: bool = False) ->
     removes = _below(store.lake, rights.removes)
     # Arrow puts an empty object for the folder out of which it has removed something.
     folders = [f"{name}/" for name in removes if name not in writes]
+    # Spark writes the checksum of a commit under a hidden name and renames it: a copy and a removal.
+    tables = [area for area in rights.writes if area in PUBLISHED]
+    drafts = [f"{name}/_delta_log/.*.tmp" for name in _below(store.lake, tables)]
     statements = [
         *_allowed(READ, reads),
         *_allowed(WRITE, writes),
-        *_allowed(REMOVE, removes),
+        *_allowed(REMOVE, [*removes, *drafts]),
         *_allowed(FOLDER_OBJECT, folders),
     ]
     if store.endpoint.is_aws and any(area.split("/")[0] in PUBLISHED for area in rights.writes):
