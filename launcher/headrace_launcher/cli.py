@@ -6,9 +6,8 @@ import os
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,6 +17,7 @@ from headrace_launcher.compose import FOLDER, ensure_env
 from headrace_launcher.display import Progress, addresses, problems, table
 from headrace_launcher.jars import LOCK, write_lock
 from headrace_launcher.java import ensure_java
+from headrace_launcher.pins_commands import pins_app
 from headrace_launcher.secrets import USER, Secrets
 from headrace_launcher.services import Stack, declare
 from headrace_launcher.settings import Settings
@@ -25,12 +25,7 @@ from headrace_launcher.setup import ivy_client, place_jars, set_up
 from headrace_launcher.spark import write_configuration
 from headrace_launcher.state import read_state
 from headrace_schemas.accounts import Account
-from headrace_schemas.catalog import Catalog
 from headrace_schemas.errors import DeclarationInvalid, HeadraceError
-from headrace_schemas.lake import Lake
-
-if TYPE_CHECKING:
-    from headrace_launcher.pins import Pins
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -52,12 +47,7 @@ class Headrace(typer.Typer):
 app = Headrace(no_args_is_help=True, help="Start and watch Headrace on this machine.")
 jars_app = typer.Typer(no_args_is_help=True, help="The locked jars.")
 app.add_typer(jars_app, name="jars")
-
-pins_app = typer.Typer(invoke_without_command=True, help="Versions that are kept, and for whom.")
 app.add_typer(pins_app, name="pins")
-
-PinnedName = Annotated[str, typer.Argument(help="Such as gold.readings or predictions.delay.")]
-PinnedNumber = Annotated[int, typer.Argument(min=0, help="The table's version.")]
 
 
 def settings_here() -> Settings:
@@ -323,57 +313,6 @@ def supervise() -> None:
     java = ensure_java(os.environ)
     write_configuration(settings)
     stack.supervise(settings, lambda ports: declare(Stack(settings, ports, java)))
-
-
-@pins_app.callback()
-def pins(
-    context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-) -> None:
-    """List the versions that are kept beyond their table's history: why, since when, at what cost."""
-    if context.invoked_subcommand is not None:
-        return
-    from headrace_launcher import pins as pinned
-
-    versions = pinned_here().versions(datetime.now(tz=UTC))
-    if as_json:
-        sys.stdout.write(f"{json.dumps(pinned.as_json(versions), indent=2)}\n")
-    elif versions:
-        console.print(pinned.pins_table(versions))
-    else:
-        console.print("Nothing is pinned: each table keeps its declared history, and no more.")
-
-
-@pins_app.command()
-def hold(
-    table: PinnedName,
-    version: PinnedNumber,
-    reason: Annotated[str, typer.Option(help="Why; others read it.")],
-) -> None:
-    """Keep a version of a table until it is released."""
-    pinned_here().hold(table, version, reason, datetime.now(tz=UTC))
-    console.print(f"{table} version {version} is held.", markup=False)
-
-
-@pins_app.command()
-def release(
-    table: PinnedName,
-    version: PinnedNumber,
-    reason: Annotated[str, typer.Option(help="Why; others read it.")] = "released",
-) -> None:
-    """Hold a version no longer; what else keeps it, such as a model, stays."""
-    pinned_here().release(table, version, reason, datetime.now(tz=UTC))
-    console.print(f"{table} version {version} is held no longer.", markup=False)
-
-
-def pinned_here() -> "Pins":
-    """The pins of this lake."""
-    from headrace_launcher.lake_view import LakeView  # heavy, as the next
-    from headrace_launcher.pins import Pins
-
-    settings = settings_here()
-    view = LakeView(Lake(root=settings.lake))
-    return Pins(view, Catalog.load(settings.schemas), settings.jobs)
 
 
 @jars_app.command("lock")

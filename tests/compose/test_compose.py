@@ -146,6 +146,56 @@ def test_a_container_is_nobody_special(compose: Compose, up: Deployment, service
     assert found["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
 
 
+REACH = """
+import json, socket, sys
+
+def reached(host, port):
+    try:
+        socket.create_connection((host, port), 3).close()
+    except OSError:
+        return False
+    return True
+
+print(json.dumps([host for host, port in json.loads(sys.argv[1]) if reached(host, port)]))
+"""
+
+PLACES = {
+    "postgres": 5432, "api-server": 8080, "minio": 9000, "spark-master": 7077, "1.1.1.1": 443,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("service", "expected"),
+    [
+        ("spark-worker", {"minio", "spark-master"}),
+        ("spark-connect", {"minio", "spark-master"}),
+        ("dag-processor", {"postgres", "api-server"}),
+        ("triggerer", {"postgres", "api-server", "minio"}),
+    ],
+)
+def test_a_container_reaches_what_it_needs_and_nothing_else(
+    compose: Compose, up: Deployment, service: str, expected: set[str]
+) -> None:
+    asked = json.dumps(list(PLACES.items()))
+    found = json.loads(compose.run("exec", "-T", service, "python", "-c", REACH, asked))
+    assert set(found) == expected
+
+
+def test_a_container_s_description_holds_no_secret(compose: Compose, up: Deployment) -> None:
+    secrets = {
+        part
+        for file in compose.env.with_name(FOLDER).iterdir()
+        for part in file.read_text().split()
+        if len(part) >= 20 and not part.startswith("aws_")
+    }
+    assert len(secrets) > 20
+    described = subprocess.run(
+        ["docker", "inspect", *compose.run("ps", "--all", "--quiet").split()],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert [one for one in secrets if one in described] == []
+
+
 def test_two_months_give_what_the_embedded_default_gives(
     embedded: Outcome, outcome: Outcome
 ) -> None:
