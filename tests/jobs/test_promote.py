@@ -1,5 +1,6 @@
 """Promotion: the ledger first, the registry after it."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from pyspark.sql import SparkSession
 
 from headrace_jobs import promote
 from headrace_jobs.registry import Registry
-from headrace_schemas.decisions import Verdict
+from headrace_schemas.decisions import Decision, Verdict, champion_at
 from headrace_schemas.errors import EngineUnavailable
 from headrace_schemas.evidence import Comparison, PromotionEvidence
 from headrace_schemas.model import Model
 from tests.jobs.learning import MAY_3, aliased, content, model, promote_spec
+from tests.jobs.readers import read
 from tests.jobs.test_registry import register
 
 pytestmark = pytest.mark.spark
@@ -140,6 +142,58 @@ def test_the_registry_is_brought_after_when_a_run_died_between(
     assert verdict is Verdict.PROMOTE
     assert story.champion == version
     assert len(content(spark, story.ledger)) == 1
+
+
+def test_the_alias_names_the_later_champion_when_two_are_promoted_at_once(
+    spark: SparkSession, mlflow_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = Story(spark, tmp_path / "ledger", "overtaken")
+    first, second = (story.candidate(f"run-{day}") for day in range(2))
+    set_alias = Registry.set_alias
+    meanwhile = iter([lambda: story.run(evidence(second, first, 1.0), 1)])
+
+    def overtaken(registry: Registry, name: str, alias: str, version: str) -> None:
+        for promotion in meanwhile:
+            promotion()
+        set_alias(registry, name, alias, version)
+
+    monkeypatch.setattr(Registry, "set_alias", overtaken)
+    story.run(evidence(first), 0)
+
+    assert len(content(spark, story.ledger)) == 2
+    assert story.champion == second
+
+
+def test_an_older_version_serves_again_and_nothing_is_copied_when_it_is_promoted_again(
+    spark: SparkSession, mlflow_uri: str, tmp_path: Path
+) -> None:
+    story = Story(spark, tmp_path / "ledger", "back")
+    first, second = (story.candidate(f"run-{day}") for day in range(2))
+    story.run(evidence(first), 0)
+    story.run(evidence(second, first, 1.0), 1)
+    kept = files_below(Path(os.environ["HEADRACE_MODELS"]) / "back")
+
+    verdict, _ = story.run(evidence(first, second, 1.0), 2)
+
+    assert verdict is Verdict.PROMOTE
+    assert [served(story, day) for day in (1, 2, 3)] == [first, second, first]
+    assert story.champion == first
+    assert files_below(Path(os.environ["HEADRACE_MODELS"]) / "back") == kept
+
+
+def served(story: Story, day: int) -> str | None:
+    """The version that the ledger says serves what happens until so many days after the first promotion."""
+    instants = ("as_of", "effective_from")
+    history = [
+        Decision.model_validate(row | {name: f"{row[name]}Z" for name in instants})
+        for row in read(str(story.ledger), "as_of")
+    ]
+    return champion_at(history, story.model.name, MAY_3 + timedelta(days=day))
+
+
+def files_below(folder: Path) -> dict[Path, int]:
+    """Files with the time of their last change."""
+    return {one: one.stat().st_mtime_ns for one in folder.rglob("*") if one.is_file()}
 
 
 def test_nothing_is_decided_when_the_registry_does_not_answer(
