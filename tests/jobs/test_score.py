@@ -3,21 +3,25 @@
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from deltalake import DeltaTable
 from pyspark import cloudpickle
 from pyspark.sql import SparkSession
 
-from headrace_jobs import features, score, tables
+from headrace_jobs import features, runner, score, tables
 from headrace_jobs.registry import Registry
 from headrace_schemas.errors import SchemaBroken
+from headrace_schemas.job import JobReport, ScoreSpec
 from headrace_schemas.model_errors import ModelTampered
 from headrace_schemas.partition import Partition, PartitionUnit
 from tests.jobs.learning import CONTRACT, Learned, content, loaded, pinned, score_spec
+from tests.jobs.test_registry import artifact
 
 pytestmark = pytest.mark.spark
 
@@ -153,6 +157,38 @@ def test_nothing_is_written_when_the_model_was_tampered_with(
     with pytest.raises(ModelTampered):
         score.run(spark, spec)
     assert not (tmp_path / "scored").exists()
+
+
+def run_job(spark: SparkSession, folder: Path, spec: ScoreSpec) -> tuple[int, JobReport]:
+    """The job's exit code and report."""
+    directory = folder / "jobs" / spec.job_id
+    directory.mkdir(parents=True)
+    (directory / "spec.json").write_text(spec.model_dump_json())
+    code = runner.run_job(directory, lambda _: nullcontext(spark))
+    return code, JobReport.model_validate_json((directory / "report.json").read_text())
+
+
+def test_scoring_fails_and_publishes_nothing_when_one_bit_of_the_booster_is_flipped(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    spec = score_spec(learned.model, learned.features, tmp_path / "scored", learned.version)
+    score.run(spark, spec.model_copy(update={"partition": MARCH}))
+    before = DeltaTable(spec.predictions_uri).version()
+    file = artifact(Registry(), "late", learned.version, "model.ubj")
+    sound = file.read_bytes()
+    flipped = bytearray(sound)
+    flipped[len(sound) // 2] ^= 1
+    file.write_bytes(flipped)
+    try:
+        code, report = run_job(spark, tmp_path, spec)
+    finally:
+        file.write_bytes(sound)
+
+    assert code == 1
+    assert report.error is not None
+    assert (report.error.type, report.error.retryable) == ("ModelTampered", False)
+    assert DeltaTable(spec.predictions_uri).version() == before
+    assert run_job(spark, tmp_path, spec.model_copy(update={"job_id": "score-2"}))[0] == 0
 
 
 def test_scoring_is_refused_when_a_column_is_gone(
