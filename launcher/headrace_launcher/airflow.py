@@ -122,8 +122,10 @@ def _pace() -> dict[str, str]:
 def _endurance() -> dict[str, str]:
     """What a task outlives, and how soon a dead one is noticed."""
     return {
-        # A killed worker's task is tried again after a minute, not five.
-        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+        # A worker that is not heard for three minutes, not five, is taken for dead. No sooner: the
+        # servers may be away for one and take another to start on a busy machine, and whoever is
+        # taken for dead meanwhile has his job ended and begun again.
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "180",
         # A scheduler that is started again within 30 s of its predecessor's last heartbeat takes
         # that one for alive, and looks for orphaned tasks again only after this (default 300 s).
         "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",

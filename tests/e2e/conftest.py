@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,27 +108,43 @@ class Embedded:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory) -> Iterator[Embedded]:
+    """All services of one machine, with both pipelines."""
+    schemas = declared(tmp_path_factory.mktemp("declared"), PROJECT / "schemas", CLINIC)
+    with running(
+        tmp_path_factory.mktemp("headrace"), schemas,
+        HEADRACE_AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT="20",
+    ) as embedded:  # fmt: skip
+        yield embedded
+
+
+def declared(folder: Path, *sources: Path) -> Path:
+    """A folder of its own with the declarations of others."""
+    for source in sources:
+        for kind in ("contracts", "pipelines", "models"):
+            shutil.copytree(source / kind, folder / kind, dirs_exist_ok=True)
+    return folder
+
+
+@contextmanager
+def running(home: Path, schemas: Path, **settings: str) -> Iterator[Embedded]:
     """All services of one machine, started as a user does and gone afterwards."""
-    home = tmp_path_factory.mktemp("headrace")
-    schemas = tmp_path_factory.mktemp("declared")
-    for kind in ("contracts", "pipelines", "models"):
-        shutil.copytree(PROJECT / "schemas" / kind, schemas / kind)
-        shutil.copytree(CLINIC / kind, schemas / kind, dirs_exist_ok=True)
     environment = {
-        **os.environ,
-        "HEADRACE_HOME": str(home),
-        "HEADRACE_SCHEMAS": str(schemas),
-        "HEADRACE_AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
-        "PYTHONPATH": str(CLINIC),
-    }
-    settings = Settings.from_environment(environment)
+        **os.environ, "HEADRACE_HOME": str(home), "HEADRACE_SCHEMAS": str(schemas),
+        "PYTHONPATH": os.pathsep.join([str(CLINIC), *python_path()]), **settings,
+    }  # fmt: skip
+    found = Settings.from_environment(environment)
     command = [sys.executable, "-m", "headrace_launcher"]
     try:
         subprocess.run([*command, "up"], env=environment, check=True)
-        yield Embedded(settings, environment, running_api(settings), Catalog.load(schemas))
+        yield Embedded(found, environment, running_api(found), Catalog.load(schemas))
     finally:
         subprocess.run([*command, "down"], env=environment, check=True)
     assert not [one for one in psutil.process_iter() if belongs_to(one, home)]
+
+
+def python_path() -> list[str]:
+    """What the tests' own process was told."""
+    return [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one]
 
 
 def belongs_to(process: psutil.Process, home: Path) -> bool:
