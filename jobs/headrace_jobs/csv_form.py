@@ -188,8 +188,8 @@ class Reader:
 
         Blank lines and comments are none; Spark passes them over.
         """
-        parts: list[bytes] = []
-        begun, held = 0, 0
+        parts = bytearray()  # short lines take many times their bytes in a list
+        begun = 0
         quote, delimiter, comment = self.quote, self.delimiter, self.comment
         for number, line in lines:
             if comment and not parts and line.startswith(comment):
@@ -206,14 +206,13 @@ class Reader:
             record = line
             if parts or is_open:
                 begun = begun if parts else number
-                parts.append(line)
-                held += len(line)
-                if held > RECORD_BYTES:
+                parts += line
+                if len(parts) > RECORD_BYTES:
                     break
                 if is_open:
                     continue
-                record, number = b"".join(parts), begun
-                parts, held = [], 0
+                record, number = bytes(parts), begun
+                parts.clear()
             if record.endswith(b"\r\n") is not self.is_crlf:
                 self.check_ending(record, number)
             if b"\r" in record[: -len(self.ending)]:
