@@ -81,9 +81,13 @@ class DeltaLog:
         return max(self.commits)
 
     def version_at(self, instant: datetime) -> int | None:
-        """The version that was the newest one at a time; None if there was none, or it is gone."""
-        then = [one for one, commit in self.commits.items() if commit.written_at <= instant]
-        return max(then, default=None)
+        """The version that was the newest one at a time; None if there was none, or it is gone.
+
+        No commit is older than one before it, whatever its writer's clock said.
+        """
+        later = (one for one, commit in self.commits.items() if commit.written_at > instant)
+        end = next(later, None)
+        return max((one for one in self.commits if end is None or one < end), default=None)
 
     def segment(self, version: int) -> tuple[int | None, list[int]]:
         """The checkpoint and the commits from which a version is read.

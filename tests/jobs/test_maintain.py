@@ -155,6 +155,14 @@ def test_nothing_is_removed_when_a_commit_is_of_tomorrow(table: Path) -> None:
     assert names(table) == before
 
 
+def test_history_keeps_when_a_clock_was_behind_at_one_commit(table: Path) -> None:
+    wanted = {version: rows(table, version) for version in range(OLDEST, COMMITS)}
+    late = OLDEST + 3
+    date(table / "_delta_log" / f"{late:020}.json", time.time() - (HISTORY + 2) * DAY)
+    done(table)
+    assert {version: rows(table, version) for version in wanted} == wanted
+
+
 def test_nothing_is_removed_when_the_log_has_a_gap(table: Path) -> None:
     (table / "_delta_log" / f"{COMMITS - 3:020}.json").unlink()
     for checkpoint in (table / "_delta_log").glob("*.checkpoint.parquet"):
