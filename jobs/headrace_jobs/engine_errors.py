@@ -10,6 +10,7 @@ import sys
 
 from pyspark.errors import PySparkException
 
+from headrace_jobs.store_errors import is_store_away, store_unavailable
 from headrace_schemas.errors import EngineUnavailable, HeadraceError, StorageFull
 from headrace_schemas.job import JobError
 
@@ -62,10 +63,15 @@ def query_errors() -> tuple[type[Exception], ...]:
 
 
 class EngineLost(RuntimeError):
-    """The engine went away while a library worked that keeps errors for itself."""
+    """The engine, or its store, went away while a library worked that keeps errors for itself.
+
+    Attributes:
+        text: All of what the library kept.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(f"engine lost: {without_values(text)}")
+        self.text = text
 
 
 def condition(error: BaseException) -> str:
@@ -88,17 +94,19 @@ def is_conflict(error: BaseException) -> bool:
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the engine went away, so that trying again can help."""
-    return type(error).__name__ in CONNECTION_ERRORS or matches(error, LOST)
+    """Whether the engine or its store went away, so that trying again can help."""
+    if type(error).__name__ in CONNECTION_ERRORS or matches(error, LOST):
+        return True
+    return store_unavailable(error) is not None
 
 
 def raise_if_lost(text: str) -> None:
     """Raise what a library has caught.
 
     Raises:
-        EngineLost: `text` is that of an error which tells that the engine went away.
+        EngineLost: `text` is that of an error which tells that the engine or its store went away.
     """
-    if LOST.search(text):
+    if LOST.search(text) or is_store_away(text):
         raise EngineLost(text)
 
 
@@ -154,6 +162,8 @@ def job_error(error: Exception, engine: str, job: str = "the job") -> JobError:
     """
     if not isinstance(error, HeadraceError) and (problem := no_room(error)):
         error = StorageFull(job, problem)
+    if not isinstance(error, HeadraceError) and (unavailable := store_unavailable(error)):
+        error = unavailable
     if not isinstance(error, HeadraceError) and is_lost(error):
         error = EngineUnavailable("Spark", engine, f"went away during the job ({told(error)})")
     if isinstance(error, HeadraceError):

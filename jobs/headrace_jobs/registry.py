@@ -28,6 +28,7 @@ from sqlalchemy.exc import OperationalError
 
 from headrace_jobs.manifest import Manifest
 from headrace_jobs.registry_database import show_password
+from headrace_jobs.store_errors import store_unavailable
 from headrace_schemas.errors import EngineUnavailable
 from headrace_schemas.model_errors import ModelTampered
 from headrace_schemas.model_version import PinnedModel
@@ -262,6 +263,8 @@ class Registry:
             except EngineUnavailable:
                 raise
             except (MlflowException, OSError) as error:
+                if unavailable := store_unavailable(error):
+                    raise unavailable from error
                 problem = f"{path} cannot be read"
                 raise ModelTampered(entry.name, entry.version, problem) from error
 

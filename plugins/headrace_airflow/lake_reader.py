@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from headrace_schemas.column_name import PARTITION
 from headrace_schemas.decisions import Decision
 from headrace_schemas.empty_batches import published_empty
-from headrace_schemas.errors import EngineUnavailable
+from headrace_schemas.errors import SKEWED, EngineUnavailable
 from headrace_schemas.job import PinnedTable
 from headrace_schemas.lake import Lake
 from headrace_schemas.model_version import Evaluation, ModelVersion, PinnedModel, pinned
@@ -172,5 +172,7 @@ def refreshed(table: Any) -> Any:
 
 
 def first_line(error: Exception) -> str:
-    """What an error of another library says, without its cause chain."""
-    return str(error).partition("\n")[0] or type(error).__name__
+    """What an error of another library says, without its cause chain; but a wrong clock is said."""
+    text = str(error)
+    said = text.partition("\n")[0] or type(error).__name__
+    return f"{said} ({SKEWED})" if SKEWED in text else said

@@ -257,14 +257,25 @@ class VersionSkew(HeadraceError):
         )  # fmt: skip
 
 
+STORES = ("lake", "object store")
+
+SKEWED = "RequestTimeTooSkewed"
+"""What S3 calls a request of another time."""
+
+
 class EngineUnavailable(HeadraceError, ConnectionError):
-    """Spark, the job host or the registry does not answer."""
+    """Spark, the job host, the registry or a store does not answer."""
 
     retryable = True
 
     def __init__(self, engine: str, where: str, problem: str) -> None:
+        advice = "`headrace status` shows whether it runs."
+        if engine in STORES:
+            advice = "`headrace doctor` looks at an object store."
+        if SKEWED in problem:
+            advice = f"This machine's clock is not the store's: run NTP on both. {advice}"
         super().__init__(
-            f"{engine} at {where}: {problem}. `headrace status` shows whether it runs.",
+            f"{engine} at {where}: {problem.rstrip('.')}. {advice}",
             engine=engine, where=where, problem=problem,
         )  # fmt: skip
 
