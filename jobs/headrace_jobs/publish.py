@@ -2,13 +2,16 @@
 
 Rows set aside go to the quarantine table first, then the rest to the table in one commit; each
 replaces what an earlier run of the same batch wrote. So a run that was cut off between the two is
-completed by the next, and rows in = rows out + rows quarantined.
+completed by the next, and rows in = rows out + rows quarantined. One that was cut off after its
+commit finds it, and makes no other.
 """
+
+import logging
 
 from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
 from pyspark.sql import functions as F
 
-from headrace_jobs import empty_partitions, history, tables
+from headrace_jobs import empty_partitions, history, repeats, tables
 from headrace_jobs.columns import LOAD_FAILURES, RAW
 from headrace_jobs.row_rules import (
     BROKEN,
@@ -27,6 +30,8 @@ from headrace_schemas.job import Counts, JobReport, PinnedTable, PublishSpec
 from headrace_schemas.pipeline import WriteMode
 from headrace_schemas.rules import literal, quoted
 
+log = logging.getLogger(__name__)
+
 WHOLE = "all"
 """The partition of a table without partitions, in its quarantine table."""
 
@@ -41,10 +46,10 @@ def run(spark: SparkSession, spec: PublishSpec) -> JobReport:
     refuse_changes(spark, spec.build, spec.contract, spec.table_uri)
     days = spec.build.history_days
     history.declare(spark, days, (spec.contract.name, spec.table_uri))
-    batch = gated(spark, spec.gated_uri)
-    set_aside = write_quarantine(spark, spec, batch.where(F.col(OUTCOME) == QUARANTINED))
+    batch, note = gated(spark, spec.gated_uri), repeats.note_of(spec)
+    set_aside = write_quarantine(spark, spec, batch.where(F.col(OUTCOME) == QUARANTINED), note)
     passed = without_working_columns(batch.where(F.col(OUTCOME) == PASSED))
-    table, rows = write_table(spark, spec, passed)
+    table, rows = write_table(spark, spec, passed, note)
     if not rows and spec.partition is not None:
         table = empty_partitions.note(spark, table, spec.partition.key)
     return JobReport(
@@ -55,7 +60,7 @@ def run(spark: SparkSession, spec: PublishSpec) -> JobReport:
     )  # fmt: skip
 
 
-def write_quarantine(spark: SparkSession, spec: PublishSpec, bad: DataFrame) -> int:
+def write_quarantine(spark: SparkSession, spec: PublishSpec, bad: DataFrame, note: str) -> int:
     """Replace the batch's rows in the quarantine table; how many there are now.
 
     A clean batch makes no commit, unless an earlier run of it left rows there.
@@ -64,6 +69,8 @@ def write_quarantine(spark: SparkSession, spec: PublishSpec, bad: DataFrame) -> 
     name = f"quarantine {spec.contract.name}"
     left = bad.select(F.lit("new").alias("where")).limit(1)
     if tables.exists(spark, spec.quarantine_uri):
+        if repeats.made_version(spark, spec.quarantine_uri, note) is not None:
+            return bad.count()
         before = spark.read.format("delta").load(spec.quarantine_uri)
         before = before.where(F.col(PARTITION) == key)
         left = left.unionAll(before.select(F.lit("old").alias("where")).limit(1))
@@ -72,7 +79,7 @@ def write_quarantine(spark: SparkSession, spec: PublishSpec, bad: DataFrame) -> 
     history.declare(spark, spec.build.history_days, (name, spec.quarantine_uri))
     seen = Observation()
     rows = quarantined(bad).observe(seen, F.count(F.lit(1)).alias("rows"))
-    tables.replace(spark, rows, spec.quarantine_uri, name, key, evolve=True)
+    tables.replace(spark, rows, spec.quarantine_uri, name, key, evolve=True, note=note)
     return int(seen.get.get("rows", 0))
 
 
@@ -96,32 +103,39 @@ def as_json(bad: DataFrame) -> Column:
     return F.coalesce(F.col(RAW), F.to_json(F.struct(*columns)))
 
 
-def write_table(spark: SparkSession, spec: PublishSpec, rows: DataFrame) -> tuple[PinnedTable, int]:
+def write_table(
+    spark: SparkSession, spec: PublishSpec, rows: DataFrame, note: str
+) -> tuple[PinnedTable, int]:
     """Commit the rows that pass, as the table's write mode says; how many there are."""
+    name, uri = spec.build.name, spec.table_uri
+    made = repeats.made_version(spark, uri, note) if tables.exists(spark, uri) else None
+    if made is not None:
+        log.info("%s: version %d is of this batch already", name, made)
+        return PinnedTable(name=name, uri=uri, version=made), rows.count()
     if spec.build.write is WriteMode.MERGE:
-        return merge(spark, spec, rows), rows.count()
+        return merge(spark, spec, rows, note), rows.count()
     seen = Observation()
     rows = rows.observe(seen, F.count(F.lit(1)).alias("rows"))
     if spec.build.write is WriteMode.APPEND:
-        table = append(spark, spec, rows)
+        table = append(spark, spec, rows, note)
     else:
         key = spec.partition.key if spec.partition else None
         # What the contract has gained, the table gains; the gate let nothing else through.
-        table = tables.replace(spark, rows, spec.table_uri, spec.build.name, key, evolve=True)
+        table = tables.replace(spark, rows, uri, name, key, evolve=True, note=note)
     return table, int(seen.get.get("rows", 0))
 
 
-def append(spark: SparkSession, spec: PublishSpec, rows: DataFrame) -> PinnedTable:
+def append(spark: SparkSession, spec: PublishSpec, rows: DataFrame, note: str) -> PinnedTable:
     """Add the batch beside others; the same batch again takes its own place."""
     name, key = spec.build.name, spec.partition.key if spec.partition else None
     where = f"{BATCH} = {literal(f'{name}/{key or WHOLE}')}"
     if key is not None:
         where = f"{PARTITION} = {literal(key)} AND {where}"
         rows = rows.withColumn(PARTITION, F.lit(key))
-    return tables.overwrite(spark, rows, spec.table_uri, name, where, evolve=True)
+    return tables.overwrite(spark, rows, spec.table_uri, name, where, evolve=True, note=note)
 
 
-def merge(spark: SparkSession, spec: PublishSpec, rows: DataFrame) -> PinnedTable:
+def merge(spark: SparkSession, spec: PublishSpec, rows: DataFrame, note: str) -> PinnedTable:
     """Update rows by the contract's key, and add new ones.
 
     A row that a later partition wrote stays: building an old partition again does not bring old
@@ -147,6 +161,6 @@ def merge(spark: SparkSession, spec: PublishSpec, rows: DataFrame) -> PinnedTabl
     with tables.committing(spark, name, "merge"):
         tables.create(spark, rows, spec.table_uri, [PARTITION] if spec.partition else [])
         clauses = f"{update} WHEN NOT MATCHED THEN INSERT *"
-        tables.merge(spark, rows, spec.table_uri, key, clauses, evolve=True)
+        tables.merge(spark, rows, spec.table_uri, key, clauses, evolve=True, note=note)
     version = tables.written_version(spark, spec.table_uri)
     return PinnedTable(name=name, uri=spec.table_uri, version=version)

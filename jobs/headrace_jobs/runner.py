@@ -19,6 +19,7 @@ from pyspark.sql import SparkSession
 from headrace_jobs import history, session
 from headrace_jobs.commit_safety import require_safe_commits
 from headrace_jobs.engine_errors import job_error
+from headrace_jobs.tables import COMMIT_NOTE
 from headrace_schemas.accounts import job_account
 from headrace_schemas.errors import HeadraceError, VersionSkew
 from headrace_schemas.job import SPEC, JobReport, pinned_in
@@ -36,9 +37,6 @@ logger there is; a level stays.
 
 OpenSession = Callable[[str], AbstractContextManager[SparkSession]]
 """Given a name, opens Spark and lets go of it afterwards."""
-
-COMMIT_NOTE = "spark.databricks.delta.commitInfo.userMetadata"
-"""What Delta writes beside each commit of the session."""
 
 
 def run_job(job_dir: Path, open_session: OpenSession | None = None) -> int:

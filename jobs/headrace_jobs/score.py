@@ -20,9 +20,6 @@ from headrace_schemas.rules import quoted
 
 log = logging.getLogger(__name__)
 
-COMMIT_NOTE = "spark.databricks.delta.commitInfo.userMetadata"
-"""What Delta writes beside a commit: what must not differ between equal rows stands there."""
-
 Predict = Callable[[Iterator[pd.DataFrame]], Iterator[pd.Series]]
 
 
@@ -78,7 +75,8 @@ def run(spark: SparkSession, spec: ScoreSpec) -> JobReport:
     note = {"job": spec.job, "job_id": spec.job_id, "run_id": spec.run_id,
             "features": spec.features.name, "features_version": spec.features.version,
             "model_version": version}  # fmt: skip
-    spark.conf.set(COMMIT_NOTE, json.dumps(note))
+    # What must not differ between equal rows stands beside the commit.
+    spark.conf.set(tables.COMMIT_NOTE, json.dumps(note))
     name = f"predictions.{model.name}"
     history.declare(spark, spec.history_days, (name, spec.predictions_uri))
     written = tables.replace(spark, frame, spec.predictions_uri, name, key)

@@ -24,6 +24,9 @@ BATCH = "_batch_id"
 SOURCE_FILE = "_source_file"
 SOURCE_ROW = "_source_row"
 
+COMMIT_NOTE = "spark.databricks.delta.commitInfo.userMetadata"
+"""What Delta writes beside each commit of the session."""
+
 COMMITTED = "spark.databricks.delta.lastCommitVersionInSession"
 """Where Delta leaves the version that this session committed last."""
 
@@ -58,7 +61,7 @@ def read(
 
 def replace(
     spark: SparkSession, frame: DataFrame, uri: str, name: str, partition: str | None,
-    evolve: bool = False,
+    evolve: bool = False, note: str | None = None,
 ) -> PinnedTable:  # fmt: skip
     """Make `frame` the whole content of a partition, or of the table, in one commit.
 
@@ -68,6 +71,7 @@ def replace(
         frame: With or without `_partition`, which is set here.
         partition: Key; None for a table without partitions.
         evolve: Add columns that the table does not have; otherwise they are refused.
+        note: What the commit says of itself, in the place of the session's note.
 
     Raises:
         WriteConflict: Another writer committed first.
@@ -75,17 +79,18 @@ def replace(
     """
     if partition is None:
         frame = frame.drop(PARTITION)
-        return overwrite(spark, frame, uri, name, None, evolve)
+        return overwrite(spark, frame, uri, name, None, evolve, note)
     frame = frame.withColumn(PARTITION, F.lit(partition))
-    return overwrite(spark, frame, uri, name, f"{PARTITION} = {literal(partition)}", evolve)
+    return overwrite(spark, frame, uri, name, f"{PARTITION} = {literal(partition)}", evolve, note)
 
 
 def overwrite(
-    spark: SparkSession, frame: DataFrame, uri: str, name: str, where: str | None, evolve: bool
-) -> PinnedTable:
+    spark: SparkSession, frame: DataFrame, uri: str, name: str, where: str | None, evolve: bool,
+    note: str | None = None,
+) -> PinnedTable:  # fmt: skip
     """Make `frame` the rows for which `where` holds, or all rows, in one commit.
 
-    A column that has become wider is widened before, in a commit of its own.
+    A column that has become wider is widened before, in a commit of its own, without the note.
     """
     with committing(spark, name, "replace"):
         adapt(spark, frame, uri, whole=where is None)
@@ -94,7 +99,8 @@ def overwrite(
             writer = writer.option("replaceWhere", where)
         if evolve:
             writer = writer.option("mergeSchema" if where else "overwriteSchema", "true")
-        writer.save(uri)
+        with noting(spark, note):
+            writer.save(uri)
     return PinnedTable(name=name, uri=uri, version=written_version(spark, uri))
 
 
@@ -183,15 +189,22 @@ def create(
 
 def merge(
     spark: SparkSession, frame: DataFrame, uri: str, key: Sequence[str], clauses: str,
-    evolve: bool = False,
+    evolve: bool = False, note: str | None = None,
 ) -> None:  # fmt: skip
-    """Run a MERGE of `frame` (`source`) into a table (`target`) on equal keys; NULL equals NULL."""
+    """Run a MERGE of `frame` (`source`) into a table (`target`) on equal keys; NULL equals NULL.
+
+    Args:
+        note: As `replace` has it.
+    """
     adapt(spark, frame, uri, whole=False)
     view = "_headrace_source"
     frame.createOrReplaceTempView(view)
     on = " AND ".join(f"target.{quoted(one)} <=> source.{quoted(one)}" for one in key)
     evolution = "WITH SCHEMA EVOLUTION " if evolve else ""
-    spark.sql(f"MERGE {evolution}INTO {at(uri)} AS target USING {view} AS source ON {on} {clauses}")
+    with noting(spark, note):
+        spark.sql(
+            f"MERGE {evolution}INTO {at(uri)} AS target USING {view} AS source ON {on} {clauses}"
+        )
     spark.catalog.dropTempView(view)
 
 
@@ -202,13 +215,36 @@ def exists(spark: SparkSession, uri: str) -> bool:
 
 def newest_version(spark: SparkSession, uri: str) -> int:
     """The version that the table at `uri` has now."""
-    return int(spark.sql(f"DESCRIBE HISTORY {at(uri)} LIMIT 1").collect()[0]["version"])
+    return newest_commit(spark, uri)[0]
+
+
+def newest_commit(spark: SparkSession, uri: str) -> tuple[int, str]:
+    """The version that the table at `uri` has now, and the note of its commit; empty without one."""
+    found = spark.sql(f"DESCRIBE HISTORY {at(uri)} LIMIT 1").collect()[0]
+    return int(found["version"]), found["userMetadata"] or ""
 
 
 def written_version(spark: SparkSession, uri: str) -> int:
     """The version that was just committed, or the newest one if there was nothing to commit."""
     version = spark.conf.get(COMMITTED, None)
     return newest_version(spark, uri) if version is None else int(version)
+
+
+@contextmanager
+def noting(spark: SparkSession, note: str | None) -> Iterator[None]:
+    """While it lasts, commits have a note of their own; with None the session's."""
+    if note is None:
+        yield
+        return
+    before = spark.conf.get(COMMIT_NOTE, None)
+    spark.conf.set(COMMIT_NOTE, note)
+    try:
+        yield
+    finally:
+        if before is None:
+            spark.conf.unset(COMMIT_NOTE)
+        else:
+            spark.conf.set(COMMIT_NOTE, before)
 
 
 @contextmanager
