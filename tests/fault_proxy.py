@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Barrier, BrokenBarrierError, Condition, Thread
+from threading import Barrier, BrokenBarrierError, Condition, Event, Thread
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -31,6 +31,9 @@ HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-lengt
 
 UPSTREAM_SECONDS = 60
 
+LINE_BYTES = 1024
+"""What a slow line takes at once."""
+
 
 class Exchange:
     """One request, and what can be done with it: forward, answer, reset."""
@@ -42,6 +45,7 @@ class Exchange:
         self.body = body
         self._handler = handler
         self._answer: tuple[HTTPResponse, bytes] | None = None
+        self._speed: int | None = None
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -76,6 +80,12 @@ class Exchange:
         length = response.getheader("Content-Length") if self.method == "HEAD" else str(len(body))
         self._send(response.status, headers, length, body)
 
+    def pass_on_slowly(self, bytes_per_second: int) -> None:
+        """Let request and answer take the time that they need on a line of this speed."""
+        Event().wait(len(self.body) / bytes_per_second)
+        self._speed = bytes_per_second
+        self.pass_on()
+
     def answer(self, status: int, body: bytes = b"") -> None:
         """Give the client another answer."""
         self._send(status, [("Content-Type", "application/xml")], str(len(body)), body)
@@ -97,8 +107,14 @@ class Exchange:
         if length is not None:
             handler.send_header("Content-Length", length)
         handler.end_headers()
-        if self.method != "HEAD":
+        if self.method == "HEAD":
+            return
+        if self._speed is None:
             handler.wfile.write(body)
+            return
+        for start in range(0, len(body), LINE_BYTES):
+            Event().wait(LINE_BYTES / self._speed)
+            handler.wfile.write(body[start : start + LINE_BYTES])
 
 
 Fault = Callable[[Exchange], None]
@@ -124,6 +140,11 @@ def lose_answer(exchange: Exchange) -> None:
     """Have it done, and break off."""
     exchange.forward()
     exchange.reset()
+
+
+def slow_line(bytes_per_second: int) -> Fault:
+    """Pass on at the speed of a bad line."""
+    return lambda exchange: exchange.pass_on_slowly(bytes_per_second)
 
 
 class Gate:
@@ -272,9 +293,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def exchange(self) -> None:
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
-            self.send_error(411)  # no client of the tests sends a body of unknown length
-            return
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = b"".join(iter(self.chunk, b""))
+        else:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.proxy.take(Exchange(self, body))
+
+    def chunk(self) -> bytes:
+        """The next part of a body whose length is not told before; empty at its end."""
+        size = int(self.rfile.readline().partition(b";")[0], 16)
+        content = self.rfile.read(size)
+        self.rfile.readline()
+        return content
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = exchange  # noqa: N815 - http.server's names

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -115,10 +115,18 @@ def connect_server(folder: Path, port: int) -> Iterator[str]:
         process.wait()
 
 
-def start_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
-    """Start the server; it does not listen yet."""
+def start_server(
+    folder: Path, port: int, settings: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:  # fmt: skip
+    """Start the server; it does not listen yet.
+
+    Args:
+        settings: Further Spark settings.
+        environment: Further variables of its processes.
+    """
     jars = ",".join(sorted(str(jar) for jar in session.jars_folder().glob("*.jar")))
-    settings = SMALL | session.SESSION | session.DELTA | {
+    given = SMALL | session.SESSION | session.DELTA | dict(settings or {}) | {
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.grpc.binding.port": str(port),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
@@ -127,12 +135,12 @@ def start_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
         str(Path(pyspark.__file__).parent / "bin" / "spark-submit"),
         "--master", "local[2]", "--jars", jars, "--class", SERVER,
     ]  # fmt: skip
-    for key, value in settings.items():
+    for key, value in given.items():
         command += ["--conf", f"{key}={value}"]
     with (folder / "server.log").open("ab") as log:
         return subprocess.Popen(
             command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder,
-            start_new_session=True,
+            start_new_session=True, env={**os.environ, **(environment or {})},
         )  # fmt: skip
 
 
