@@ -51,12 +51,12 @@ class Compose:
     def address(self, service: str) -> str:
         """Where the host reaches a service that is not published."""
         container = self.run("ps", "--quiet", service).split()[0]
-        form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        form = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
         done = subprocess.run(
             ["docker", "inspect", "--format", form, container], capture_output=True, text=True,
             check=True,
         )  # fmt: skip
-        return done.stdout.strip()
+        return done.stdout.split()[0]
 
 
 @pytest.fixture(scope="session")
