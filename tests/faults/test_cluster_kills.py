@@ -3,15 +3,18 @@
 Every test does work again whose result is known: the tables must be what they were, whenever the kill came.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import pytest
 
 from tests.cluster.flagship import Deployment, start_training
 from tests.cluster.native import Native
 from tests.conftest import Cluster
+from tests.faults.outages import pass_time
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.faults, pytest.mark.timeout(1800)]
@@ -76,6 +79,44 @@ def test_a_month_is_built_when_a_service_is_killed_while_a_task_works(
 
     deployment.wait_success(SOURCE, run_id)
     deployment.wait_idle()
+    now = deployment.outcome()
+    assert now.tables == before.tables
+    assert now.decisions == before.decisions
+
+
+@contextmanager
+def database_away(native: Native) -> Iterator[None]:
+    """Nobody starts the killed database again meanwhile."""
+    (one,) = native.running["postgres"]
+    assert one.process is not None
+    one.stopped = True
+    server = psutil.Process(one.process.pid)
+    for process in [server, *server.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    try:
+        yield
+    finally:
+        one.stopped = False
+    wait_until(one.is_healthy, "the database is back")
+
+
+def test_a_month_is_built_and_no_job_starts_twice_when_the_database_is_away_for_20_seconds(
+    native_cluster: Cluster,
+) -> None:
+    native, deployment = native_cluster.native, native_cluster.deployment
+    before = deployment.outcome()
+    run_id = delivered_again(deployment)
+    wait_until(in_the_middle(deployment, native, "load", "started"), "load works")
+
+    with database_away(native):
+        pass_time(20)
+
+    deployment.wait_success(SOURCE, run_id)
+    deployment.wait_idle()
+    specs = (native.root / "scheduler-0" / "jobs").glob(f"{SOURCE}-*/spec.json")
+    started = [one.parent.name for one in specs if f'"run_id":"{run_id}"' in one.read_text()]
+    assert sorted(name.split("-")[1] for name in started) == ["gate", "load", "publish"]
     now = deployment.outcome()
     assert now.tables == before.tables
     assert now.decisions == before.decisions
