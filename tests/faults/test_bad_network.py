@@ -1,0 +1,92 @@
+"""An object store behind a bad network: what passes is waited for, what stays is said so."""
+
+import pytest
+
+from headrace_lake.depth import Depth
+from headrace_lake.fsck import check_lake
+from headrace_schemas.job import JobError
+from tests.fault_proxy import (
+    Fault,
+    lose_request,
+    slow_down,
+)
+from tests.faults.engine import FIRST, SECOND, StoredBatch, meters_of
+from tests.jobs.batches import text
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+
+TRIES = 10
+"""How often one thing is asked for by the settings of S3: Hadoop five times, its client twice each time."""
+
+
+@pytest.mark.parametrize("where", ["data", "commit"])
+@pytest.mark.parametrize(
+    "fault", [slow_down, lose_request], ids=["busy", "reset"]
+)  # fmt: skip
+def test_rows_are_there_once_when_the_network_recovers(
+    batch: StoredBatch, fault: Fault, where: str
+) -> None:
+    version = batch.seen().version + 1
+    batch.engine.proxy.on(request(batch, where, version), fault, times=2)
+
+    report = batch.engine.run(batch.publish_spec())
+
+    assert report.table is not None
+    assert report.table.version == version
+    seen = batch.seen()
+    assert (seen.version, seen.meters) == (version, meters_of(SECOND))
+    assert check_lake(batch.place, Depth.FULL).damages == ()
+
+
+def request(batch: StoredBatch, where: str, version: int) -> str:
+    """Matches what a publish sends: the rows, or the commit that makes a version of them."""
+    place = batch.path(batch.table)
+    if where == "data":
+        return rf"^PUT {place}/_partition.*\.parquet$"
+    return rf"^PUT {place}/_delta_log/{version:020}\.json$"
+
+
+@pytest.mark.parametrize("fault", [slow_down, lose_request], ids=["busy", "reset"])
+def test_publish_names_endpoint_and_key_when_the_store_stays_away(
+    batch: StoredBatch, fault: Fault
+) -> None:
+    before = batch.seen()
+    asked = batch.engine.proxy.on(request(batch, "data", 0), fault)
+
+    error = batch.engine.run(batch.publish_spec()).error
+
+    check_error(batch, error, f"{batch.key}/tables/bronze/readings/_partition")
+    assert asked.seen <= TRIES
+    after = batch.seen()
+    assert (after.version, after.meters) == (before.version, meters_of(FIRST))
+
+    batch.engine.proxy.forget()
+    assert batch.engine.run(batch.publish_spec()).error is None
+    assert batch.seen().meters == meters_of(SECOND)
+
+
+def test_batch_is_not_blamed_when_the_store_stays_away_while_it_is_checked(
+    batch: StoredBatch,
+) -> None:
+    staged = rf"^GET {batch.path(batch.staged)}/.*\.parquet$"
+    batch.engine.proxy.on(staged, slow_down)
+    report = batch.engine.run(batch.gate_spec())
+    assert report.verdict is None
+    check_error(batch, report.error, f"{batch.key}/staging/")
+
+
+def test_delivery_is_not_blamed_when_the_store_stays_away_while_it_is_read(
+    batch: StoredBatch,
+) -> None:
+    batch.engine.proxy.on(rf"^(GET|HEAD) {batch.path(batch.staged)}_delivered/", slow_down)
+    error = batch.engine.run(batch.load_spec(batch.deliver(text(*SECOND)))).error
+    check_error(batch, error, f"{batch.key}/staging/")
+
+
+def check_error(batch: StoredBatch, error: JobError | None, said: str) -> None:
+    """It is the store's, can be tried again, and names endpoint and object, and no stack."""
+    assert error is not None
+    assert (error.type, error.retryable) == ("EngineUnavailable", True), error
+    assert error.message.startswith(f"object store at {batch.engine.proxy.endpoint}: ")
+    assert said in error.message
+    assert len(error.message.splitlines()) == 1
