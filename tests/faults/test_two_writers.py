@@ -23,7 +23,6 @@ from tests.fault_proxy import Exchange, FaultProxy, Gate, lose_answer, lose_requ
 from tests.faults.writers import Writer, writers
 from tests.object_store import ObjectStore
 
-pytestmark = pytest.mark.faults
 
 STOCK = "io.delta.storage.S3SingleDriverLogStore"
 BUCKET = "lake"
