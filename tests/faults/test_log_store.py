@@ -23,7 +23,6 @@ from headrace_schemas.spark_settings import S3
 from tests.fault_proxy import Exchange, FaultProxy, lose_answer, lose_request, slow_down
 from tests.object_store import REGION, ObjectStore
 
-
 BUCKET = "lake"
 HELPERS = Path(__file__).with_name("LogStoreCalls.java")
 WAIT_SECONDS = 60

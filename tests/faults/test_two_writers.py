@@ -23,7 +23,6 @@ from tests.fault_proxy import Exchange, FaultProxy, Gate, lose_answer, lose_requ
 from tests.faults.writers import Writer, writers
 from tests.object_store import ObjectStore
 
-
 STOCK = "io.delta.storage.S3SingleDriverLogStore"
 BUCKET = "lake"
 ROUNDS = 50
