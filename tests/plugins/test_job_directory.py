@@ -12,7 +12,7 @@ from headrace_airflow.job_starters import submit
 
 @pytest.fixture
 def directory(tmp_path: Path) -> JobDirectory:
-    return JobDirectory.create(tmp_path / "job", "{}")
+    return JobDirectory.create(tmp_path / "job", '{"job": "train"}')
 
 
 def test_job_is_lost_when_it_never_started(directory: JobDirectory) -> None:

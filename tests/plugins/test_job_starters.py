@@ -16,8 +16,9 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from headrace_airflow import job_starters
 from headrace_airflow.job_directory import JobDirectory
-from headrace_airflow.job_starters import start_job, submit_command
+from headrace_airflow.job_starters import start_job, submit_command, submitted_environment
 from headrace_airflow.settings import Settings, job_environment
+from headrace_schemas.accounts import keys_text
 from headrace_schemas.errors import ConnectionInvalid, EngineUnavailable
 
 Answer = Callable[[dict[str, Any]], bytes]
@@ -25,7 +26,7 @@ Answer = Callable[[dict[str, Any]], bytes]
 
 @pytest.fixture
 def directory(tmp_path: Path) -> JobDirectory:
-    return JobDirectory.create(tmp_path / "jobs" / "one", "{}")
+    return JobDirectory.create(tmp_path / "jobs" / "one", '{"job": "train"}')
 
 
 class Host:
@@ -221,3 +222,18 @@ def test_job_gets_no_key_of_airflow_when_it_is_submitted() -> None:
         "AWS_SECRET_ACCESS_KEY": "the job's own", "PATH": "/bin",
         "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable,
     }  # fmt: skip
+
+
+def test_a_submitted_job_has_its_account_s_keys_and_spark_s_secret_when_files_hold_them(
+    directory: JobDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "s3_learn").write_text(keys_text("key", "its secret"))
+    (tmp_path / "spark").write_text("of the cluster")
+    monkeypatch.setenv("HEADRACE_S3_ACCOUNTS", str(tmp_path))
+    monkeypatch.setenv("_SPARK_AUTH_SECRET_FILE", str(tmp_path / "spark"))
+
+    environment = submitted_environment(directory)
+
+    assert environment["AWS_ACCESS_KEY_ID"] == "key"
+    assert environment["AWS_SECRET_ACCESS_KEY"] == "its secret"
+    assert environment["_SPARK_AUTH_SECRET"] == "of the cluster"

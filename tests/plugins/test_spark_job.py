@@ -137,7 +137,7 @@ def test_job_has_crashed_when_it_ends_without_a_report(
 
 def started(context: dict[str, Any], home: Path, command: list[str]) -> JobDirectory:
     """A job that an earlier try started before its worker died."""
-    directory = JobDirectory.create(home / "jobs" / "earlier", "{}")
+    directory = JobDirectory.create(home / "jobs" / "earlier", '{"job": "load"}')
     submit(directory, command)
     told = {"job_dir": str(directory.path), "max_tries": context["ti"].max_tries}
     context["task_state_store"].set(SparkJobOperator.external_id_key, told)
