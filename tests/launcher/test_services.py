@@ -63,7 +63,7 @@ def test_airflow_setting_is_overridden_by_a_headrace_variable(tmp_path: Path, se
     changed = Settings.from_environment(
         {"HEADRACE_HOME": str(settings.home), f"HEADRACE_AIRFLOW__{name}": "20"}
     )
-    assert default == "60"
+    assert default == "180"
     assert declared(changed, SHELL)["scheduler"].environment[f"AIRFLOW__{name}"] == "20"
 
 
