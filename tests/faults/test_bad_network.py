@@ -1,16 +1,23 @@
 """An object store behind a bad network: what passes is waited for, what stays is said so."""
 
+from collections.abc import Callable
+
 import pytest
 
 from headrace_lake.depth import Depth
 from headrace_lake.fsck import check_lake
 from headrace_schemas.job import JobError
 from tests.fault_proxy import (
+    Exchange,
     Fault,
+    FaultProxy,
+    lose_answer,
     lose_request,
+    pass_on,
     slow_down,
+    slow_line,
 )
-from tests.faults.engine import FIRST, SECOND, StoredBatch, meters_of
+from tests.faults.engine import FIRST, SECOND, WAIT_SECONDS, StoredBatch, meters_of
 from tests.jobs.batches import text
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
@@ -18,16 +25,44 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 TRIES = 10
 """How often one thing is asked for by the settings of S3: Hadoop five times, its client twice each time."""
 
+Apply = Callable[[FaultProxy, str], None]
+
+
+def twice(fault: Fault) -> Apply:
+    """A fault that passes by itself."""
+
+    def apply(proxy: FaultProxy, request: str) -> None:
+        proxy.on(request, fault, times=2)
+
+    return apply
+
+
+def stalled(proxy: FaultProxy, request: str) -> None:
+    """A request that is kept back until who asked has given up and asked again; then it goes on."""
+
+    def late(exchange: Exchange) -> None:
+        proxy.wait_for(again, 1, WAIT_SECONDS)
+        exchange.pass_on()
+
+    proxy.on(request, late, times=1)
+    again = proxy.on(request, pass_on)
+
+
+def on_a_slow_line(proxy: FaultProxy, request: str) -> None:
+    """Ten kilobytes a second, there and back, for as long as it takes."""
+    proxy.on(request, slow_line(10_000))
+
 
 @pytest.mark.parametrize("where", ["data", "commit"])
 @pytest.mark.parametrize(
-    "fault", [slow_down, lose_request], ids=["busy", "reset"]
+    "apply", [twice(slow_down), twice(lose_request), stalled, on_a_slow_line],
+    ids=["busy", "reset", "stalled", "slow"],
 )  # fmt: skip
 def test_rows_are_there_once_when_the_network_recovers(
-    batch: StoredBatch, fault: Fault, where: str
+    batch: StoredBatch, apply: Apply, where: str
 ) -> None:
     version = batch.seen().version + 1
-    batch.engine.proxy.on(request(batch, where, version), fault, times=2)
+    apply(batch.engine.proxy, request(batch, where, version))
 
     report = batch.engine.run(batch.publish_spec())
 
@@ -63,6 +98,26 @@ def test_publish_names_endpoint_and_key_when_the_store_stays_away(
     batch.engine.proxy.forget()
     assert batch.engine.run(batch.publish_spec()).error is None
     assert batch.seen().meters == meters_of(SECOND)
+
+
+def test_publish_can_be_tried_again_when_nobody_knows_whether_its_commit_was_made(
+    batch: StoredBatch,
+) -> None:
+    version = batch.seen().version + 1
+    commit = f"{batch.path(batch.table)}/_delta_log/{version:020}.json"
+    batch.engine.proxy.on(rf"^PUT {commit}$", lose_answer, times=1)
+    batch.engine.proxy.on(commit, slow_down)
+
+    error = batch.engine.run(batch.publish_spec()).error
+
+    check_error(batch, error, f"commit outcome unknown: s3a:/{commit}")
+    batch.engine.proxy.forget()
+    before = batch.seen()
+    assert (before.version, before.meters) == (version, meters_of(SECOND))
+    table = batch.engine.run(batch.publish_spec()).table
+    assert table is not None
+    assert table.version == version
+    assert batch.seen().objects == before.objects
 
 
 def test_batch_is_not_blamed_when_the_store_stays_away_while_it_is_checked(
