@@ -62,6 +62,7 @@ def delivered_again(deployment: Deployment) -> str:
         ("spark-worker", "load"),
         ("spark-worker", "publish"),
         ("spark-connect", "gate"),
+        ("spark-connect-publish", "publish"),
         ("minio", "publish"),
         ("postgres", "load"),
         ("scheduler", "load"),
