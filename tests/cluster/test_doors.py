@@ -55,8 +55,15 @@ def no_token(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def listening(native: Native) -> dict[tuple[str, int], str]:
     """Where something listens → name of the service that started it."""
     leaders = {one.process.pid: one.service.name for one in native.all() if one.process}
+    # A process that gives itself a title loses its mark.
+    known = [psutil.Process(pid) for pid in leaders]
+    own = {
+        *marked(native.root),
+        *known,
+        *(one for top in known for one in top.children(recursive=True)),
+    }
     found = {}
-    for process in marked(native.root):
+    for process in own:
         above = [os.getsid(process.pid), *(one.pid for one in process.parents())]
         name = next((leaders[pid] for pid in above if pid in leaders), process.name())
         for one in process.net_connections("inet"):
