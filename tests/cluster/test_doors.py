@@ -54,7 +54,10 @@ def no_token(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def listening(native: Native) -> dict[tuple[str, int], str]:
     """Where something listens → name of the service that started it."""
-    leaders = {one.process.pid: one.service.name for one in native.all() if one.process}
+    leaders = {
+        one.process.pid: one.service.name
+        for one in native.all() if one.process and one.is_running()
+    }  # fmt: skip
     # A process that gives itself a title loses its mark.
     known = [psutil.Process(pid) for pid in leaders]
     own = {
@@ -63,7 +66,7 @@ def listening(native: Native) -> dict[tuple[str, int], str]:
         *(one for top in known for one in top.children(recursive=True)),
     }
     found = {}
-    for process in own:
+    for process in filter(psutil.Process.is_running, own):
         above = [os.getsid(process.pid), *(one.pid for one in process.parents())]
         name = next((leaders[pid] for pid in above if pid in leaders), process.name())
         for one in process.net_connections("inet"):
