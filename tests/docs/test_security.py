@@ -26,6 +26,7 @@ PROOF = {
     ],
     "another user of the same machine": [
         "e2e/test_doors.py::test_every_port_asks_for_a_secret",
+        "cluster/test_doors.py::test_every_port_asks_for_a_secret",
         "e2e/test_doors.py::test_another_account_reads_changes_and_reaches_nothing",
     ],
     "a page in the browser": [
