@@ -17,12 +17,12 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from headrace_airflow.old_folders import clean_jobs
-from headrace_jobs import history
-from headrace_jobs.maintain import maintain
-from headrace_schemas.job import MaintainedTable, MaintainSpec
-from headrace_schemas.pins import Pin, PinKind
-from headrace_schemas.pipeline import HISTORY_DAYS
+from headrace_airflow.engine.old_folders import clean_jobs
+from headrace_jobs.lake import history
+from headrace_jobs.tables.maintain import maintain
+from headrace_schemas.declarations.pipeline import HISTORY_DAYS
+from headrace_schemas.planning.pins import Pin, PinKind
+from headrace_schemas.wire.job import MaintainedTable, MaintainSpec
 
 DAYS, AGAIN, NAME = 3 * 365, 30, "gold.readings"
 STAGED, STEPS = 4, ("load", "gate", "publish")
@@ -40,11 +40,17 @@ def main() -> None:
         print(f"after {DAYS:,} days: {count(lake):,} files of the lake, {count(jobs):,} of jobs")
         pin = Pin(table=NAME, version=PINNED, kind=PinKind.HOLD, why="an audit")
         spec = MaintainSpec(
-            job_id="benchmark", run_id="benchmark", headrace_version=version("headrace"),
-            tables=(MaintainedTable(name=NAME, uri=str(table), history_days=HISTORY_DAYS, pins=(pin,)),),
-            staging_uri=str(lake / "staging" / NAME), gates_uri=str(lake / "gates" / NAME),
-            time_limit_minutes=60, is_written=True,
-        )  # fmt: skip
+            job_id="benchmark",
+            run_id="benchmark",
+            headrace_version=version("headrace"),
+            tables=(
+                MaintainedTable(name=NAME, uri=str(table), history_days=HISTORY_DAYS, pins=(pin,)),
+            ),
+            staging_uri=str(lake / "staging" / NAME),
+            gates_uri=str(lake / "gates" / NAME),
+            time_limit_minutes=60,
+            is_written=True,
+        )
         started = time.monotonic()
         maintain(None, spec, datetime.now(tz=UTC))  # type: ignore[arg-type] # it joins no files
         clean_jobs(jobs, datetime.now(tz=UTC))
@@ -80,9 +86,13 @@ def publish(table: Path, partition: date, kept: dict[str, str]) -> list[Path]:
     """Replace a day's rows, in one commit; its files."""
     rows = pa.table({"n": list(range(10)), "_partition": [f"{partition}"] * 10})
     write_deltalake(
-        table, rows, mode="overwrite", partition_by=["_partition"], configuration=kept,
+        table,
+        rows,
+        mode="overwrite",
+        partition_by=["_partition"],
+        configuration=kept,
         predicate=f"_partition = '{partition}'" if table.exists() else None,
-    )  # fmt: skip
+    )
     log = table / "_delta_log"
     newest = max(one.name[:20] for one in log.glob("*.json"))
     return [*table.glob(f"_partition={partition}/*"), *log.glob(f"{newest}*")]

@@ -14,17 +14,17 @@ from pathlib import Path
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
-from headrace_jobs.session import classic
-from headrace_launcher.lake_view import LakeView
-from headrace_launcher.replay import Delivery
-from headrace_schemas.catalog import Catalog
-from headrace_schemas.decisions import Verdict
-from headrace_schemas.job import JobReport, JobSpec
-from headrace_schemas.lake import Lake
-from headrace_schemas.model import Model
+from headrace_jobs.engine.session import classic
+from headrace_launcher.project.lake_view import LakeView
+from headrace_launcher.project.replay import Delivery
+from headrace_schemas.decisions.decision import Verdict
+from headrace_schemas.declarations.catalog import Catalog
+from headrace_schemas.declarations.model import Model
+from headrace_schemas.declarations.pipeline import Pipeline
 from headrace_schemas.partition import Partition, partitions_between
-from headrace_schemas.pipeline import Pipeline
-from headrace_schemas.planning import Planner, matured_at
+from headrace_schemas.places import Lake
+from headrace_schemas.planning.planner import Planner, matured_at
+from headrace_schemas.wire.job import JobReport, JobSpec
 
 
 def version_of(uri: str) -> int | None:

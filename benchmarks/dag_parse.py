@@ -17,10 +17,11 @@ def main() -> None:
     """Read each file twice and print both times."""
     with tempfile.TemporaryDirectory(prefix="headrace-bench-") as home:
         os.environ.update(
-            AIRFLOW_HOME=home, AIRFLOW__CORE__LOAD_EXAMPLES="False",
+            AIRFLOW_HOME=home,
+            AIRFLOW__CORE__LOAD_EXAMPLES="False",
             AIRFLOW__CORE__PLUGINS_FOLDER=str(DAGS.parent / "plugins"),
             AIRFLOW__LOGGING__LOGGING_LEVEL="ERROR",
-        )  # fmt: skip
+        )
         from airflow.dag_processing.dagbag import DagBag
 
         total = 0.0

@@ -18,13 +18,13 @@ from deltalake import DeltaTable
 
 from headrace_airflow.pins import upkeep
 from headrace_airflow.settings import Settings
-from headrace_jobs.maintain import maintain
-from headrace_jobs.session import classic
-from headrace_launcher.lake_view import LakeView
-from headrace_schemas.catalog import Catalog
-from headrace_schemas.job import MaintainSpec
-from headrace_schemas.lake import Lake
-from headrace_schemas.planning import Planner
+from headrace_jobs.engine.session import classic
+from headrace_jobs.tables.maintain import maintain
+from headrace_launcher.project.lake_view import LakeView
+from headrace_schemas.declarations.catalog import Catalog
+from headrace_schemas.places import Lake
+from headrace_schemas.planning.planner import Planner
+from headrace_schemas.wire.job import MaintainSpec
 
 CHECKOUT = Path(__file__).parents[1]
 LATER = timedelta(days=15)
@@ -54,8 +54,10 @@ def current(table: Path) -> int:
 
 def tell(when: str, lake: Path, tables: int) -> None:
     """A line, and one for each folder of the lake."""
-    sizes = {one.name: [file.stat().st_size for file in one.rglob("*") if file.is_file()]
-             for one in sorted(lake.iterdir())}  # fmt: skip
+    sizes = {
+        one.name: [file.stat().st_size for file in one.rglob("*") if file.is_file()]
+        for one in sorted(lake.iterdir())
+    }
     total, files = sum(map(sum, sizes.values())), sum(map(len, sizes.values()))
     print(f"{when}: {total / 1e6:.1f} MB in {files:,} files, {total / tables:.2f} times the tables")
     for name, found in sizes.items():

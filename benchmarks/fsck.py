@@ -62,9 +62,12 @@ def measure_data(file: Path) -> None:
     numbers = np.random.default_rng(0)
     columns = {f"c{one}": numbers.random(ROWS) for one in range(COLUMNS)}
     pq.write_table(
-        pa.table(columns), file, write_page_checksum=True, use_dictionary=False,
+        pa.table(columns),
+        file,
+        write_page_checksum=True,
+        use_dictionary=False,
         row_group_size=500_000,
-    )  # fmt: skip
+    )
     size = file.stat().st_size
 
     def part(start: int, length: int) -> bytes:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 if TYPE_CHECKING:
-    from headrace_launcher.airflow_api import AirflowApi
+    from headrace_launcher.services.airflow_api import AirflowApi
 
 PAGE = 100
 """Airflow gives no more task instances at once."""
@@ -61,13 +61,13 @@ def measure_bare(until: date) -> dict[str, Any]:
     """The bare script."""
     from bare_loop import BareLoop
 
-    from headrace_launcher.demo import MODEL, PIPELINE
-    from headrace_launcher.replay import Delivery
-    from headrace_launcher.replay_source import land, land_snapshots
-    from headrace_launcher.settings import Settings
-    from headrace_launcher.spark import configuration_folder, write_configuration
-    from headrace_schemas.catalog import Catalog
-    from headrace_schemas.lake import Lake
+    from headrace_launcher.project.demo import MODEL, PIPELINE
+    from headrace_launcher.project.replay import Delivery
+    from headrace_launcher.project.replay_source import land, land_snapshots
+    from headrace_launcher.services.settings import Settings
+    from headrace_launcher.spark.settings import configuration_folder, write_configuration
+    from headrace_schemas.declarations.catalog import Catalog
+    from headrace_schemas.places import Lake
 
     settings = Settings.from_environment(os.environ)
     os.environ.setdefault("HEADRACE_JARS", str(settings.jars))
@@ -79,10 +79,13 @@ def measure_bare(until: date) -> dict[str, Any]:
     os.environ["SPARK_CONF_DIR"] = str(configuration_folder(settings))
     catalog = Catalog.load(settings.schemas)
     loop = BareLoop(
-        catalog=catalog, pipeline=catalog.pipelines[PIPELINE].model_copy(update={"end": until}),
-        model=catalog.models[MODEL], lake=Lake(root=settings.lake),
-        landing=Path(settings.landing), delivery=Delivery(land_snapshots, land),
-    )  # fmt: skip
+        catalog=catalog,
+        pipeline=catalog.pipelines[PIPELINE].model_copy(update={"end": until}),
+        model=catalog.models[MODEL],
+        lake=Lake(root=settings.lake),
+        landing=Path(settings.landing),
+        delivery=Delivery(land_snapshots, land),
+    )
     with Stopwatch() as watch:
         loop.run(lambda key: print(key, file=sys.stderr))
     return {"wall": watch.wall, "cpu": watch.cpu, "jobs": loop.jobs, "seconds": loop.seconds}
@@ -94,9 +97,9 @@ def measure_airflow(until: date) -> dict[str, Any]:
 
     from peak_memory import PeakMemory
 
-    from headrace_launcher.demo import flagship, running_api
-    from headrace_launcher.replay import RUNNING, pause
-    from headrace_launcher.settings import Settings
+    from headrace_launcher.project.demo import flagship, running_api
+    from headrace_launcher.project.replay import RUNNING, pause
+    from headrace_launcher.services.settings import Settings
 
     settings = Settings.from_environment(os.environ)
     headrace = [sys.executable, "-m", "headrace_launcher"]
@@ -162,8 +165,7 @@ def main() -> None:
 
 def show(bare: dict[str, Any], airflow: dict[str, Any], until: date) -> None:
     """Print both sides and the ratio."""
-    print(f"measured {datetime.now(UTC):%Y-%m-%d}, data up to {until}, "
-          f"{psutil.cpu_count()} cores")  # fmt: skip
+    print(f"measured {datetime.now(UTC):%Y-%m-%d}, data up to {until}, {psutil.cpu_count()} cores")
     print(f"{'':<14}{'wall s':>10}{'CPU s':>10}{'jobs':>8}")
     for name, measured in (("bare script", bare), ("Airflow", airflow)):
         row = f"{measured['wall']:>10.1f}{measured['cpu']:>10.1f}{measured['jobs']:>8.0f}"

@@ -21,16 +21,17 @@ import psutil
 from bare_loop import BareLoop
 from pyspark.sql import functions as F
 
-from headrace_jobs import features, learnable, tables, train
-from headrace_launcher.demo import MODEL, PIPELINE
-from headrace_launcher.replay import Delivery
-from headrace_launcher.replay_source import land, land_snapshots
-from headrace_launcher.settings import Settings
-from headrace_launcher.spark import configuration_folder, write_configuration
-from headrace_schemas.catalog import Catalog
-from headrace_schemas.lake import Lake
+from headrace_jobs.lake import tables
+from headrace_jobs.learning import features, learnable, train
+from headrace_launcher.project.demo import MODEL, PIPELINE
+from headrace_launcher.project.replay import Delivery
+from headrace_launcher.project.replay_source import land, land_snapshots
+from headrace_launcher.services.settings import Settings
+from headrace_launcher.spark.settings import configuration_folder, write_configuration
+from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.partition import Partition
-from headrace_schemas.planning import matured_at
+from headrace_schemas.places import Lake
+from headrace_schemas.planning.planner import matured_at
 
 TABLE = "bronze.flights"
 COPIES_A_FILE = 10
@@ -49,10 +50,13 @@ def prepared(folder: Path) -> BareLoop:
     catalog = Catalog.load(settings.schemas)
     pipeline = catalog.pipelines[PIPELINE].model_copy(update={"end": date(2013, 2, 1)})
     return BareLoop(
-        catalog=catalog, pipeline=pipeline, model=catalog.models[MODEL],
-        lake=Lake(root=settings.lake), landing=Path(settings.landing),
+        catalog=catalog,
+        pipeline=pipeline,
+        model=catalog.models[MODEL],
+        lake=Lake(root=settings.lake),
+        landing=Path(settings.landing),
         delivery=Delivery(land_snapshots, land),
-    )  # fmt: skip
+    )
 
 
 def etl(loop: BareLoop, copies: int) -> dict[str, float]:
@@ -99,10 +103,13 @@ def training(loop: BareLoop, copies: int) -> dict[str, float]:
     train.fit(loop.spark, rows, spec, learnt.features, workers)
     seconds = time.monotonic() - start
     return {
-        "rows": learnt.rows, "features": len(learnt.features), "workers": workers,
-        "rounds": spec.model.training.num_boost_round, "seconds": seconds,
+        "rows": learnt.rows,
+        "features": len(learnt.features),
+        "workers": workers,
+        "rounds": spec.model.training.num_boost_round,
+        "seconds": seconds,
         "python_bytes": python_memory() - before,
-    }  # fmt: skip
+    }
 
 
 def python_memory() -> int:

@@ -1,7 +1,7 @@
 """Two Airflow Dags per table: load, gate, publish; and one that builds it anew when a person asks."""
 
+from headrace_airflow.builders.tables import rebuild_dag, table_dag
 from headrace_airflow.declarations import catalog_beside, is_wanted
-from headrace_airflow.table_dags import rebuild_dag, table_dag
 
 catalog = catalog_beside(__file__)
 for build in catalog.builds.values():

@@ -1,11 +1,11 @@
 """One Airflow Dag per pipeline that looks after its tables, and one for models and this machine."""
 
-from headrace_airflow.declarations import catalog_beside, is_wanted
-from headrace_airflow.maintenance_dags import (
+from headrace_airflow.builders.maintenance import (
     MODELS,
     models_maintenance_dag,
     pipeline_maintenance_dag,
 )
+from headrace_airflow.declarations import catalog_beside, is_wanted
 
 catalog = catalog_beside(__file__)
 for pipeline in catalog.pipelines.values():

@@ -1,7 +1,7 @@
 """One Airflow Dag per model that predicts every published partition of its feature table."""
 
+from headrace_airflow.builders.models import score_dag
 from headrace_airflow.declarations import catalog_beside, is_wanted
-from headrace_airflow.model_dags import score_dag
 
 catalog = catalog_beside(__file__)
 for model in catalog.models.values():

@@ -1,7 +1,7 @@
 """One Airflow Dag per model that learns it again, and one for approval where a person must."""
 
+from headrace_airflow.builders.models import promote_dag, train_dag
 from headrace_airflow.declarations import catalog_beside, is_wanted
-from headrace_airflow.model_dags import promote_dag, train_dag
 
 catalog = catalog_beside(__file__)
 for model in catalog.models.values():

@@ -1,7 +1,7 @@
 """Two Airflow Dags per model: one measures and decides, one waits for what was decided."""
 
+from headrace_airflow.builders.models import drift_dag, monitor_dag
 from headrace_airflow.declarations import catalog_beside, is_wanted
-from headrace_airflow.model_dags import drift_dag, monitor_dag
 
 catalog = catalog_beside(__file__)
 for model in catalog.models.values():

@@ -2,8 +2,8 @@
 
 from flask_appbuilder.const import AUTH_DB
 
-from headrace_airflow.access_login import LimitedLogin, check_password
-from headrace_airflow.access_roles import ADMIN
+from headrace_airflow.access.login import LimitedLogin, check_password
+from headrace_airflow.access.roles import ADMIN
 
 # Names and passwords in Airflow's own database. LDAP, OAuth and others: see Airflow's FAB provider.
 AUTH_TYPE = AUTH_DB

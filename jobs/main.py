@@ -23,14 +23,14 @@ def main(arguments: list[str]) -> int:
     log_to_stderr()
     if given.command == "host":
         # Heavy imports on purpose: each job then starts with them done.
-        from headrace_jobs.host import serve
+        from headrace_jobs.engine.host import serve
 
         return serve(given.socket)
     if given.command == "registry":
-        from headrace_jobs.registry_database import prepare
+        from headrace_jobs.learning.registry_database import prepare
 
         return prepare()
-    from headrace_jobs.runner import run_job
+    from headrace_jobs.engine.runner import run_job
 
     return run_job(given.job_dir)
 
@@ -39,9 +39,11 @@ def log_to_stderr() -> None:
     """One line per fact, UTC."""
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, datefmt="%Y-%m-%dT%H:%M:%SZ",
+        level=logging.INFO,
+        stream=sys.stderr,
+        datefmt="%Y-%m-%dT%H:%M:%SZ",
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ say() { printf '%s\n' "$*" >&2; }
 
 # What the environment is made from. A change of one of these makes it anew.
 fingerprint() {
-    cat uv.lock pyproject.toml launcher/setup.sh launcher/headrace_launcher/jars.lock | cksum
+    cat uv.lock pyproject.toml launcher/setup.sh launcher/headrace_launcher/spark/jars.lock | cksum
 }
 
 # 0.8 is the oldest uv that was tried with this lock.

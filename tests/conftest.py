@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from headrace_launcher.demo import service_url
-from headrace_launcher.secrets import USER, Secrets
-from headrace_launcher.settings import Settings
-from headrace_launcher.state import read_state
+from headrace_launcher.project.demo import service_url
+from headrace_launcher.services.secrets import USER, Secrets
+from headrace_launcher.services.settings import Settings
+from headrace_launcher.services.state import read_state
 from tests.cluster.flagship import Deployment, Outcome, two_months
 from tests.cluster.native import Native, cluster
 
@@ -51,10 +51,14 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         return two_months(
             Deployment(
                 airflow=str(service_url(state, "api-server")),
-                user=USER, password=Secrets(settings.secrets).password(), lake=settings.lake,
-                landing=settings.landing, environment={}, folder=home / "mine",
+                user=USER,
+                password=Secrets(settings.secrets).password(),
+                lake=settings.lake,
+                landing=settings.landing,
+                environment={},
+                folder=home / "mine",
             )
-        )  # fmt: skip
+        )
     finally:
         subprocess.run([*command, "down"], env=environment, check=True)
 
@@ -67,8 +71,11 @@ def on(native: Native) -> Deployment:
     """How to reach a native cluster."""
     environment = native.lake_environment
     return Deployment(
-        airflow=native.airflow_url, user="admin",
-        password=native.secret("admin_password"), lake=environment["HEADRACE_LAKE"],
-        landing=environment["HEADRACE_LANDING"], environment=environment,
+        airflow=native.airflow_url,
+        user="admin",
+        password=native.secret("admin_password"),
+        lake=environment["HEADRACE_LAKE"],
+        landing=environment["HEADRACE_LANDING"],
+        environment=environment,
         folder=native.root / "mine",
-    )  # fmt: skip
+    )

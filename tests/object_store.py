@@ -48,9 +48,11 @@ class ObjectStore:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.stop()
 
     @property
@@ -62,9 +64,12 @@ class ObjectStore:
     def client(self) -> Minio:
         """A client of the server, with all rights."""
         return Minio(
-            f"127.0.0.1:{self.port}", access_key=self.access_key, secret_key=self.secret_key,
-            secure=False, region=REGION,
-        )  # fmt: skip
+            f"127.0.0.1:{self.port}",
+            access_key=self.access_key,
+            secret_key=self.secret_key,
+            secure=False,
+            region=REGION,
+        )
 
     def make_bucket(self, name: str) -> None:
         """Make an empty bucket."""
@@ -89,15 +94,22 @@ class ObjectStore:
         data = self.folder / "data"
         data.mkdir(parents=True, exist_ok=True)
         given = {
-            "PATH": os.environ["PATH"], "HOME": str(self.folder),
-            "MINIO_ROOT_USER": self.access_key, "MINIO_ROOT_PASSWORD": self.secret_key,
-            "MINIO_BROWSER": "off", "MINIO_UPDATE": "off", **self.settings,
-        }  # fmt: skip
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "MINIO_ROOT_USER": self.access_key,
+            "MINIO_ROOT_PASSWORD": self.secret_key,
+            "MINIO_BROWSER": "off",
+            "MINIO_UPDATE": "off",
+            **self.settings,
+        }
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [binary(), "server", "--address", f"127.0.0.1:{self.port}", str(data)],
-                env=given, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
+                env=given,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
         try:
             self._wait_until_ready(self._process)
         except BaseException:

@@ -15,15 +15,46 @@ from playwright.sync_api import Browser, Page, Route, sync_playwright
 BROWSERS = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
 
 ACTIVE = frozenset(
-    {"script", "iframe", "frame", "object", "embed", "link", "base", "form", "img", "image", "video",
-     "audio", "source", "input", "button", "portal", "animate", "set", "foreignobject"}
-)  # fmt: skip
+    {
+        "script",
+        "iframe",
+        "frame",
+        "object",
+        "embed",
+        "link",
+        "base",
+        "form",
+        "img",
+        "image",
+        "video",
+        "audio",
+        "source",
+        "input",
+        "button",
+        "portal",
+        "animate",
+        "set",
+        "foreignobject",
+    }
+)
 """Elements that run, fetch or send something."""
 
 ADDRESSES = frozenset(
-    {"href", "src", "srcset", "action", "formaction", "data", "poster", "background", "ping",
-     "xlink:href", "manifest", "cite"}
-)  # fmt: skip
+    {
+        "href",
+        "src",
+        "srcset",
+        "action",
+        "formaction",
+        "data",
+        "poster",
+        "background",
+        "ping",
+        "xlink:href",
+        "manifest",
+        "cite",
+    }
+)
 
 FETCHING_STYLE = re.compile(r"@import|url\s*\(\s*(?!['\"]?#)", re.IGNORECASE)
 

@@ -5,8 +5,8 @@ from threading import Event
 from time import monotonic
 from typing import Any
 
-from headrace_launcher.airflow_api import AirflowApi
-from headrace_launcher.replay import RUNNING, is_work
+from headrace_launcher.project.replay import RUNNING, is_work
+from headrace_launcher.services.airflow_api import AirflowApi
 
 WAIT_SECONDS = 300.0
 

@@ -69,16 +69,24 @@ def unreadable(folder: Folder, checkpoint: Checkpoint, *, whole: bool) -> str | 
 
 
 def note_broken(
-    findings: Findings, folder: Folder, log: Log, found: dict[Checkpoint, str],
-    *, are_commits_whole: bool,
-) -> None:  # fmt: skip
+    findings: Findings,
+    folder: Folder,
+    log: Log,
+    found: dict[Checkpoint, str],
+    *,
+    are_commits_whole: bool,
+) -> None:
     """Say which checkpoints cannot be read, and whether the pointer leads to one that is there."""
     advice = REPAIR if are_commits_whole else NO_REPAIR
     for one, problem in found.items():
         findings.note(
-            Kind.CHECKPOINT_BROKEN, one.path, one.version, problem, advice,
+            Kind.CHECKPOINT_BROKEN,
+            one.path,
+            one.version,
+            problem,
+            advice,
             is_repairable=are_commits_whole,
-        )  # fmt: skip
+        )
     if log.pointer is None:
         return
     try:
@@ -87,17 +95,23 @@ def note_broken(
         return
     except (LookupError, TypeError, ValueError):
         findings.note(
-            Kind.POINTER_BROKEN, POINTER, None, "the pointer to the newest checkpoint is no JSON",
+            Kind.POINTER_BROKEN,
+            POINTER,
+            None,
+            "the pointer to the newest checkpoint is no JSON",
             "Readers list the folder instead, and the next checkpoint writes it anew.",
             is_repairable=True,
-        )  # fmt: skip
+        )
         return
     if version not in {one.version for one in log.checkpoints}:
         findings.note(
-            Kind.POINTER_ASTRAY, POINTER, version,
-            "it leads to a checkpoint that is not there; some readers stop at that", advice,
+            Kind.POINTER_ASTRAY,
+            POINTER,
+            version,
+            "it leads to a checkpoint that is not there; some readers stop at that",
+            advice,
             is_repairable=are_commits_whole,
-        )  # fmt: skip
+        )
 
 
 def content(uri: str, version: int) -> Snapshot | None:
@@ -113,11 +127,14 @@ def content(uri: str, version: int) -> Snapshot | None:
     files = {}
     for index, path in enumerate(columns["path"]):
         file = DataFile(
-            unquote(path), columns["size_bytes"][index],
+            unquote(path),
+            columns["size_bytes"][index],
             columns["modification_time"][index] / 1000,
-            partition_of(columns, index), statistics_of(columns, index), version,
+            partition_of(columns, index),
+            statistics_of(columns, index),
+            version,
             is_literal=False,
-        )  # fmt: skip
+        )
         files[file.path] = file
     return Snapshot(files, sum(one.size for one in files.values()))
 
@@ -130,8 +147,12 @@ def partition_of(columns: dict[str, Any], index: int) -> dict[str, Any]:
 
 def statistics_of(columns: dict[str, Any], index: int) -> dict[str, Any]:
     """The statistics of a file as the log's JSON has them, but typed."""
-    names = {"num_records": "numRecords", "null_count": "nullCount", "min": "minValues",
-             "max": "maxValues"}  # fmt: skip
+    names = {
+        "num_records": "numRecords",
+        "null_count": "nullCount",
+        "min": "minValues",
+        "max": "maxValues",
+    }
     return {
         name: columns[column][index]
         for column, name in names.items()

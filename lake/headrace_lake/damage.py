@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from headrace_schemas.declaration import Frozen
+from headrace_schemas.declarations.declaration import Frozen
 
 
 class Kind(StrEnum):
@@ -70,16 +70,27 @@ class Findings:
     found: list[Damage] = field(default_factory=list)
 
     def note(
-        self, kind: Kind, file: str, version: int | None, problem: str, advice: str,
-        *, is_repairable: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        kind: Kind,
+        file: str,
+        version: int | None,
+        problem: str,
+        advice: str,
+        *,
+        is_repairable: bool = False,
+    ) -> None:
         """Remember a damage."""
         self.found.append(
             Damage(
-                table=self.table, file=file, version=version, kind=kind, problem=problem,
-                advice=advice, is_repairable=is_repairable,
+                table=self.table,
+                file=file,
+                version=version,
+                kind=kind,
+                problem=problem,
+                advice=advice,
+                is_repairable=is_repairable,
             )
-        )  # fmt: skip
+        )
 
     def has(self, *kinds: Kind) -> bool:
         """Whether something of these kinds was found."""

@@ -48,9 +48,12 @@ def check_listing(
             )
         elif found.size != one.size:
             findings.note(
-                Kind.FILE_RESIZED, one.path, one.version,
-                f"the data file has {found.size:,} bytes, the log says {one.size:,}", RESTORE,
-            )  # fmt: skip
+                Kind.FILE_RESIZED,
+                one.path,
+                one.version,
+                f"the data file has {found.size:,} bytes, the log says {one.size:,}",
+                RESTORE,
+            )
         else:
             there.append(one)
             if found.modified > one.modified + TOUCHED_SECONDS:
@@ -71,17 +74,22 @@ def note_touched(findings: Findings, touched: list[tuple[DataFile, Stored]]) -> 
     when = datetime.fromtimestamp(found.modified, UTC).isoformat(timespec="seconds")
     others = f" ({len(touched) - 1:,} more like it)" if len(touched) > 1 else ""
     findings.note(
-        Kind.FILE_TOUCHED, file.path, file.version,
+        Kind.FILE_TOUCHED,
+        file.path,
+        file.version,
         f"the data file was written at {when}, after its commit{others}",
         "All is well if the table was copied or restored then. Else somebody has exchanged it: "
         "compare it with a backup.",
-    )  # fmt: skip
+    )
 
 
 def check_contents(
-    findings: Findings, folder: Folder, files: Iterable[DataFile], known: Mapping[str, str],
+    findings: Findings,
+    folder: Folder,
+    files: Iterable[DataFile],
+    known: Mapping[str, str],
     seen: Callable[[DataFile], None],
-) -> dict[str, str]:  # fmt: skip
+) -> dict[str, str]:
     """Read files whole, and compare them with their own checksums, the log and their digests.
 
     Args:

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 
 from headrace_lake.objects import Folder
-from headrace_schemas.declaration import Frozen
+from headrace_schemas.declarations.declaration import Frozen
 
 FOLDER = "ledger/digests"
 """Below the lake's root."""

@@ -18,7 +18,7 @@ from headrace_lake.log import FOLDER, POINTER, Log
 from headrace_lake.objects import Folder, folder
 from headrace_lake.snapshot import DataFile
 from headrace_schemas.errors import TableDamaged
-from headrace_schemas.lake import Lake
+from headrace_schemas.places import Lake
 
 MISSING_LOG = (
     "Restore the log from a backup of the table, or move the folder away and build the table again."
@@ -132,9 +132,12 @@ def check_table(
         before = file.read()
     except ValueError:
         findings.note(
-            Kind.DIGESTS_BROKEN, file.path, None, "the digests of its files cannot be read",
+            Kind.DIGESTS_BROKEN,
+            file.path,
+            None,
+            "the digests of its files cannot be read",
             "They are written anew now: compare the table with a backup if you doubt it.",
-        )  # fmt: skip
+        )
     outcome = examine(place, table.name, Check(depth, digests=before.files, tell=tell))
     # Where something is damaged none is forgotten: what is restored is compared with it.
     kept = before.files if outcome.damages else {}
@@ -203,10 +206,12 @@ def compare_with_reader(history: History) -> None:
     problem = "a reader that begins with the checkpoint stops"
     if seen is not None:
         differing = [
-            path for path in snapshot.files.keys() | seen.files.keys()
-            if path not in snapshot.files or path not in seen.files
+            path
+            for path in snapshot.files.keys() | seen.files.keys()
+            if path not in snapshot.files
+            or path not in seen.files
             or snapshot.files[path].differs(seen.files[path])
-        ]  # fmt: skip
+        ]
         if not differing:
             return
         problem = (
@@ -215,9 +220,13 @@ def compare_with_reader(history: History) -> None:
     # Without a checksum beside it nobody can tell which of both is right.
     is_repairable = newest.version in log.checksums and history.begins < newest.version
     findings.note(
-        Kind.CHECKPOINT_DIFFERS, newest.path, newest.version, problem,
-        checkpoints.REPAIR if is_repairable else checkpoints.NO_REPAIR, is_repairable=is_repairable,
-    )  # fmt: skip
+        Kind.CHECKPOINT_DIFFERS,
+        newest.path,
+        newest.version,
+        problem,
+        checkpoints.REPAIR if is_repairable else checkpoints.NO_REPAIR,
+        is_repairable=is_repairable,
+    )
 
 
 def repair(lake: Lake, damages: Iterable[Damage]) -> list[str]:

@@ -114,10 +114,12 @@ def begin(history: History, depth: Depth) -> None:
         usable = [one for one in sound if one.version >= first - 1]
         if not usable or not build_on(history, usable[0]):
             history.findings.note(
-                Kind.COMMIT_MISSING, commit_path(first - 1), first - 1,
+                Kind.COMMIT_MISSING,
+                commit_path(first - 1),
+                first - 1,
                 "the commit is not there, nor is a checkpoint that can be read in its place",
                 f"{RESTORE}, {AGAIN}",
-            )  # fmt: skip
+            )
 
 
 def build_on(history: History, checkpoint: Checkpoint) -> bool:
@@ -147,9 +149,12 @@ def follow(history: History, contents: Iterable[tuple[int, Version]]) -> None:
         is_known &= apply(history, version, read.commit)
         if history.snapshot and read.checksum is not None and version > history.begins:
             is_known = compare(
-                history, history.snapshot, version, read.checksum,
+                history,
+                history.snapshot,
+                version,
+                read.checksum,
                 is_known=is_known and missing_from is None,
-            )  # fmt: skip
+            )
     if missing_from is not None:
         note_missing(history, missing_from, before)
 
@@ -205,9 +210,12 @@ def note_commit(history: History, kind: Kind, version: int, problem: str) -> Non
     """Remember a commit that cannot be used, and what to do about it."""
     is_newest = version >= max(history.log.commits, default=0)
     history.findings.note(
-        kind, commit_path(version), version, problem,
+        kind,
+        commit_path(version),
+        version,
+        problem,
         f"{RESTORE}, {NEWEST if is_newest else AGAIN}",
-    )  # fmt: skip
+    )
 
 
 def compare(
@@ -223,10 +231,12 @@ def compare(
         listed = listed_files(said, version) if version >= history.lists_from else None
     except (LookupError, TypeError, ValueError) as error:
         history.findings.note(
-            Kind.CHECKSUM_BROKEN, history.log.checksums[version].path, version,
+            Kind.CHECKSUM_BROKEN,
+            history.log.checksums[version].path,
+            version,
             f"the checksum cannot be read ({error})",
             "Remove it: the commit itself is there, only less of it can be checked.",
-        )  # fmt: skip
+        )
         return is_known
     for at, clause in disagreements(history, snapshot, said, listed):
         if is_known:
@@ -265,8 +275,11 @@ def disagreements(
     elif listed is not None and history.missed == (0, 0):
         if others := sorted(snapshot.files.keys() ^ listed.keys()):
             yield None, f"it makes other files of the table, such as {others[0]}"
-        differing = (key for key in snapshot.files.keys() & listed.keys()
-                     if snapshot.files[key].differs(listed[key]))  # fmt: skip
+        differing = (
+            key
+            for key in snapshot.files.keys() & listed.keys()
+            if snapshot.files[key].differs(listed[key])
+        )
         if (key := next(differing, None)) is not None:
             yield snapshot.files[key].version, f"it tells other things of {key}"
     metadata, protocol = said.get("metadata"), said.get("protocol")
@@ -290,5 +303,6 @@ def believe(
     snapshot.protocol = said.get("protocol") or snapshot.protocol
     size = snapshot.size
     history.missed = (
-        said["numFiles"] - len(snapshot.files), said.get("tableSizeBytes", size) - size
-    )  # fmt: skip
+        said["numFiles"] - len(snapshot.files),
+        said.get("tableSizeBytes", size) - size,
+    )

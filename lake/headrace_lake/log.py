@@ -89,9 +89,11 @@ class Log:
             for (version, count, id), found in parts.items()
         ]
         return cls(
-            dict(sorted(commits.items())), checksums,
-            tuple(sorted(checkpoints, key=lambda one: one.version)), pointer,
-        )  # fmt: skip
+            dict(sorted(commits.items())),
+            checksums,
+            tuple(sorted(checkpoints, key=lambda one: one.version)),
+            pointer,
+        )
 
 
 def commit_path(version: int) -> str:

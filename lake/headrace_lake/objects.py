@@ -162,9 +162,10 @@ class StoreFolder:
         from botocore.config import Config
 
         style = Config(
-            s3={"addressing_style": "path"}, retries={"max_attempts": 5},
+            s3={"addressing_style": "path"},
+            retries={"max_attempts": 5},
             max_pool_connections=READERS,
-        )  # fmt: skip
+        )
         region = os.environ.get("AWS_REGION")  # boto3 itself reads another variable
         # A session of its own: boto3's default one keeps the first keys that it ever saw.
         return boto3.Session().client("s3", config=style, region_name=region)

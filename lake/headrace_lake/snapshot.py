@@ -93,9 +93,13 @@ def data_file(add: Mapping[str, Any], version: int) -> DataFile:
     """
     statistics = JSON.decode(add.get("stats") or "{}")
     return DataFile(
-        unquote(add["path"]), int(add["size"]), int(add["modificationTime"]) / 1000,
-        dict(add["partitionValues"]), statistics, version,
-    )  # fmt: skip
+        unquote(add["path"]),
+        int(add["size"]),
+        int(add["modificationTime"]) / 1000,
+        dict(add["partitionValues"]),
+        statistics,
+        version,
+    )
 
 
 def described(metadata: Mapping[str, Any] | None) -> dict[str, Any]:

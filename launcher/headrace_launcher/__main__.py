@@ -1,5 +1,5 @@
 """`python -m headrace_launcher` is the command `headrace`."""
 
-from headrace_launcher.cli import app
+from headrace_launcher.cli.app import app
 
 app()

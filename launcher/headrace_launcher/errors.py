@@ -12,8 +12,10 @@ class LockInvalid(HeadraceError, ValueError):
         super().__init__(
             f"{file}:{line}: `{text}` is not `organisation:name:version sha256`. "
             "Write the file again with `headrace jars lock`.",
-            file=file, line=line, text=text,
-        )  # fmt: skip
+            file=file,
+            line=line,
+            text=text,
+        )
 
 
 class JarRefused(HeadraceError):
@@ -24,8 +26,10 @@ class JarRefused(HeadraceError):
             f"jar {coordinates}: sha256 is {found}, the lock says {expected}. It is not used. "
             "Try again; if it stays so, the repository serves other bytes than those that were "
             "locked: find out why before `headrace jars lock` accepts them.",
-            coordinates=coordinates, expected=expected, found=found,
-        )  # fmt: skip
+            coordinates=coordinates,
+            expected=expected,
+            found=found,
+        )
 
 
 class JarsUnavailable(HeadraceError, ConnectionError):
@@ -38,8 +42,9 @@ class JarsUnavailable(HeadraceError, ConnectionError):
             f"jars: {len(missing)} could not be fetched: {listed(missing)}. Look at the network "
             "and try again, or name your own mirror: HEADRACE_IVY_SETTINGS=<ivysettings.xml>. "
             f"Ivy said: {report}",
-            missing=list(missing), report=report,
-        )  # fmt: skip
+            missing=list(missing),
+            report=report,
+        )
 
     __str__ = Exception.__str__  # OSError would show errno and filename
 
@@ -51,8 +56,9 @@ class JarNotBuilt(HeadraceError):
         super().__init__(
             f"{source}: no jar could be built from it: {problem}. Restore the file as it is in "
             "version control and run `headrace setup` again.",
-            source=source, problem=problem,
-        )  # fmt: skip
+            source=source,
+            problem=problem,
+        )
 
 
 class FolderNotEmpty(HeadraceError, FileExistsError):
@@ -62,8 +68,9 @@ class FolderNotEmpty(HeadraceError, FileExistsError):
         super().__init__(
             f"{folder} holds {listed(found)}. Its whole content would be replaced: name a new "
             "folder, or empty this one first.",
-            folder=folder, found=list(found[:SHOWN]),
-        )  # fmt: skip
+            folder=folder,
+            found=list(found[:SHOWN]),
+        )
 
     __str__ = Exception.__str__  # OSError would show errno and filename
 
@@ -76,8 +83,9 @@ class FolderForeign(HeadraceError, FileExistsError):
         super().__init__(
             f"{folder} {holds}was not made by Headrace, which would replace or remove what is in it. "
             "Nothing was changed: name a new or empty folder (HEADRACE_HOME), or empty this one.",
-            folder=folder, found=list(found[:SHOWN]),
-        )  # fmt: skip
+            folder=folder,
+            found=list(found[:SHOWN]),
+        )
 
     __str__ = Exception.__str__  # OSError would show errno and filename
 
@@ -99,8 +107,10 @@ class JavaMissing(HeadraceError):
             f"java: Spark needs Java {versions}, and {reason}.{others} Install it "
             "(Debian, Ubuntu: `sudo apt-get install openjdk-17-jre-headless`; macOS: "
             "`brew install openjdk@17`) or set JAVA_HOME.",
-            accepted=list(accepted), found=list(found), reason=reason,
-        )  # fmt: skip
+            accepted=list(accepted),
+            found=list(found),
+            reason=reason,
+        )
 
 
 class ServiceFailed(HeadraceError):
@@ -110,8 +120,10 @@ class ServiceFailed(HeadraceError):
         end = "".join(f"\n    {line}" for line in last_lines)
         super().__init__(
             f"{service}: {problem}. Its log: {log}{', which ends with:' if end else ''}{end}",
-            service=service, problem=problem, log=log,
-        )  # fmt: skip
+            service=service,
+            problem=problem,
+            log=log,
+        )
 
 
 class UnknownService(HeadraceError, KeyError):
@@ -120,8 +132,9 @@ class UnknownService(HeadraceError, KeyError):
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(
             f"service {name} is not known. Services: {', '.join(known)}.",
-            name=name, known=list(known),
-        )  # fmt: skip
+            name=name,
+            known=list(known),
+        )
 
     __str__ = Exception.__str__  # KeyError would show the quoted repr
 
@@ -132,8 +145,10 @@ class TableVersionUnknown(HeadraceError, LookupError):
     def __init__(self, table: str, version: int, problem: str) -> None:
         super().__init__(
             f"{table}: version {version}: {problem}. `headrace pins` lists what is kept.",
-            table=table, version=version, problem=problem,
-        )  # fmt: skip
+            table=table,
+            version=version,
+            problem=problem,
+        )
 
 
 class FolderTaken(HeadraceError, PermissionError):
@@ -178,8 +193,9 @@ class SettingMissing(HeadraceError):
     def __init__(self, names: Sequence[str], purpose: str) -> None:
         super().__init__(
             f"{' and '.join(names)}: not set, but needed {purpose}.",
-            names=list(names), purpose=purpose,
-        )  # fmt: skip
+            names=list(names),
+            purpose=purpose,
+        )
 
 
 class ObjectStoreUnavailable(HeadraceError, ConnectionError):
@@ -191,8 +207,10 @@ class ObjectStoreUnavailable(HeadraceError, ConnectionError):
         super().__init__(
             f"{endpoint}: not ready after {seconds:.0f} s: {problem}. Start the object store, or "
             "correct AWS_ENDPOINT_URL.",
-            endpoint=endpoint, seconds=seconds, problem=problem,
-        )  # fmt: skip
+            endpoint=endpoint,
+            seconds=seconds,
+            problem=problem,
+        )
 
     __str__ = Exception.__str__  # OSError would show errno and filename
 
@@ -203,5 +221,8 @@ class ObjectStoreRefused(HeadraceError):
     def __init__(self, endpoint: str, what: str, reason: str, advice: str) -> None:
         super().__init__(
             f"{endpoint}: {what}: {reason}. {advice}.",
-            endpoint=endpoint, what=what, reason=reason, advice=advice,
-        )  # fmt: skip
+            endpoint=endpoint,
+            what=what,
+            reason=reason,
+            advice=advice,
+        )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace_launcher.errors import ToolMissing
-from headrace_launcher.jars import Jar, read_lock
+from headrace_launcher.spark.jars import Jar, read_lock
 
 OF_ONE_EXPORT = ("serialNumber", "timestamp")
 """What differs each time: the same lock gives the same document without it."""
@@ -24,9 +24,19 @@ def bill_of_materials(project: Path) -> dict[str, Any]:
     if uv is None:
         raise ToolMissing("uv", "`make setup` installs it into .tools/")
     command = [
-        uv, "export", "--frozen", "--all-extras", "--no-dev", "--no-group", "flights", "--quiet",
-        "--format", "cyclonedx1.5", "--preview-features", "sbom-export",
-    ]  # fmt: skip
+        uv,
+        "export",
+        "--frozen",
+        "--all-extras",
+        "--no-dev",
+        "--no-group",
+        "flights",
+        "--quiet",
+        "--format",
+        "cyclonedx1.5",
+        "--preview-features",
+        "sbom-export",
+    ]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
     document: dict[str, Any] = json.loads(done.stdout)
     for part in (document, document["metadata"]):
@@ -41,7 +51,11 @@ def component(jar: Jar) -> dict[str, Any]:
     module = jar.module
     purl = f"pkg:maven/{module.organisation}/{module.name}@{module.version}"
     return {
-        "type": "library", "bom-ref": purl, "group": module.organisation, "name": module.name,
-        "version": module.version, "purl": purl,
+        "type": "library",
+        "bom-ref": purl,
+        "group": module.organisation,
+        "name": module.name,
+        "version": module.version,
+        "purl": purl,
         "hashes": [{"alg": "SHA-256", "content": jar.sha256}],
-    }  # fmt: skip
+    }

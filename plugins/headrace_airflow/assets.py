@@ -30,6 +30,8 @@ def retrain_asset(model: str) -> Asset:
     It is watched, so that a request is heard although nobody runs a Dag for it.
     """
     return Asset(
-        name=f"retrain.{model}", uri=f"{SCHEME}retrain/{model}", group="models",
+        name=f"retrain.{model}",
+        uri=f"{SCHEME}retrain/{model}",
+        group="models",
         watchers=[AssetWatcher(name=f"{model}_drift", trigger=DriftWatchTrigger(model=model))],
-    )  # fmt: skip
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from airflow.sdk import get_parsing_context
 
-from headrace_schemas.catalog import Catalog
+from headrace_schemas.declarations.catalog import Catalog
 
 
 def catalog_beside(dag_file: str) -> Catalog:

@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from headrace_schemas.column_name import PARTITION
-from headrace_schemas.decisions import Decision
-from headrace_schemas.empty_batches import published_empty
+from headrace_schemas.decisions.decision import Decision
+from headrace_schemas.decisions.model_version import Evaluation, ModelVersion, PinnedModel, pinned
+from headrace_schemas.declarations.column_name import PARTITION
+from headrace_schemas.declarations.empty_batches import published_empty
 from headrace_schemas.errors import SKEWED, EngineUnavailable
-from headrace_schemas.job import PinnedTable
-from headrace_schemas.lake import Lake
-from headrace_schemas.model_version import Evaluation, ModelVersion, PinnedModel, pinned
+from headrace_schemas.places import Lake
+from headrace_schemas.wire.job import PinnedTable
 
 Row = TypeVar("Row", bound=BaseModel)
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from headrace_airflow.lake_reader import read_ledger, rows_of
 from headrace_airflow.settings import Settings
-from headrace_schemas.catalog import Catalog
-from headrace_schemas.job_folders import job_folders, job_pins
-from headrace_schemas.maintenance import Upkeep
-from headrace_schemas.model_version import ModelVersion
-from headrace_schemas.pins import Hold, known_pins
-from headrace_schemas.planning import Planner
+from headrace_schemas.decisions.model_version import ModelVersion
+from headrace_schemas.declarations.catalog import Catalog
+from headrace_schemas.planning.maintenance import Upkeep
+from headrace_schemas.planning.pins import Hold, known_pins
+from headrace_schemas.planning.planner import Planner
+from headrace_schemas.wire.job_folders import job_folders, job_pins
 
 
 def upkeep(catalog: Catalog, planner: Planner, settings: Settings, now: datetime) -> Upkeep:

@@ -6,8 +6,10 @@ from airflow.plugins_manager import AirflowPlugin
 
 # The scheduler loads plugins before it forks LocalExecutor's workers, and those fork a process per
 # task: what is imported here is imported once, and not by every task anew.
-from headrace_airflow import maintenance_dags, model_dags, table_dags
-from headrace_airflow.links import PREFIX
+from headrace_airflow.builders import maintenance as maintenance_dags
+from headrace_airflow.builders import models as model_dags
+from headrace_airflow.builders import tables as table_dags
+from headrace_airflow.pages.links import PREFIX
 
 PRELOADED = (maintenance_dags, model_dags, table_dags)
 
@@ -20,6 +22,6 @@ class HeadracePlugin(AirflowPlugin):
     @property
     def fastapi_apps(self) -> list[Any]:  # type: ignore[override]  # only the api-server asks
         """Pages of our own."""
-        from headrace_airflow.records import app  # loads Airflow's API: too much for a worker
+        from headrace_airflow.pages.records import app  # loads Airflow's API: too much for a worker
 
         return [{"app": app, "url_prefix": PREFIX, "name": "Headrace records"}]

@@ -8,7 +8,7 @@ from typing import Any
 
 from headrace_airflow.lake_reader import decisions_in, open_table, read_ledger, refreshed
 from headrace_airflow.settings import Settings
-from headrace_schemas.decisions import Decision, as_of_label, open_request
+from headrace_schemas.decisions.decision import Decision, as_of_label, open_request
 
 Request = dict[str, str]
 """An open request as it travels in events: decision id, window, data time and reason."""
@@ -20,9 +20,11 @@ def request_in(history: Sequence[Decision], model: str) -> Request | None:
     if asked is None:
         return None
     return {
-        "decision": asked.id, "window": asked.window, "as_of": as_of_label(asked.as_of),
+        "decision": asked.id,
+        "window": asked.window,
+        "as_of": as_of_label(asked.as_of),
         "reason": asked.reason,
-    }  # fmt: skip
+    }
 
 
 def look_for_request(model: str) -> Request | None:

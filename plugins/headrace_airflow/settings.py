@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from headrace_schemas.lake import Lake
+from headrace_schemas.places import Lake
 
 AIRFLOW_OWN = ("AIRFLOW", "_AIRFLOW")
 """Variables that hold Airflow's own keys and database: a job has no business with them."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from headrace_schemas.decisions import Decision, Kind, as_of_label, open_request
-from headrace_schemas.model import Model
+from headrace_schemas.decisions.decision import Decision, Kind, as_of_label, open_request
+from headrace_schemas.declarations.model import Model
 from headrace_schemas.partition import Partition
-from headrace_schemas.planning import matured_at
+from headrace_schemas.planning.planner import matured_at
 
 SETTINGS = ("num_boost_round", "max_depth")
 """What a person may set otherwise for one run than the model's file does."""
@@ -39,9 +39,11 @@ class Training:
     def to_json(self) -> dict[str, Any]:
         """As it travels to the next tasks."""
         return {
-            "as_of": self.as_of.isoformat(), "answers": self.answers, "reason": self.reason,
+            "as_of": self.as_of.isoformat(),
+            "answers": self.answers,
+            "reason": self.reason,
             "overrides": self.overrides,
-        }  # fmt: skip
+        }
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Training":
@@ -128,9 +130,13 @@ def plan_scheduled(
 
 
 def plan_manual(
-    model: Model, history: Sequence[Decision], matured: Sequence[Partition], run: str, form: Form,
+    model: Model,
+    history: Sequence[Decision],
+    matured: Sequence[Partition],
+    run: str,
+    form: Form,
     now: datetime,
-) -> Training:  # fmt: skip
+) -> Training:
     """What a run does that a person started: as they say.
 
     Without an `as_of` it learns from all that has matured. Not from all that is known today: data

@@ -75,7 +75,8 @@ RIGHTS: Mapping[Account, Rights] = {
     ),
     # A rebuild loads and judges in one job with what it publishes.
     Account.PUBLISH: Rights(
-        reads_landing=True, writes=(*PUBLISHED, "staging", "gates", EVENT_LOGS),
+        reads_landing=True,
+        writes=(*PUBLISHED, "staging", "gates", EVENT_LOGS),
         removes=("staging", EVENT_LOGS),
     ),
     Account.LEARN: Rights(writes=(MODELS, "ledger", EVENT_LOGS), removes=(EVENT_LOGS,)),
@@ -84,16 +85,21 @@ RIGHTS: Mapping[Account, Rights] = {
         writes=("staging", PROBES), removes=("staging", "gates", PROBES, *PUBLISHED)
     ),
     Account.AIRFLOW: Rights(reads_landing=True, writes=(LOGS, "ledger/digests", "ledger/holds")),
-}  # fmt: skip
+}
 
 OF_JOB: Mapping[str, Account] = {
-    "load": Account.INGEST, "gate": Account.INGEST,
-    "publish": Account.PUBLISH, "rebuild": Account.PUBLISH,
-    "score": Account.PUBLISH, "monitor": Account.PUBLISH,
-    "train": Account.LEARN, "evaluate": Account.LEARN,
-    "decide": Account.LEARN, "promote": Account.LEARN,
+    "load": Account.INGEST,
+    "gate": Account.INGEST,
+    "publish": Account.PUBLISH,
+    "rebuild": Account.PUBLISH,
+    "score": Account.PUBLISH,
+    "monitor": Account.PUBLISH,
+    "train": Account.LEARN,
+    "evaluate": Account.LEARN,
+    "decide": Account.LEARN,
+    "promote": Account.LEARN,
     "maintain": Account.MAINTAIN,
-}  # fmt: skip
+}
 """Whose keys a job's own process has. Spark Connect has its own: `ingest` for what that account
 does, `publish` for all else."""
 

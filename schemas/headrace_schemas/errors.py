@@ -48,15 +48,25 @@ class DeclarationInvalid(HeadraceError, ValueError):
     """A contract, pipeline or model file that cannot be read as what it should be."""
 
     def __init__(
-        self, file: str, line: int, key: str, problem: str, allowed: Sequence[str] = (),
+        self,
+        file: str,
+        line: int,
+        key: str,
+        problem: str,
+        allowed: Sequence[str] = (),
         advice: str = "",
-    ) -> None:  # fmt: skip
+    ) -> None:
         known = f" Known keys here: {', '.join(allowed)}." if allowed else ""
         said = f"{key}: {problem}.{known}{f' {advice}' if advice else ''}"
         super().__init__(
             f"{file}:{line}: {UNPRINTABLE.sub(escaped, said)}",
-            file=file, line=line, key=key, problem=problem, allowed=list(allowed), advice=advice,
-        )  # fmt: skip
+            file=file,
+            line=line,
+            key=key,
+            problem=problem,
+            allowed=list(allowed),
+            advice=advice,
+        )
 
     @property
     def problems(self) -> tuple["DeclarationInvalid", ...]:
@@ -94,8 +104,10 @@ class UnknownTable(HeadraceError, KeyError):
     def __init__(self, name: str, where: str, known: Sequence[str]) -> None:
         super().__init__(
             f"{where}: table {name} is not declared. Declared tables: {listed(known)}.",
-            name=name, where=where, known=list(known),
-        )  # fmt: skip
+            name=name,
+            where=where,
+            known=list(known),
+        )
 
     __str__ = Exception.__str__  # KeyError would show the quoted repr
 
@@ -106,8 +118,9 @@ class TableMissing(HeadraceError, KeyError):
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(
             f"the lake has no table {name}. Tables there: {listed(known) or 'none'}.",
-            name=name, known=list(known),
-        )  # fmt: skip
+            name=name,
+            known=list(known),
+        )
 
     __str__ = Exception.__str__  # KeyError would show the quoted repr
 
@@ -120,8 +133,9 @@ class TableDamaged(HeadraceError):
         more = f" And {len(problems) - SHOWN_DAMAGES} more." if problems[SHOWN_DAMAGES:] else ""
         super().__init__(
             f"{table} is damaged: {shown}{more} `headrace fsck {table}` shows all.",
-            table=table, problems=list(problems[:SHOWN]),
-        )  # fmt: skip
+            table=table,
+            problems=list(problems[:SHOWN]),
+        )
 
 
 class GateFailed(HeadraceError):
@@ -141,8 +155,11 @@ class GateFailed(HeadraceError):
             f"{'; '.join(rules[:SHOWN])}. {emptied}"
             "Nothing was published. Fix the source and run the load again, or change the rule "
             "in the contract.",
-            table=table, partition=partition, rules=list(rules[:SHOWN]), emptied=emptied,
-        )  # fmt: skip
+            table=table,
+            partition=partition,
+            rules=list(rules[:SHOWN]),
+            emptied=emptied,
+        )
 
 
 class SourceMissing(HeadraceError, FileNotFoundError):
@@ -154,8 +171,9 @@ class SourceMissing(HeadraceError, FileNotFoundError):
         super().__init__(
             f"{table}: no file matches {pattern}. Deliver the file, or correct `source.files` "
             "in the pipeline.",
-            table=table, pattern=pattern,
-        )  # fmt: skip
+            table=table,
+            pattern=pattern,
+        )
 
     __str__ = Exception.__str__  # OSError would show errno and filename
 
@@ -179,8 +197,9 @@ class SourceChanged(HeadraceError):
         super().__init__(
             f"{table}: {file} changed while it was read. Deliver a file under another name and "
             "rename it when it is whole; the task tries again.",
-            table=table, file=file,
-        )  # fmt: skip
+            table=table,
+            file=file,
+        )
 
 
 class SchemaBroken(HeadraceError, ValueError):
@@ -189,8 +208,10 @@ class SchemaBroken(HeadraceError, ValueError):
     def __init__(self, table: str, problem: str, columns: Sequence[str], advice: str) -> None:
         super().__init__(
             f"{table}: {problem}: {listed(columns)}. {advice}",
-            table=table, problem=problem, columns=list(columns),
-        )  # fmt: skip
+            table=table,
+            problem=problem,
+            columns=list(columns),
+        )
         self.parts = (table, problem, tuple(columns), advice)
 
     def of(self, where: str) -> "SchemaBroken":
@@ -208,8 +229,10 @@ class StaleInput(HeadraceError):
         what = f"partition {partition}" if partition else "any version"
         super().__init__(
             f"{table}: needs {needs}, which has not published {what} yet. Run {needs} first.",
-            table=table, needs=needs, partition=partition,
-        )  # fmt: skip
+            table=table,
+            needs=needs,
+            partition=partition,
+        )
 
 
 class VersionGone(HeadraceError, LookupError):
@@ -220,8 +243,10 @@ class VersionGone(HeadraceError, LookupError):
             f"{table}: version {version} is gone: {history} of history are kept, and no pin held "
             "it. Run the task from its plan again, which takes the newest version. For another "
             "time: `headrace pins hold`, or a longer `history_days` in the pipeline.",
-            table=table, version=version, history=history,
-        )  # fmt: skip
+            table=table,
+            version=version,
+            history=history,
+        )
 
 
 class ClockSkewed(HeadraceError):
@@ -232,8 +257,10 @@ class ClockSkewed(HeadraceError):
         super().__init__(
             f"{where}: this machine's clock is {abs(seconds) / 3600:.1f} h {side} {than}, so nothing "
             "that is old can be told from what is new. Nothing was removed. Set the clock.",
-            where=where, seconds=round(seconds), than=than,
-        )  # fmt: skip
+            where=where,
+            seconds=round(seconds),
+            than=than,
+        )
 
 
 class TransformInvalid(HeadraceError, ValueError):
@@ -242,8 +269,10 @@ class TransformInvalid(HeadraceError, ValueError):
     def __init__(self, table: str, transform: str, problem: str) -> None:
         super().__init__(
             f"{table}: transform {transform}: {problem}.",
-            table=table, transform=transform, problem=problem,
-        )  # fmt: skip
+            table=table,
+            transform=transform,
+            problem=problem,
+        )
 
 
 class VersionSkew(HeadraceError):
@@ -253,8 +282,9 @@ class VersionSkew(HeadraceError):
         super().__init__(
             f"the job was asked for by headrace {spec_version} and is run by {job_version}. "
             "Install one version on both sides.",
-            spec_version=spec_version, job_version=job_version,
-        )  # fmt: skip
+            spec_version=spec_version,
+            job_version=job_version,
+        )
 
 
 STORES = ("lake", "object store")
@@ -276,8 +306,10 @@ class EngineUnavailable(HeadraceError, ConnectionError):
             advice = f"This machine's clock is not the store's: run NTP on both. {advice}"
         super().__init__(
             f"{engine} at {where}: {problem.rstrip('.')}. {advice}",
-            engine=engine, where=where, problem=problem,
-        )  # fmt: skip
+            engine=engine,
+            where=where,
+            problem=problem,
+        )
 
     __str__ = Exception.__str__  # OSError would show errno and filename
 
@@ -291,8 +323,9 @@ class StorageFull(HeadraceError, OSError):
         super().__init__(
             f"{job}: no space left on the storage that it writes to ({problem}). What was published "
             "before is as it was. Free some space: old staging and job folders go first.",
-            job=job, problem=problem,
-        )  # fmt: skip
+            job=job,
+            problem=problem,
+        )
 
     __str__ = Exception.__str__  # OSError would show errno and filename
 
@@ -306,8 +339,9 @@ class WriteConflict(HeadraceError):
         super().__init__(
             f"{table}: another writer committed during {operation}; nothing was written. "
             "The task tries again.",
-            table=table, operation=operation,
-        )  # fmt: skip
+            table=table,
+            operation=operation,
+        )
 
 
 class CommitsUnsafe(HeadraceError):
@@ -317,8 +351,10 @@ class CommitsUnsafe(HeadraceError):
         super().__init__(
             f"{uri}: {problem}, so another writer's commit could be lost. Nothing was written. "
             f"{advice}",
-            uri=uri, problem=problem, advice=advice,
-        )  # fmt: skip
+            uri=uri,
+            problem=problem,
+            advice=advice,
+        )
 
 
 class JobCrashed(HeadraceError):
@@ -329,8 +365,9 @@ class JobCrashed(HeadraceError):
     def __init__(self, job: str, job_dir: str) -> None:
         super().__init__(
             f"job {job} ended without a report. Its log: {job_dir}/job.log.",
-            job=job, job_dir=job_dir,
-        )  # fmt: skip
+            job=job,
+            job_dir=job_dir,
+        )
 
 
 class TimeLimitPassed(HeadraceError, TimeoutError):
@@ -346,8 +383,11 @@ class TimeLimitPassed(HeadraceError, TimeoutError):
             f"job {job}: was ended after {minutes} minutes, its limit by {declared}. "
             f"Its log says what it did last: {job_dir}/job.log. If it only needs longer, raise the "
             "limit.",
-            job=job, job_dir=job_dir, minutes=minutes, declared=declared,
-        )  # fmt: skip
+            job=job,
+            job_dir=job_dir,
+            minutes=minutes,
+            declared=declared,
+        )
 
     __str__ = Exception.__str__  # OSError would show errno and filename
 
@@ -360,8 +400,11 @@ class JobFailed(HeadraceError):
     def __init__(self, job: str, job_dir: str, type: str, problem: str) -> None:
         super().__init__(
             f"job {job}: {type}: {problem} Its log: {job_dir}/job.log.",
-            job=job, job_dir=job_dir, type=type, problem=problem,
-        )  # fmt: skip
+            job=job,
+            job_dir=job_dir,
+            type=type,
+            problem=problem,
+        )
 
 
 class ConnectionInvalid(HeadraceError, LookupError):
@@ -370,8 +413,10 @@ class ConnectionInvalid(HeadraceError, LookupError):
     def __init__(self, connection: str, problem: str, advice: str) -> None:
         super().__init__(
             f"Airflow connection {connection}: {problem}. {advice}",
-            connection=connection, problem=problem, advice=advice,
-        )  # fmt: skip
+            connection=connection,
+            problem=problem,
+            advice=advice,
+        )
 
 
 class SecretUnreadable(HeadraceError):
@@ -381,5 +426,6 @@ class SecretUnreadable(HeadraceError):
         super().__init__(
             f"The secret in {file} cannot be read: {problem}. Give the file to the user that "
             "Headrace runs as, with the content that `headrace env` writes.",
-            file=file, problem=problem,
-        )  # fmt: skip
+            file=file,
+            problem=problem,
+        )

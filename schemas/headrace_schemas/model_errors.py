@@ -9,8 +9,10 @@ class TrainingDataInvalid(HeadraceError, ValueError):
     def __init__(self, model: str, column: str, problem: str, advice: str) -> None:
         super().__init__(
             f"model {model}: column {column}: {problem}. {advice}",
-            model=model, column=column, problem=problem,
-        )  # fmt: skip
+            model=model,
+            column=column,
+            problem=problem,
+        )
 
 
 class TrainingRefused(HeadraceError, ValueError):
@@ -20,8 +22,9 @@ class TrainingRefused(HeadraceError, ValueError):
         super().__init__(
             f"model {model}: XGBoost refuses to train: {problem}. Correct `training.params`, or the "
             "rows that it names.",
-            model=model, problem=problem,
-        )  # fmt: skip
+            model=model,
+            problem=problem,
+        )
 
 
 class SlotsShort(HeadraceError):
@@ -37,8 +40,10 @@ class SlotsShort(HeadraceError):
         super().__init__(
             f"model {model}: training needs {num_workers} task slots, Spark has {slots}. Give Spark "
             f"more cores{remedy}.",
-            model=model, num_workers=num_workers, slots=slots,
-        )  # fmt: skip
+            model=model,
+            num_workers=num_workers,
+            slots=slots,
+        )
 
 
 class ModelTampered(HeadraceError):
@@ -48,8 +53,10 @@ class ModelTampered(HeadraceError):
         super().__init__(
             f"model {model} version {version}: {problem}. The version is not used; "
             "register it again from its training run.",
-            model=model, version=version, problem=problem,
-        )  # fmt: skip
+            model=model,
+            version=version,
+            problem=problem,
+        )
 
 
 class VersionUnknown(HeadraceError, LookupError):
@@ -59,8 +66,9 @@ class VersionUnknown(HeadraceError, LookupError):
         super().__init__(
             f"model {model} version {version}: the ledger holds no digests of it, so nobody could "
             f"tell whether its bytes are those that were trained. It is not used; run train.{model}.",
-            model=model, version=version,
-        )  # fmt: skip
+            model=model,
+            version=version,
+        )
 
 
 class VersionTaken(HeadraceError):
@@ -71,5 +79,6 @@ class VersionTaken(HeadraceError):
             f"model {model} version {version}: the ledger holds other digests of it. The registry was "
             "emptied or exchanged. Put its database back from a copy; if there is none, move the "
             "lake's `ledger` away with it, and train again.",
-            model=model, version=version,
-        )  # fmt: skip
+            model=model,
+            version=version,
+        )

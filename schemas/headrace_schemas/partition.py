@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from headrace_schemas.declaration import Frozen
+from headrace_schemas.declarations.declaration import Frozen
 
 SHOWN_CHARACTERS = 40
 """How much of a refused key a message repeats."""

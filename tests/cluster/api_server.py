@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from headrace_airflow.access_roles import ADMIN, ROLES
+from headrace_airflow.access.roles import ADMIN, ROLES
 from tests.waiting import wait_until
 
 PROJECT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG
 
-from headrace_airflow.access_roles import DagKind, access_control
+from headrace_airflow.access.roles import DagKind, access_control
 
 with DAG("erase.subjects", schedule=None, access_control=access_control(DagKind.ERASURE)):
     EmptyOperator(task_id="erase")
@@ -66,15 +66,19 @@ class Cluster:
     def make_user(self, name: str, role: str) -> str:
         password = secrets.token_urlsafe(12)
         body = {
-            "username": name, "password": password, "email": f"{name}@example.org",
-            "first_name": name, "last_name": role, "roles": [{"name": role}],
-        }  # fmt: skip
+            "username": name,
+            "password": password,
+            "email": f"{name}@example.org",
+            "first_name": name,
+            "last_name": role,
+            "roles": [{"name": role}],
+        }
         assert self.ask(ADMIN, "POST", "/auth/fab/v1/users", body).status_code == 200
         return password
 
     def provision(self, **more: str) -> subprocess.CompletedProcess[str]:
         """Run the command that writes the roles."""
-        command = [sys.executable, "-m", "headrace_airflow.access"]
+        command = [sys.executable, "-m", "headrace_airflow.access.database"]
         environment = {**self.environment, "HEADRACE_ADMIN_PASSWORD": self.password, **more}
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -110,9 +114,10 @@ class Browser:
 def cluster_environment(home: Path, port: int) -> dict[str, str]:
     """What the roles need of a cluster's settings, on a database of the test's own."""
     inherited = {
-        name: value for name, value in os.environ.items()
+        name: value
+        for name, value in os.environ.items()
         if not name.startswith(("AIRFLOW", "HEADRACE"))
-    }  # fmt: skip
+    }
     return {
         **inherited,
         "AIRFLOW_HOME": str(home),
@@ -145,9 +150,11 @@ def running_cluster(home: Path) -> Iterator[Cluster]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     cluster = Cluster(
-        home, f"http://127.0.0.1:{port}", cluster_environment(home, port),
+        home,
+        f"http://127.0.0.1:{port}",
+        cluster_environment(home, port),
         password=secrets.token_urlsafe(12),
-    )  # fmt: skip
+    )
     cluster.airflow("db", "migrate")
     done = cluster.provision()
     assert done.returncode == 0, done.stderr
@@ -155,8 +162,11 @@ def running_cluster(home: Path) -> Iterator[Cluster]:
     with (home / "api-server.log").open("w") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "airflow", "api-server"],
-            env=cluster.environment, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
+            env=cluster.environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
         try:
             cluster.airflow("dag-processor", "--num-runs", "1")
             wait_until(lambda: is_up(cluster), f"api-server, see {log.name}")

@@ -7,8 +7,9 @@ import json
 import sys
 from collections.abc import Sequence
 
-from headrace_jobs import ingest, session
-from headrace_schemas.source import Source
+from headrace_jobs.engine import session
+from headrace_jobs.sources import ingest
+from headrace_schemas.declarations.source import Source
 
 
 def main(connect_url: str, copies: str, uris: Sequence[str]) -> None:

@@ -13,15 +13,15 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from headrace_launcher.airflow_api import AirflowApi, RequestRefused
-from headrace_launcher.lake_view import LakeView
 from headrace_launcher.object_store.delivery import Upload
 from headrace_launcher.object_store.endpoint import Location
-from headrace_launcher.replay import Delivery, Replay
-from headrace_launcher.replay_source import land, land_snapshots
-from headrace_schemas.catalog import Catalog
+from headrace_launcher.project.lake_view import LakeView
+from headrace_launcher.project.replay import Delivery, Replay
+from headrace_launcher.project.replay_source import land, land_snapshots
+from headrace_launcher.services.airflow_api import AirflowApi, RequestRefused
+from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import EngineUnavailable
-from headrace_schemas.lake import Lake
+from headrace_schemas.places import Lake
 from tests.cluster.compose_file import PROJECT
 from tests.e2e.contents import contents
 from tests.waiting import is_idle, wait_until
@@ -74,10 +74,15 @@ class Deployment:
             landing = self.folder / "landing"
             delivery = Upload.to(remote, landing, os.environ).instead_of(delivery)
         return Replay(
-            api=self.api, lake=LakeView(Lake(root=self.lake)), catalog=catalog,
+            api=self.api,
+            lake=LakeView(Lake(root=self.lake)),
+            catalog=catalog,
             pipeline=catalog.pipelines["flights"].model_copy(update={"end": end}),
-            model=catalog.models["delay"], landing=landing, delivery=delivery, stall_seconds=300,
-        )  # fmt: skip
+            model=catalog.models["delay"],
+            landing=landing,
+            delivery=delivery,
+            stall_seconds=300,
+        )
 
     @contextmanager
     def readable(self) -> Iterator[None]:
@@ -117,8 +122,9 @@ class Deployment:
         tasks = self.api.request("GET", run)["task_instances"]
         logs = [
             self.api.request("GET", f"{run}/{one['task_id']}/logs/{one['try_number']}")
-            for one in tasks if one["state"] == "failed"
-        ]  # fmt: skip
+            for one in tasks
+            if one["state"] == "failed"
+        ]
         return "\n".join(str(line) for log in logs for line in log["content"])
 
     def wait_idle(self) -> None:

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import psutil
 
-from headrace_launcher.compose import FOLDER, ensure_env
-from headrace_launcher.settings import SMALL_JAVA
-from headrace_launcher.spark import spark_home
+from headrace_launcher.services.compose import FOLDER, ensure_env
+from headrace_launcher.services.settings import SMALL_JAVA
+from headrace_launcher.spark.settings import spark_home
 from headrace_schemas import accounts
 from tests import object_store
 from tests.cluster.compose_file import PROJECT, Declared, declared, read_env
@@ -57,8 +57,9 @@ class Native:
         chance = random.SystemRandom()
         net = f"127.{chance.randrange(64, 250)}.{chance.randrange(1, 250)}"
         own = {
-            "HEADRACE_AIRFLOW_URL": "http://api-server:8080", "HEADRACE_JAVA_OPTIONS": SMALL_JAVA,
-        }  # fmt: skip
+            "HEADRACE_AIRFLOW_URL": "http://api-server:8080",
+            "HEADRACE_JAVA_OPTIONS": SMALL_JAVA,
+        }
         given = {**read_env(root / ".env"), **own, **values}
         services = declared(given)
         del services["minio-volume"]  # only a container's volume needs another owner
@@ -86,7 +87,11 @@ class Native:
     def lake_environment(self) -> dict[str, str]:
         """What readers of the lake need, and who delivers."""
         environment = self.services["triggerer"].environment
-        names = ("HEADRACE_LAKE", "HEADRACE_LANDING", *[one for one in environment if one.startswith("AWS_")])  # fmt: skip
+        names = (
+            "HEADRACE_LAKE",
+            "HEADRACE_LANDING",
+            *[one for one in environment if one.startswith("AWS_")],
+        )
         found = {name: self.local(environment[name], "triggerer", 0) for name in names}
         return {**found, accounts.FOLDER: str(self.root / FOLDER)}
 
@@ -101,12 +106,15 @@ class Native:
         """A value of the compose file as it is on this machine."""
         own, folder = self.addresses[name][index], self.root / f"{name}-{index}"
         places = {
-            "/opt/headrace/.venv/bin": str(PYTHON.parent), "/opt/headrace/jars": JARS,
+            "/opt/headrace/.venv/bin": str(PYTHON.parent),
+            "/opt/headrace/jars": JARS,
             "/opt/headrace": str(PROJECT),
-            "/opt/spark": str(spark_home()), "/var/lib/headrace": str(folder),
+            "/opt/spark": str(spark_home()),
+            "/var/lib/headrace": str(folder),
             "/tmp": str(folder / "tmp"),  # noqa: S108 - a container's
-            "/data": str(folder / "data"), "/run/secrets": str(self.root / FOLDER),
-        }  # fmt: skip
+            "/data": str(folder / "data"),
+            "/run/secrets": str(self.root / FOLDER),
+        }
         named = "|".join(map(re.escape, places))  # longer ones stand before what they begin with
         text = re.sub(rf"(?<![\w/.-])({named})(?![\w.-])", lambda found: places[found[0]], text)
         text = re.sub(r"\b(0\.0\.0\.0|localhost|127\.0\.0\.1)\b(?!:\*)", own, text)
@@ -122,10 +130,11 @@ class Native:
         """A command of the compose file as it is on this machine."""
         after_host = {at + 1 for at, word in enumerate(words) if word == "--host"}
         return [
-            self.addresses[word][0] if at in after_host and word in self.addresses
+            self.addresses[word][0]
+            if at in after_host and word in self.addresses
             else self.local(word, name, index)
             for at, word in enumerate(words)
-        ]  # fmt: skip
+        ]
 
     def process(self, name: str, index: int) -> Running:
         """One process of a service, not started."""
@@ -153,7 +162,9 @@ class Native:
         environment.pop("SPARK_LOCAL_HOSTNAME", None)  # a container's name
         command = self.local_command(service.command, name, index)
         healthcheck = self.local_command(service.healthcheck[1:], name, index)
-        running = Running(service, self.addresses[name][index], folder, command, environment, healthcheck)  # fmt: skip
+        running = Running(
+            service, self.addresses[name][index], folder, command, environment, healthcheck
+        )
         if name == "postgres":
             self.as_postgres(running)
         elif name == "minio":
@@ -176,15 +187,38 @@ class Native:
             if running.user:
                 shutil.chown(password, running.user)
             done = subprocess.run(
-                [programs / "initdb", "--pgdata", data, "--username", "postgres", "--auth",
-                 "scram-sha-256", "--pwfile", password, "--encoding", "UTF8", "--locale", "C.UTF-8"],
-                env=running.environment, user=running.user, cwd=running.folder, capture_output=True,
-            )  # fmt: skip
+                [
+                    programs / "initdb",
+                    "--pgdata",
+                    data,
+                    "--username",
+                    "postgres",
+                    "--auth",
+                    "scram-sha-256",
+                    "--pwfile",
+                    password,
+                    "--encoding",
+                    "UTF8",
+                    "--locale",
+                    "C.UTF-8",
+                ],
+                env=running.environment,
+                user=running.user,
+                cwd=running.folder,
+                capture_output=True,
+            )
             assert done.returncode == 0, done.stderr.decode()
         running.command = [
-            str(programs / "postgres"), "-D", str(data), "-h", running.address, "-p", "5432",
-            "-k", str(running.folder / "tmp"),
-        ]  # fmt: skip
+            str(programs / "postgres"),
+            "-D",
+            str(data),
+            "-h",
+            running.address,
+            "-p",
+            "5432",
+            "-k",
+            str(running.folder / "tmp"),
+        ]
         running.healthcheck[0] = str(programs / "pg_isready")
 
     def make_databases(self, running: Running) -> None:
@@ -207,13 +241,21 @@ class Native:
         """The binary of the set-up instead of the image."""
         address = f"{running.address}:9000"
         running.command = [
-            object_store.binary(), "server", str(running.folder / "data"), "--address", address,
-            "--console-address", f"{running.address}:9001",
-        ]  # fmt: skip
+            object_store.binary(),
+            "server",
+            str(running.folder / "data"),
+            "--address",
+            address,
+            "--console-address",
+            f"{running.address}:9001",
+        ]
         script = str(PROJECT / "deploy" / "healthcheck.py")
         running.healthcheck = [
-            sys.executable, script, "http", f"http://{address}/minio/health/ready"
-        ]  # fmt: skip
+            sys.executable,
+            script,
+            "http",
+            f"http://{address}/minio/health/ready",
+        ]
 
     def up(self, only: set[str] | None = None) -> None:
         """Start everything in the order of the file, and wait until all is healthy."""
@@ -257,7 +299,9 @@ class Native:
         for one in self.all():
             code = one.process.poll() if one.process else None
             assert one.service.stays or code in (None, 0), f"{one.service.name}: {one.last_lines()}"
-            assert one.starts < 4 or one.stopped, f"{one.service.name} ends again and again: {one.last_lines()}"  # fmt: skip
+            assert one.starts < 4 or one.stopped, (
+                f"{one.service.name} ends again and again: {one.last_lines()}"
+            )
 
     def wait_healthy(self, name: str) -> None:
         for one in self.running[name]:

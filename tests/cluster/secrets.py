@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow
 
-from headrace_launcher.compose import MADE
+from headrace_launcher.services.compose import MADE
 from headrace_schemas.accounts import read_keys
 from tests.cluster.native import Native, postgres_programs
 
@@ -51,9 +51,19 @@ def database(native: Native) -> bytes:
     """All that Airflow keeps: runs, rendered fields, XComs, connections, audit log."""
     environment = {**os.environ, "PGPASSWORD": native.secret("airflow_db_password")}
     done = subprocess.run(
-        [postgres_programs() / "pg_dump", "--host", native.address("postgres"), "--username",
-         "airflow", "--dbname", "airflow", "--inserts"],
-        env=environment, capture_output=True, check=False,
-    )  # fmt: skip
+        [
+            postgres_programs() / "pg_dump",
+            "--host",
+            native.address("postgres"),
+            "--username",
+            "airflow",
+            "--dbname",
+            "airflow",
+            "--inserts",
+        ],
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout

@@ -14,8 +14,8 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.java_gateway import launch_gateway
 
-from headrace_jobs import session
-from headrace_launcher.compose import FOLDER
+from headrace_jobs.engine import session
+from headrace_launcher.services.compose import FOLDER
 from headrace_schemas.accounts import Account, keys_file, read_keys
 from headrace_schemas.errors import EngineUnavailable
 from tests.cluster.native import Native, marked
@@ -56,8 +56,9 @@ def listening(native: Native) -> dict[tuple[str, int], str]:
     """Where something listens → name of the service that started it."""
     leaders = {
         one.process.pid: one.service.name
-        for one in native.all() if one.process and one.is_running()
-    }  # fmt: skip
+        for one in native.all()
+        if one.process and one.is_running()
+    }
     # A process that gives itself a title loses its mark.
     known = [psutil.Process(pid) for pid in leaders]
     own = {
@@ -80,8 +81,15 @@ def test_every_port_asks_for_a_secret(
 ) -> None:
     """Spark's own pages are the exception that is known."""
     ports = listening(native_cluster.native)
-    names = {"postgres", "minio", "spark-master", "spark-worker", "spark-connect",
-             "spark-connect-publish", "api-server"}  # fmt: skip
+    names = {
+        "postgres",
+        "minio",
+        "spark-master",
+        "spark-worker",
+        "spark-connect",
+        "spark-connect-publish",
+        "api-server",
+    }
     assert names <= set(ports.values())
     for (host, port), name in ports.items():
         if (name, port) in PAGES_OF_SPARK:

@@ -17,7 +17,10 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 TIMES = 200
 CONSUMERS = 2
 
-OWN, AIRFLOWS = "headrace_airflow.asset_manager.AssetManager", "airflow.assets.manager.AssetManager"
+OWN, AIRFLOWS = (
+    "headrace_airflow.engine.asset_manager.AssetManager",
+    "airflow.assets.manager.AssetManager",
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +41,15 @@ def notes(postgres: Native, folder: Path, manager: str, database: str) -> dict[s
     address = f"postgresql+psycopg2://postgres@{postgres.address('postgres')}:5432"
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")},
-        "PGPASSWORD": postgres.secret("postgres_password"), "AIRFLOW_HOME": str(folder),
+        "PGPASSWORD": postgres.secret("postgres_password"),
+        "AIRFLOW_HOME": str(folder),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"{address}/{database}",
         "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parent / "race_dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(folder / "plugins"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__ASSET_MANAGER_CLASS": manager,
-    }  # fmt: skip
+    }
 
     def run(*command: str) -> str:
         done = subprocess.run(command, env=environment, capture_output=True, text=True)

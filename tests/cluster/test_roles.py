@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 import tests.own_airflow  # noqa: F401 - before Airflow
-from headrace_airflow import access_roles as declared
-from headrace_airflow.access_roles import ADMIN, ROLES, Deed, permissions_of
+from headrace_airflow.access import roles as declared
+from headrace_airflow.access.roles import ADMIN, ROLES, Deed, permissions_of
 from tests.cluster.api_server import RECORD, Browser, Cluster, running_cluster
 from tests.waiting import wait_until
 
@@ -50,47 +50,87 @@ def on_dag(deed: Deed, dag: str) -> list[Attempt]:
     """Every way to change a Dag or a run of it."""
     run = f"/api/v2/dags/{dag}/dagRuns/made"
     backfill = {
-        "dag_id": dag, "from_date": "2013-04-01T00:00:00Z", "to_date": "2013-05-01T00:00:00Z",
-    }  # fmt: skip
+        "dag_id": dag,
+        "from_date": "2013-04-01T00:00:00Z",
+        "to_date": "2013-05-01T00:00:00Z",
+    }
     return [
         Attempt(deed, "POST", f"/api/v2/dags/{dag}/dagRuns", {"logical_date": None}),
         Attempt(deed, "PATCH", f"/api/v2/dags/{dag}", {"is_paused": False}),
         Attempt(deed, "POST", f"{run}/clear", {"dry_run": False}),
         Attempt(
-            deed, "POST", f"/api/v2/dags/{dag}/clearTaskInstances",
+            deed,
+            "POST",
+            f"/api/v2/dags/{dag}/clearTaskInstances",
             {"dag_run_id": "made", "dry_run": False, "only_failed": False},
         ),
         Attempt(deed, "PATCH", run, {"note": "looked at"}),
         # Only a Dag that follows the calendar can be backfilled: others get as far as that answer.
         Attempt(deed, "POST", "/api/v2/backfills/dry_run", backfill, (200, 422)),
-    ]  # fmt: skip
+    ]
 
 
 PROMOTE = "/api/v2/dags/promote.duration"
 ATTEMPTS = [
-    *(Attempt(declared.LOOK, "GET", f"/api/v2{path}") for path in (
-        "/dags", "/dags/train.duration/details", "/dags/train.duration/dagRuns/made",
-        "/dags/silver.trips/dagRuns/made/taskInstances", "/dags/~/dagRuns/~/hitlDetails",
-        "/dagSources/silver.trips", "/assets", "/assets/events", "/pools", "/importErrors",
-        "/backfills?dag_id=silver.trips", "/plugins",
-    )),
+    *(
+        Attempt(declared.LOOK, "GET", f"/api/v2{path}")
+        for path in (
+            "/dags",
+            "/dags/train.duration/details",
+            "/dags/train.duration/dagRuns/made",
+            "/dags/silver.trips/dagRuns/made/taskInstances",
+            "/dags/~/dagRuns/~/hitlDetails",
+            "/dagSources/silver.trips",
+            "/assets",
+            "/assets/events",
+            "/pools",
+            "/importErrors",
+            "/backfills?dag_id=silver.trips",
+            "/plugins",
+        )
+    ),
     Attempt(declared.LOOK, "GET", f"/headrace/{RECORD}"),
     Attempt(declared.LOOK, "GET", "/ui/dags"),
     *on_dag(declared.RUN_PIPELINES, "silver.trips"),
     *on_dag(declared.TRAIN, "train.duration"),
     *on_dag(declared.ERASE, "erase.subjects"),
-    Attempt(declared.RUN_PIPELINES, "POST", "/api/v2/dags/score.duration/dagRuns", {"logical_date": None}),
-    Attempt(declared.RUN_PIPELINES, "POST", "/api/v2/dags/monitor.duration/dagRuns", {"logical_date": None}),
-    Attempt(declared.RUN_PIPELINES, "POST", "/api/v2/dags/drift.duration/dagRuns", {"logical_date": None}),
+    Attempt(
+        declared.RUN_PIPELINES,
+        "POST",
+        "/api/v2/dags/score.duration/dagRuns",
+        {"logical_date": None},
+    ),
+    Attempt(
+        declared.RUN_PIPELINES,
+        "POST",
+        "/api/v2/dags/monitor.duration/dagRuns",
+        {"logical_date": None},
+    ),
+    Attempt(
+        declared.RUN_PIPELINES,
+        "POST",
+        "/api/v2/dags/drift.duration/dagRuns",
+        {"logical_date": None},
+    ),
     Attempt(declared.APPROVE, "PATCH", PROMOTE, {"is_paused": False}),
     Attempt(declared.APPROVE, "POST", f"{PROMOTE}/dagRuns/made/clear", {"dry_run": False}),
     Attempt(
-        declared.APPROVE, "PATCH", f"{PROMOTE}/dagRuns/made/taskInstances/approve/-1/hitlDetails",
-        {"chosen_options": ["Approve"]}, (404,),  # nothing has been asked yet
+        declared.APPROVE,
+        "PATCH",
+        f"{PROMOTE}/dagRuns/made/taskInstances/approve/-1/hitlDetails",
+        {"chosen_options": ["Approve"]},
+        (404,),  # nothing has been asked yet
     ),
-    Attempt(declared.SIZE_POOLS, "POST", "/api/v2/pools", {"name": "{new}", "slots": 2, "include_deferred": False}),
     Attempt(
-        declared.SIZE_POOLS, "PATCH", "/api/v2/pools/default_pool?update_mask=slots",
+        declared.SIZE_POOLS,
+        "POST",
+        "/api/v2/pools",
+        {"name": "{new}", "slots": 2, "include_deferred": False},
+    ),
+    Attempt(
+        declared.SIZE_POOLS,
+        "PATCH",
+        "/api/v2/pools/default_pool?update_mask=slots",
         {"pool": "default_pool", "slots": 64},
     ),
     # An event starts the Dags that wait for it, trainings too, and asks about no Dag.
@@ -99,7 +139,12 @@ ATTEMPTS = [
     # Whether an event is queued depends on who sent one before.
     Attempt(declared.SEND_EVENTS, "DELETE", "/api/v2/assets/1/queuedEvents", None, (204, 404)),
     Attempt(declared.KEEP_SECRETS, "GET", "/api/v2/connections"),
-    Attempt(declared.KEEP_SECRETS, "POST", "/api/v2/connections", {"connection_id": "{new}", "conn_type": "aws"}),
+    Attempt(
+        declared.KEEP_SECRETS,
+        "POST",
+        "/api/v2/connections",
+        {"connection_id": "{new}", "conn_type": "aws"},
+    ),
     Attempt(declared.KEEP_SECRETS, "GET", "/api/v2/variables"),
     Attempt(declared.KEEP_SECRETS, "POST", "/api/v2/variables", {"key": "{new}", "value": "1"}),
     Attempt(declared.AUDIT, "GET", "/api/v2/eventLogs"),
@@ -109,14 +154,27 @@ ATTEMPTS = [
     Attempt(declared.ADMINISTER, "GET", "/auth/fab/v1/users"),
     Attempt(declared.ADMINISTER, "POST", "/auth/fab/v1/roles", {"name": "{new}", "actions": []}),
     Attempt(
-        declared.ADMINISTER, "POST", "/auth/fab/v1/users",
-        {"username": "{new}", "password": "a-long-password", "email": "{new}@example.org",
-         "first_name": "a", "last_name": "b", "roles": [{"name": "viewer"}]},
+        declared.ADMINISTER,
+        "POST",
+        "/auth/fab/v1/users",
+        {
+            "username": "{new}",
+            "password": "a-long-password",
+            "email": "{new}@example.org",
+            "first_name": "a",
+            "last_name": "b",
+            "roles": [{"name": "viewer"}],
+        },
     ),
-    Attempt(declared.ADMINISTER, "PATCH", "/auth/fab/v1/users/a_viewer?update_mask=last_name", {"last_name": "viewer"}),
+    Attempt(
+        declared.ADMINISTER,
+        "PATCH",
+        "/auth/fab/v1/users/a_viewer?update_mask=last_name",
+        {"last_name": "viewer"},
+    ),
     # A Dag that grants nothing: only who may change every Dag may start it.
     Attempt(declared.ADMINISTER, "POST", "/api/v2/dags/unnamed/dagRuns", {"logical_date": None}),
-]  # fmt: skip
+]
 
 
 def filled(value: Any, new: str) -> Any:
@@ -192,27 +250,76 @@ def answer(cluster: Cluster, role: str | None, task: dict[str, Any]) -> httpx.Re
     ("method", "path", "body"),
     [
         (
-            "PATCH", "/dags/~/dagRuns/~/taskInstances",
-            {"actions": [{"action": "update", "entities": [
-                {"dag_id": "promote.duration", "dag_run_id": "made", "task_id": "approve", "new_state": "success"},
-            ]}]},
+            "PATCH",
+            "/dags/~/dagRuns/~/taskInstances",
+            {
+                "actions": [
+                    {
+                        "action": "update",
+                        "entities": [
+                            {
+                                "dag_id": "promote.duration",
+                                "dag_run_id": "made",
+                                "task_id": "approve",
+                                "new_state": "success",
+                            },
+                        ],
+                    }
+                ]
+            },
         ),
         (
-            "PATCH", "/dags/~/dagRuns",
-            {"actions": [{"action": "update", "entities": [
-                {"dag_id": "promote.duration", "dag_run_id": "made", "state": "success"},
-            ]}]},
+            "PATCH",
+            "/dags/~/dagRuns",
+            {
+                "actions": [
+                    {
+                        "action": "update",
+                        "entities": [
+                            {
+                                "dag_id": "promote.duration",
+                                "dag_run_id": "made",
+                                "state": "success",
+                            },
+                        ],
+                    }
+                ]
+            },
         ),
-        ("POST", "/dags/~/clearDagRuns", {"dag_runs": [{"dag_id": "promote.duration", "dag_run_id": "made"}], "dry_run": False}),
-        ("POST", "/dags/silver.trips/clearDagRuns", {"dag_runs": [{"dag_id": "promote.duration", "dag_run_id": "made"}], "dry_run": False}),
-        ("POST", "/dags/~/clearTaskInstances", {"dag_run_id": "made", "dry_run": False, "only_failed": False}),
-        ("PATCH", "/dags/~/dagRuns/made/taskInstances/approve/-1/hitlDetails", {"chosen_options": ["Approve"]}),
+        (
+            "POST",
+            "/dags/~/clearDagRuns",
+            {"dag_runs": [{"dag_id": "promote.duration", "dag_run_id": "made"}], "dry_run": False},
+        ),
+        (
+            "POST",
+            "/dags/silver.trips/clearDagRuns",
+            {"dag_runs": [{"dag_id": "promote.duration", "dag_run_id": "made"}], "dry_run": False},
+        ),
+        (
+            "POST",
+            "/dags/~/clearTaskInstances",
+            {"dag_run_id": "made", "dry_run": False, "only_failed": False},
+        ),
+        (
+            "PATCH",
+            "/dags/~/dagRuns/made/taskInstances/approve/-1/hitlDetails",
+            {"chosen_options": ["Approve"]},
+        ),
         ("POST", "/dags/~/dagRuns", {"logical_date": None}),
         ("POST", "/dags/train.duration/dagRuns?dag_id=silver.trips", {"logical_date": None}),
-        ("POST", "/backfills?dag_id=bronze.trips", {"dag_id": "train.duration", "from_date": "2013-04-01T00:00:00Z", "to_date": "2013-05-01T00:00:00Z"}),
+        (
+            "POST",
+            "/backfills?dag_id=bronze.trips",
+            {
+                "dag_id": "train.duration",
+                "from_date": "2013-04-01T00:00:00Z",
+                "to_date": "2013-05-01T00:00:00Z",
+            },
+        ),
         ("PATCH", "/dags?dag_id_pattern=train", {"is_paused": True}),
     ],
-)  # fmt: skip
+)
 def test_nothing_is_changed_when_another_dag_is_named_beside_the_path(
     cluster: Cluster, method: str, path: str, body: Any
 ) -> None:
@@ -238,16 +345,22 @@ def test_nothing_is_changed_when_another_dag_is_named_beside_the_path(
 
 
 OPEN = {
-    "/api/v2/monitor/health", "/api/v2/version", "/api/v2/auth/login", "/api/v2/auth/logout",
-    "/auth/token", "/auth/token/cli", "/auth/logout",
-}  # fmt: skip
+    "/api/v2/monitor/health",
+    "/api/v2/version",
+    "/api/v2/auth/login",
+    "/api/v2/auth/logout",
+    "/auth/token",
+    "/auth/token/cli",
+    "/auth/logout",
+}
 """Health, version, and ways to log in and out."""
 
 OWN = {
-    "/api/v2/dags/{dag_id}/favorite", "/api/v2/dags/{dag_id}/unfavorite",
+    "/api/v2/dags/{dag_id}/favorite",
+    "/api/v2/dags/{dag_id}/unfavorite",
     "/api/v2/dags/{dag_id}/dagRuns/list",
     "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/list",
-}  # fmt: skip
+}
 """What is no GET and still changes nothing for others: stars, and long queries."""
 
 BULK = {"actions": [{"action": "delete", "entities": ["x"]}]}
@@ -278,13 +391,15 @@ def test_nothing_answers_when_nobody_is_logged_in(cluster: Cluster) -> None:
 
     of_pages = [
         (method, f"/ui{route.path.removeprefix('/ui')}")
-        for route in ui_router.routes for method in route.methods
-    ]  # fmt: skip
+        for route in ui_router.routes
+        for method in route.methods
+    ]
     assert len(of_pages) > 20
     answers = {
         (method, path): cluster.ask(None, method, concrete(path), {} if method != "GET" else None)
-        for method, path in [*routes(cluster), *of_pages] if path not in OPEN
-    }  # fmt: skip
+        for method, path in [*routes(cluster), *of_pages]
+        if path not in OPEN
+    }
     assert {key: one.text for key, one in answers.items() if one.status_code != 401} == {}
 
 
@@ -306,7 +421,7 @@ def test_viewer_changes_nothing_when_every_route_is_tried(cluster: Cluster) -> N
         (method, path): cluster.ask("viewer", method, concrete(path), BODIES.get(path, BULK))
         for method, path in routes(cluster)
         if method != "GET" and path not in OPEN | OWN
-    }  # fmt: skip
+    }
     # A backfill or a file that is not there is not there for anybody.
     refused = (403, 404)
     assert {key: one.text for key, one in tried.items() if one.status_code not in refused} == {}
@@ -358,9 +473,13 @@ def test_roles_are_mended_when_somebody_changed_them(cluster: Cluster) -> None:
     assert ("can_edit", "DAG:train.duration") not in before["operator"]
     more = [
         {"action": {"name": action}, "resource": {"name": resource}}
-        for action, resource in [*before["operator"], ("can_edit", "DAGs"), ("can_edit", "DAG:unnamed")]
+        for action, resource in [
+            *before["operator"],
+            ("can_edit", "DAGs"),
+            ("can_edit", "DAG:unnamed"),
+        ]
         if (action, resource) != ("can_read", "Task Logs")
-    ]  # fmt: skip
+    ]
     changed = cluster.ask(
         ADMIN, "PATCH", "/auth/fab/v1/roles/operator", {"name": "operator", "actions": more}
     )

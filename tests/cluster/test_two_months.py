@@ -11,7 +11,7 @@ import boto3
 import psutil
 import pytest
 
-from headrace_launcher.compose import FOLDER
+from headrace_launcher.services.compose import FOLDER
 from headrace_schemas.accounts import Account, keys_file, read_keys
 from tests.cluster import secrets
 from tests.cluster.flagship import Outcome
@@ -107,10 +107,19 @@ def test_workers_check_deliveries_with_their_own_keys(native_cluster: Cluster) -
     url = f"sc://{native.address('spark-connect')}:15002"
 
     done = subprocess.run(
-        [sys.executable, "-m", "tests.cluster.check_deliveries", url,
-         f"{native_cluster.deployment.lake}/staging/checked/copies", *uris],
-        env={**os.environ, **token}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "tests.cluster.check_deliveries",
+            url,
+            f"{native_cluster.deployment.lake}/staging/checked/copies",
+            *uris,
+        ],
+        env={**os.environ, **token},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == ["checked/good.csv"]
@@ -130,9 +139,12 @@ def test_nothing_listens_beyond_loopback(native_cluster: Cluster) -> None:
 def test_doctor_finds_only_what_is_known_of_the_tests_store(native_cluster: Cluster) -> None:
     environment = {**os.environ, **native_cluster.deployment.environment}
     done = subprocess.run(
-        [sys.executable, "-m", "headrace_launcher", "doctor", "--json"], env=environment,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "headrace_launcher", "doctor", "--json"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     bad = [
         one for one in json.loads(done.stdout)["checks"] if one["verdict"] in ("unsafe", "failed")
     ]

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from headrace_launcher.compose import FOLDER, ensure_env
-from headrace_launcher.settings import SMALL_JAVA
+from headrace_launcher.services.compose import FOLDER, ensure_env
+from headrace_launcher.services.settings import SMALL_JAVA
 from headrace_schemas import accounts
 from tests.cluster.compose_file import PROJECT, read_env
 from tests.cluster.flagship import Deployment, Outcome, two_months
@@ -23,8 +23,9 @@ pytestmark = [pytest.mark.compose, pytest.mark.timeout(3600)]
 
 NAME = "headrace-test"
 PORTS = (
-    "HEADRACE_AIRFLOW_PORT", "HEADRACE_HISTORY_PORT",
-)  # fmt: skip
+    "HEADRACE_AIRFLOW_PORT",
+    "HEADRACE_HISTORY_PORT",
+)
 ONCE = {"minio-volume", "provision", "airflow-init", "registry-init"}
 
 
@@ -38,9 +39,13 @@ class Compose:
         command = ["docker", "compose", "--project-name", NAME, "--env-file", str(self.env)]
         kept = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/root")}
         done = subprocess.run(
-            [*command, *arguments], cwd=PROJECT, env=kept, capture_output=True, text=True,
+            [*command, *arguments],
+            cwd=PROJECT,
+            env=kept,
+            capture_output=True,
+            text=True,
             check=False,
-        )  # fmt: skip
+        )
         assert done.returncode == 0 or not check, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout
 
@@ -53,9 +58,11 @@ class Compose:
         container = self.run("ps", "--quiet", service).split()[0]
         form = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
         done = subprocess.run(
-            ["docker", "inspect", "--format", form, container], capture_output=True, text=True,
+            ["docker", "inspect", "--format", form, container],
+            capture_output=True,
+            text=True,
             check=True,
-        )  # fmt: skip
+        )
         return done.stdout.split()[0]
 
 
@@ -68,8 +75,9 @@ def compose() -> Iterator[Compose]:
         given = {one: value for one, value in os.environ.items() if one.endswith("_IMAGE")}
         ports = {name: str(free_port()) for name in PORTS}
         small = {
-            "HEADRACE_JAVA_OPTIONS": SMALL_JAVA, "HEADRACE_SECRETS": str(env.with_name(FOLDER)),
-        }  # fmt: skip
+            "HEADRACE_JAVA_OPTIONS": SMALL_JAVA,
+            "HEADRACE_SECRETS": str(env.with_name(FOLDER)),
+        }
         with env.open("a") as file:
             file.writelines(
                 f"{name}={value}\n" for name, value in {**given, **ports, **small}.items()
@@ -87,17 +95,20 @@ def up(compose: Compose, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
         folder = compose.env.with_name(FOLDER)
         yield Deployment(
             airflow=f"http://127.0.0.1:{values['HEADRACE_AIRFLOW_PORT']}",
-            user="admin", password=(folder / "admin_password").read_text(), lake="s3a://headrace/lake",
+            user="admin",
+            password=(folder / "admin_password").read_text(),
+            lake="s3a://headrace/lake",
             landing="s3a://headrace/landing",
             environment={
                 accounts.FOLDER: str(folder),
                 "AWS_SHARED_CREDENTIALS_FILE": str(folder / "s3_airflow"),
-                "AWS_FORCE_CREDENTIAL_LOAD": "true", "AWS_REGION": "us-east-1",
+                "AWS_FORCE_CREDENTIAL_LOAD": "true",
+                "AWS_REGION": "us-east-1",
                 "AWS_ALLOW_HTTP": "true",
                 "AWS_ENDPOINT_URL": f"http://{compose.address('minio')}:9000",
             },
             folder=tmp_path_factory.mktemp("compose"),
-        )  # fmt: skip
+        )
     finally:
         compose.run("--profile", "*", "down", "--volumes", "--timeout", "20")
 
@@ -160,8 +171,12 @@ print(json.dumps([host for host, port in json.loads(sys.argv[1]) if reached(host
 """
 
 PLACES = {
-    "postgres": 5432, "api-server": 8080, "minio": 9000, "spark-master": 7077, "1.1.1.1": 443,
-}  # fmt: skip
+    "postgres": 5432,
+    "api-server": 8080,
+    "minio": 9000,
+    "spark-master": 7077,
+    "1.1.1.1": 443,
+}
 
 
 @pytest.mark.parametrize(
@@ -191,8 +206,10 @@ def test_a_container_s_description_holds_no_secret(compose: Compose, up: Deploym
     assert len(secrets) > 20
     described = subprocess.run(
         ["docker", "inspect", *compose.run("ps", "--all", "--quiet").split()],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     assert [one for one in secrets if one in described] == []
 
 

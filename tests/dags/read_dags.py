@@ -12,9 +12,20 @@ from typing import Any
 import tests.own_airflow  # noqa: F401 - before Airflow
 
 FORBIDDEN = {
-    "pyspark", "delta", "deltalake", "great_expectations", "xgboost", "pandas", "numpy", "pyarrow",
-    "mlflow", "sklearn", "headrace_jobs", "flask", "flask_appbuilder",
-}  # fmt: skip
+    "pyspark",
+    "delta",
+    "deltalake",
+    "great_expectations",
+    "xgboost",
+    "pandas",
+    "numpy",
+    "pyarrow",
+    "mlflow",
+    "sklearn",
+    "headrace_jobs",
+    "flask",
+    "flask_appbuilder",
+}
 
 
 class Forbid(MetaPathFinder):
@@ -35,18 +46,21 @@ def described(dag: Any) -> dict[str, Any]:
         "after": {name: sorted(task.upstream_task_ids) for name, task in dag.task_dict.items()},
         "outlets": {
             name: [asset.name for asset in task.outlets]
-            for name, task in dag.task_dict.items() if task.outlets
+            for name, task in dag.task_dict.items()
+            if task.outlets
         },
         "owners": sorted({task.owner for task in dag.tasks}),
         "pools": sorted({task.pool for task in dag.tasks}),
         "at_once": {
             name: task.max_active_tis_per_dag
-            for name, task in dag.task_dict.items() if task.max_active_tis_per_dag
+            for name, task in dag.task_dict.items()
+            if task.max_active_tis_per_dag
         },
         "retries": {name: task.retries for name, task in dag.task_dict.items()},
         "limit_minutes": {
             name: task.execution_timeout.total_seconds() / 60
-            for name, task in dag.task_dict.items() if task.execution_timeout
+            for name, task in dag.task_dict.items()
+            if task.execution_timeout
         },
         "catchup": dag.catchup,
         "end": dag.end_date and dag.end_date.isoformat(),
@@ -54,7 +68,7 @@ def described(dag: Any) -> dict[str, Any]:
         "doc": dag.doc_md,
         "tags": sorted(dag.tags),
         "access": None if dag.access_control is None else sorted(dag.access_control),
-    }  # fmt: skip
+    }
 
 
 def main(folder: str, wanted: str | None) -> None:
@@ -70,11 +84,16 @@ def main(folder: str, wanted: str | None) -> None:
         bag = DagBag(folder)
     for dag in bag.dags.values():
         DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
-    print("RESULT", json.dumps({
-        "errors": bag.import_errors,
-        "dags": {name: described(dag) for name, dag in bag.dags.items()},
-        "loaded": sorted(FORBIDDEN & set(sys.modules)),
-    }))  # fmt: skip
+    print(
+        "RESULT",
+        json.dumps(
+            {
+                "errors": bag.import_errors,
+                "dags": {name: described(dag) for name, dag in bag.dags.items()},
+                "loaded": sorted(FORBIDDEN & set(sys.modules)),
+            }
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -17,13 +17,19 @@ DECLARATIONS = Path(__file__).parent / "declarations"
 def read_dags(declarations: Path, wanted: str | None = None) -> dict[str, Any]:
     """What Airflow makes of dags/ with these declarations."""
     environment = {
-        **os.environ, "DAGS": str(ROOT / "dags"), "HEADRACE_SCHEMAS": str(declarations),
+        **os.environ,
+        "DAGS": str(ROOT / "dags"),
+        "HEADRACE_SCHEMAS": str(declarations),
         **({"WANTED": wanted} if wanted else {}),
-    }  # fmt: skip
+    }
     done = subprocess.run(
-        [sys.executable, "-m", "tests.dags.read_dags"], cwd=ROOT, env=environment,
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "tests.dags.read_dags"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     line = next(line for line in done.stdout.splitlines() if line.startswith("RESULT "))
     result: dict[str, Any] = json.loads(line.removeprefix("RESULT "))
     return result
@@ -47,9 +53,14 @@ def test_nothing_heavy_is_loaded_when_dags_are_read(result: dict[str, Any]) -> N
 
 def test_every_table_and_model_has_its_dags_when_declared(dags: dict[str, Any]) -> None:
     tables = {
-        "bronze.stations", "bronze.trips", "bronze.weather", "gold.station_list",
-        "gold.trip_features", "silver.stations", "silver.trips",
-    }  # fmt: skip
+        "bronze.stations",
+        "bronze.trips",
+        "bronze.weather",
+        "gold.station_list",
+        "gold.trip_features",
+        "silver.stations",
+        "silver.trips",
+    }
     models = {
         f"{kind}.{model}"
         for kind in ("score", "monitor", "drift", "train")
@@ -134,8 +145,10 @@ def test_every_job_has_the_limit_that_is_declared_for_it(dags: dict[str, Any]) -
 def test_model_is_watched_by_three_steps_when_scored(dags: dict[str, Any]) -> None:
     watched = dags["monitor.long_trip"]
     assert watched["after"] == {
-        "await_labels": [], "monitor": ["await_labels"], "decide": ["monitor"],
-    }  # fmt: skip
+        "await_labels": [],
+        "monitor": ["await_labels"],
+        "decide": ["monitor"],
+    }
     assert watched["owners"] == ["data-science"]
     assert dags["score.long_trip"]["outlets"] == {"score": ["predictions.long_trip"]}
     assert dags["drift.long_trip"]["outlets"] == {"await_request": ["retrain.long_trip"]}
@@ -144,8 +157,11 @@ def test_model_is_watched_by_three_steps_when_scored(dags: dict[str, Any]) -> No
 def test_model_is_trained_in_four_steps_when_no_person_is_asked(dags: dict[str, Any]) -> None:
     trained = dags["train.long_trip"]
     assert trained["after"] == {
-        "plan": [], "train": ["plan"], "evaluate": ["train"], "promote": ["evaluate"],
-    }  # fmt: skip
+        "plan": [],
+        "train": ["plan"],
+        "evaluate": ["train"],
+        "promote": ["evaluate"],
+    }
     assert trained["form"] == ["as_of", "max_depth", "num_boost_round", "reason"]
 
 
@@ -154,8 +170,10 @@ def test_person_is_asked_in_a_dag_of_its_own_when_approval_is_required(
 ) -> None:
     assert dags["train.duration"]["outlets"] == {"ask_for_approval": ["candidate.duration"]}
     assert dags["promote.duration"]["after"] == {
-        "approve": [], "promote": ["approve"], "refuse": ["promote"],
-    }  # fmt: skip
+        "approve": [],
+        "promote": ["approve"],
+        "refuse": ["promote"],
+    }
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from headrace_launcher.validate import validate
-from headrace_schemas.catalog import Catalog
-from headrace_schemas.source import Source
+from headrace_launcher.project.validate import validate
+from headrace_schemas.declarations.catalog import Catalog
+from headrace_schemas.declarations.source import Source
 
 PROJECT = Path(__file__).parents[2]
 HOW_TO = PROJECT / "docs" / "how-to"
@@ -36,7 +36,7 @@ def test_table_of_the_how_to_is_right_when_added(schemas, tmp_path, monkeypatch)
     (schemas / "contracts/gold/carrier_days.odcs.yaml").write_text(contract)
     pipeline = schemas / "pipelines/flights.yaml"
     pipeline.write_text(pipeline.read_text().rstrip("\n") + "\n" + entry)
-    module = "headrace_jobs.transforms.carrier_days"
+    module = "flights.carrier_days"
     assert module in entry
     pipeline.write_text(pipeline.read_text().replace(module, "carrier_days"))
     (tmp_path / "carrier_days.py").write_text(transform)

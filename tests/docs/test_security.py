@@ -149,10 +149,15 @@ def test_nothing_of_the_product_unpickles() -> None:
         r"\b(cloud)?pickle\b|\bjoblib\b|torch\.load|pyfunc\.load_model|PipelineModel\.load|SparkXGB\w*Model\.load"
     )
     sources = [
-        file for folder in ("jobs", "plugins", "lake", "schemas", "launcher", "dags")
+        file
+        for folder in ("jobs", "plugins", "lake", "schemas", "launcher", "dags")
         for file in (PROJECT / folder).rglob("*.py")
-    ]  # fmt: skip
+    ]
     assert len(sources) > 100
-    found = [f"{file}: {line}" for file in sources for line in file.read_text().splitlines()
-             if loads.search(line) and ("import" in line or "load" in line)]  # fmt: skip
+    found = [
+        f"{file}: {line}"
+        for file in sources
+        for line in file.read_text().splitlines()
+        if loads.search(line) and ("import" in line or "load" in line)
+    ]
     assert found == []

@@ -13,15 +13,15 @@ from typing import Any
 import psutil
 import pytest
 
-from headrace_launcher.airflow_api import AirflowApi, DagRun
-from headrace_launcher.demo import running_api
-from headrace_launcher.lake_view import LakeView
-from headrace_launcher.replay import Delivery, Replay
-from headrace_launcher.replay_source import land, land_snapshots
-from headrace_launcher.settings import Settings
-from headrace_launcher.state import StackState, read_state
-from headrace_schemas.catalog import Catalog
-from headrace_schemas.lake import Lake
+from headrace_launcher.project.demo import running_api
+from headrace_launcher.project.lake_view import LakeView
+from headrace_launcher.project.replay import Delivery, Replay
+from headrace_launcher.project.replay_source import land, land_snapshots
+from headrace_launcher.services.airflow_api import AirflowApi, DagRun
+from headrace_launcher.services.settings import Settings
+from headrace_launcher.services.state import StackState, read_state
+from headrace_schemas.declarations.catalog import Catalog
+from headrace_schemas.places import Lake
 from tests.e2e.clinic.landing import land as land_clinic
 from tests.waiting import is_idle, wait_until
 
@@ -59,11 +59,14 @@ class Embedded:
         clinic = Delivery(lambda landing: [], lambda landing, key: land_clinic(landing, key))
         flights = Delivery(land_snapshots, land)
         return Replay(
-            api=self.api, lake=LakeView(Lake(root=self.settings.lake)), catalog=self.catalog,
+            api=self.api,
+            lake=LakeView(Lake(root=self.settings.lake)),
+            catalog=self.catalog,
             pipeline=self.catalog.pipelines[pipeline].model_copy(update={"end": end}),
-            model=self.catalog.models[model], landing=Path(self.settings.landing),
+            model=self.catalog.models[model],
+            landing=Path(self.settings.landing),
             delivery=clinic if pipeline == "clinic" else flights,
-        )  # fmt: skip
+        )
 
     def runs(self, dag_id: str, partition: str | None = None) -> list[DagRun]:
         found = self.api.runs(dag_id)
@@ -79,9 +82,13 @@ class Embedded:
         stays without a state in a run that has succeeded.
         """
         body = {
-            "dry_run": False, "dag_run_id": run.run_id, "task_ids": [task_id],
-            "only_failed": False, "include_downstream": False, "include_upstream": False,
-        }  # fmt: skip
+            "dry_run": False,
+            "dag_run_id": run.run_id,
+            "task_ids": [task_id],
+            "only_failed": False,
+            "include_downstream": False,
+            "include_upstream": False,
+        }
         tries = self.task(run, task_id)["try_number"]
         self.api.request("POST", f"/dags/{run.dag_id}/clearTaskInstances", json=body)
 
@@ -111,9 +118,10 @@ def stack(tmp_path_factory) -> Iterator[Embedded]:
     """All services of one machine, with both pipelines."""
     schemas = declared(tmp_path_factory.mktemp("declared"), PROJECT / "schemas", CLINIC)
     with running(
-        tmp_path_factory.mktemp("headrace"), schemas,
+        tmp_path_factory.mktemp("headrace"),
+        schemas,
         HEADRACE_AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT="20",
-    ) as embedded:  # fmt: skip
+    ) as embedded:
         yield embedded
 
 
@@ -129,9 +137,12 @@ def declared(folder: Path, *sources: Path) -> Path:
 def running(home: Path, schemas: Path, **settings: str) -> Iterator[Embedded]:
     """All services of one machine, started as a user does and gone afterwards."""
     environment = {
-        **os.environ, "HEADRACE_HOME": str(home), "HEADRACE_SCHEMAS": str(schemas),
-        "PYTHONPATH": os.pathsep.join([str(CLINIC), *python_path()]), **settings,
-    }  # fmt: skip
+        **os.environ,
+        "HEADRACE_HOME": str(home),
+        "HEADRACE_SCHEMAS": str(schemas),
+        "PYTHONPATH": os.pathsep.join([str(CLINIC), *python_path()]),
+        **settings,
+    }
     found = Settings.from_environment(environment)
     command = [sys.executable, "-m", "headrace_launcher"]
     try:

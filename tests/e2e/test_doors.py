@@ -14,8 +14,8 @@ import pytest
 from py4j.protocol import Py4JJavaError
 from pyspark.java_gateway import launch_gateway
 
-from headrace_jobs import session
-from headrace_launcher.processes import marked
+from headrace_jobs.engine import session
+from headrace_launcher.services.processes import marked
 from headrace_schemas.errors import EngineUnavailable
 from tests.e2e.conftest import Embedded
 from tests.stranger import LOOPBACK, Stranger
@@ -84,8 +84,12 @@ def test_every_port_asks_for_a_secret(
     assert {of["api-server"], of["execution-api"], of["connect"]} < set(ports)
 
     refused = set()
-    for path in ("/api/v2/dags", "/api/v2/connections", "/ui/config",
-                 "/headrace/gates/bronze.flights/2013-01/index.html"):  # fmt: skip
+    for path in (
+        "/api/v2/dags",
+        "/api/v2/connections",
+        "/ui/config",
+        "/headrace/gates/bronze.flights/2013-01/index.html",
+    ):
         answer = httpx.get(f"http://{LOOPBACK}:{of['api-server']}{path}")
         assert answer.status_code == 401, path
         refused.add(of["api-server"])
@@ -133,16 +137,26 @@ def test_another_account_reads_changes_and_reaches_nothing(
     home = stack.settings.home
     paths = [str(home), *(str(one) for one in home.rglob("*"))]
     sockets = {
-        one.laddr for process in marked(home) for one in process.net_connections("unix")
+        one.laddr
+        for process in marked(home)
+        for one in process.net_connections("unix")
         if one.laddr and not one.laddr.startswith("@")
-    }  # fmt: skip
+    }
     assert len(paths) > 100
     assert str(stack.settings.job_host_socket) in sockets
     python = shutil.which("python3", path="/usr/bin:/bin")
     assert python, "no Python that another account can run"
     open_to_all = "/etc/passwd"
     done = subprocess.run(
-        [python, "-c", TRIES], input=json.dumps([open_to_all, *paths, *sockets]), user="nobody", group="nogroup",
-        extra_groups=[], capture_output=True, text=True, check=True, cwd="/", env={},
-    )  # fmt: skip
+        [python, "-c", TRIES],
+        input=json.dumps([open_to_all, *paths, *sockets]),
+        user="nobody",
+        group="nogroup",
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd="/",
+        env={},
+    )
     assert json.loads(done.stdout) == {open_to_all: ["read"]}

@@ -71,9 +71,11 @@ def test_month_completes_when_processes_are_killed_in_it(flights: Embedded):  # 
 
     assert [run.state for run in stack.runs("monitor.delay", MARCH)].count("success") >= 1
     ledger = ask(
-        {"q": f"SELECT count(*) AS n, count(DISTINCT id) AS ids FROM "
-              f"delta_scan('{stack.lake}/ledger/decisions')"}
-    )["q"][0]  # fmt: skip
+        {
+            "q": f"SELECT count(*) AS n, count(DISTINCT id) AS ids FROM "
+            f"delta_scan('{stack.lake}/ledger/decisions')"
+        }
+    )["q"][0]
     assert ledger["n"] == ledger["ids"]
 
     # An undisturbed run replaces the month's partitions: the killed one must have left the same.

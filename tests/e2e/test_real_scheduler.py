@@ -6,10 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from headrace_launcher.airflow_api import RequestRefused
-from headrace_launcher.replay import is_work
-from headrace_launcher.report import tell, write_page
-from headrace_schemas.decisions import Verdict
+from headrace_launcher.project.replay import is_work
+from headrace_launcher.project.report import tell, write_page
+from headrace_launcher.services.airflow_api import RequestRefused
+from headrace_schemas.decisions.decision import Verdict
 from tests.e2e.conftest import Embedded
 from tests.e2e.contents import ask, contents, delta_tables
 from tests.waiting import wait_until

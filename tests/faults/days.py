@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from headrace_launcher.airflow_api import DagRun
+from headrace_launcher.services.airflow_api import DagRun
 from tests.cluster.flagship import through_failures
 from tests.e2e.clinic.landing import land
 from tests.e2e.conftest import Embedded

@@ -19,10 +19,10 @@ from typing import Any
 import pyspark
 from deltalake import DeltaTable
 
-from headrace_jobs import session
-from headrace_schemas import spark_settings
-from headrace_schemas.job import JobReport, SpecHead
-from headrace_schemas.lake import Lake
+from headrace_jobs.engine import session
+from headrace_schemas.places import Lake
+from headrace_schemas.wire import spark_settings
+from headrace_schemas.wire.job import JobReport, SpecHead
 from tests.fault_proxy import Exchange, Fault, FaultProxy
 from tests.jobs import readers
 from tests.jobs.batches import MAY, Batch, contract, text
@@ -54,11 +54,13 @@ class Engine:
         self.proxy = proxy
         self.port = free_port()
         self.environment = {
-            **store.environment(proxy.endpoint), "SPARK_LOCAL_IP": "127.0.0.1",
-            "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable,
+            **store.environment(proxy.endpoint),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "PYSPARK_PYTHON": sys.executable,
+            "PYSPARK_DRIVER_PYTHON": sys.executable,
             "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/registry.db",
             "HEADRACE_MODELS": str(folder / "models"),
-        }  # fmt: skip
+        }
         self._spark: subprocess.Popen[bytes] | None = None
         self._host: Path | None = None
         self._stack = ExitStack()
@@ -111,9 +113,14 @@ class Engine:
         """A job with a Spark of its own, by spark-submit: its process group, and its folder."""
         directory = self.asked(spec)
         jars = ",".join(sorted(str(jar) for jar in session.jars_folder().glob("*.jar")))
-        given = SMALL | session.DELTA | self.settings | {
-            "spark.sql.warehouse.dir": str(self.folder / "warehouse"),
-        }  # fmt: skip
+        given = (
+            SMALL
+            | session.DELTA
+            | self.settings
+            | {
+                "spark.sql.warehouse.dir": str(self.folder / "warehouse"),
+            }
+        )
         command = [str(Path(pyspark.__file__).parent / "bin" / "spark-submit")]
         command += ["--master", "local[2]", "--jars", jars]
         for key, value in given.items():
@@ -122,9 +129,13 @@ class Engine:
         with (directory / "job.log").open("wb") as log:
             process = subprocess.Popen(
                 [*command, str(MAIN), "run", "--job-dir", str(directory)],
-                env={**kept, **self.environment, **(environment or {})}, stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL, cwd=self.folder, start_new_session=True,
-            )  # fmt: skip
+                env={**kept, **self.environment, **(environment or {})},
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                cwd=self.folder,
+                start_new_session=True,
+            )
         try:
             yield process, directory
         finally:

@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from headrace_launcher.airflow import airflow_database
+from headrace_launcher.services.airflow import airflow_database
 from tests.e2e.conftest import Embedded
 from tests.e2e.contents import contents
 from tests.faults.days import Wanted

@@ -6,7 +6,7 @@ import pytest
 
 from headrace_lake.depth import Depth
 from headrace_lake.fsck import check_lake
-from headrace_schemas.job import JobError
+from headrace_schemas.wire.job import JobError
 from tests.fault_proxy import (
     Exchange,
     Fault,
@@ -55,9 +55,10 @@ def on_a_slow_line(proxy: FaultProxy, request: str) -> None:
 
 @pytest.mark.parametrize("where", ["data", "commit"])
 @pytest.mark.parametrize(
-    "apply", [twice(slow_down), twice(lose_request), stalled, on_a_slow_line],
+    "apply",
+    [twice(slow_down), twice(lose_request), stalled, on_a_slow_line],
     ids=["busy", "reset", "stalled", "slow"],
-)  # fmt: skip
+)
 def test_rows_are_there_once_when_the_network_recovers(
     batch: StoredBatch, apply: Apply, where: str
 ) -> None:

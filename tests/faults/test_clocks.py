@@ -13,7 +13,7 @@ import duckdb
 import pytest
 from deltalake import DeltaTable
 
-from headrace_schemas.job import MaintainedTable, MaintainSpec
+from headrace_schemas.wire.job import MaintainedTable, MaintainSpec
 from tests.faults.engine import Engine
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 ASK_AIRFLOWS_SIDE = """
 import sys
 from headrace_airflow.lake_reader import version_of
-from headrace_airflow.object_store import read
+from headrace_airflow.engine.object_store import read
 from headrace_schemas.errors import EngineUnavailable
 for ask in (version_of, read):
     try:
@@ -39,9 +39,11 @@ def clock(offset: str) -> dict[str, str]:
             "no libfaketime below /usr/lib: the tests of clocks need it (Debian: `faketime`)"
         )
     return {
-        "LD_PRELOAD": str(found[0]), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "LD_PRELOAD": str(found[0]),
+        "FAKETIME": offset,
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "NO_FAKE_STAT": "1",
-    }  # fmt: skip
+    }
 
 
 WRITE = """
@@ -54,9 +56,9 @@ write_deltalake(sys.argv[1], pyarrow.table({"n": [int(sys.argv[2])]}), mode="app
 MAINTAIN = """
 import sys
 from datetime import UTC, datetime
-from headrace_jobs.maintain import maintain
+from headrace_jobs.tables.maintain import maintain
 from headrace_schemas.errors import ClockSkewed
-from headrace_schemas.job import MaintainSpec
+from headrace_schemas.wire.job import MaintainSpec
 try:
     maintain(None, MaintainSpec.model_validate_json(sys.argv[1]), datetime.now(tz=UTC))
 except ClockSkewed as error:
@@ -68,18 +70,26 @@ except ClockSkewed as error:
 def run_at(offset: str, code: str, *arguments: str) -> str:
     """What a Python process prints whose clock is so far off."""
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], env={**os.environ, **clock(offset)},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, **clock(offset)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout
 
 
 def maintenance(table: Path) -> MaintainSpec:
     kept = MaintainedTable(name="gold.counted", uri=str(table), history_days=7)
     return MaintainSpec(
-        job_id="maintain-1", run_id="test", headrace_version=installed("headrace"), tables=(kept,),
-        staging_uri=str(table.parent / "staging"), is_written=True, time_limit_minutes=60,
-    )  # fmt: skip
+        job_id="maintain-1",
+        run_id="test",
+        headrace_version=installed("headrace"),
+        tables=(kept,),
+        staging_uri=str(table.parent / "staging"),
+        is_written=True,
+        time_limit_minutes=60,
+    )
 
 
 @pytest.fixture
@@ -128,15 +138,22 @@ def test_people_are_told_to_set_the_clock_when_the_store_refuses_another_time(
 ) -> None:
     place = "s3a://lake/clocks"
     environment = {
-        **os.environ, **engine.store.environment(), **clock(offset), "HEADRACE_HOME": str(tmp_path),
-        "HEADRACE_LAKE": place, "HEADRACE_LANDING": "s3a://lake/landing",
-    }  # fmt: skip
+        **os.environ,
+        **engine.store.environment(),
+        **clock(offset),
+        "HEADRACE_HOME": str(tmp_path),
+        "HEADRACE_LAKE": place,
+        "HEADRACE_LANDING": "s3a://lake/landing",
+    }
 
     def said(*command: str) -> str:
         done = subprocess.run(
-            [sys.executable, *command], env=environment, capture_output=True, text=True,
+            [sys.executable, *command],
+            env=environment,
+            capture_output=True,
+            text=True,
             check=False,
-        )  # fmt: skip
+        )
         return done.stdout
 
     lines = said("-c", ASK_AIRFLOWS_SIDE, place).splitlines()
@@ -144,7 +161,10 @@ def test_people_are_told_to_set_the_clock_when_the_store_refuses_another_time(
     for line in lines:
         assert "RequestTimeTooSkewed" in line
         assert "This machine's clock is not the store's: run NTP on both." in line
-    (found,) = [one for one in said("-m", "headrace_launcher", "doctor").splitlines()
-                if one.split()[1] == "clock"]  # fmt: skip
+    (found,) = [
+        one
+        for one in said("-m", "headrace_launcher", "doctor").splitlines()
+        if one.split()[1] == "clock"
+    ]
     assert found.startswith("failed")
     assert "(RequestTimeTooSkewed). Run NTP on both." in found

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from headrace_schemas.accounts import Account, job_account
-from headrace_schemas.spark_settings import LOG_STORE
+from headrace_schemas.wire.spark_settings import LOG_STORE
 from tests.faults.writers import writers
 from tests.launcher.stores import Place, write_keys
 from tests.object_store import ObjectStore
@@ -38,8 +38,9 @@ def test_a_table_is_written_whole_under_publish_and_not_at_all_under_ingest(tmp_
         assert "Access Denied" in (tmp_path / "writer-1.log").read_text()
         log = {
             name.rpartition("/")[2]
-            for name in place.objects() if name.startswith(f"{KEY}/_delta_log/")
-        }  # fmt: skip
+            for name in place.objects()
+            if name.startswith(f"{KEY}/_delta_log/")
+        }
         for version in range(COMMITS):
             assert {f"{version:020}.json", f"{version:020}.crc"} <= log
         assert f"{10:020}.checkpoint.parquet" in log
@@ -51,8 +52,11 @@ def test_a_table_is_written_whole_under_publish_and_not_at_all_under_ingest(tmp_
         }
         ended = subprocess.run(
             [sys.executable, "-m", "tests.faults.read_rows", BUCKET, KEY],
-            env={**os.environ, **place.environment, **keys}, cwd=PROJECT,
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            env={**os.environ, **place.environment, **keys},
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         expected = list(range(COMMITS))
         assert json.loads(ended.stdout) == {"delta-rs": expected, "duckdb": expected}

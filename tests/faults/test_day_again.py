@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from headrace_launcher.airflow_api import DagRun, RequestRefused
+from headrace_launcher.services.airflow_api import DagRun, RequestRefused
 from tests.e2e.clinic.landing import land
 from tests.e2e.conftest import Embedded
 from tests.e2e.contents import contents

@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from headrace_launcher.airflow_api import DagRun
-from headrace_launcher.lake_view import LakeView
-from headrace_schemas.decisions import Decision, Kind, Verdict
-from headrace_schemas.lake import Lake
+from headrace_launcher.project.lake_view import LakeView
+from headrace_launcher.services.airflow_api import DagRun
+from headrace_schemas.decisions.decision import Decision, Kind, Verdict
+from headrace_schemas.places import Lake
 from tests.e2e.conftest import Embedded
 from tests.e2e.contents import ask
 from tests.faults.outages import away

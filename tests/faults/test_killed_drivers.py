@@ -11,12 +11,12 @@ from threading import Event
 
 import pytest
 
-from headrace_jobs import files
-from headrace_jobs.delta_log import DeltaLog
-from headrace_jobs.removal import remove_needless
+from headrace_jobs.lake import files
+from headrace_jobs.lake.delta_log import DeltaLog
+from headrace_jobs.lake.removal import remove_needless
 from headrace_lake.depth import Depth
 from headrace_lake.fsck import check_lake
-from headrace_schemas.job import JobReport, MaintainedTable, MaintainSpec
+from headrace_schemas.wire.job import JobReport, MaintainedTable, MaintainSpec
 from tests.fault_proxy import Exchange
 from tests.faults.engine import FIRST, SECOND, WAIT_SECONDS, StoredBatch, killed, meters_of
 
@@ -56,10 +56,13 @@ def test_table_is_as_it_was_when_its_driver_is_killed_after_its_first_data_file(
 def maintained(batch: StoredBatch) -> JobReport:
     """What maintenance does on the day itself."""
     spec = MaintainSpec(
-        job_id="maintain-1", run_id="test", headrace_version=installed("headrace"),
-        tables=(kept(batch),), staging_uri=batch.place.at("staging", batch.contract.name),
+        job_id="maintain-1",
+        run_id="test",
+        headrace_version=installed("headrace"),
+        tables=(kept(batch),),
+        staging_uri=batch.place.at("staging", batch.contract.name),
         time_limit_minutes=60,
-    )  # fmt: skip
+    )
     return batch.engine.run(spec)
 
 

@@ -15,11 +15,11 @@ from py4j import java_gateway, protocol
 from py4j.java_gateway import JavaGateway
 from py4j.protocol import Py4JJavaError
 
-from headrace_launcher.java import find_java
-from headrace_launcher.logstore import compile_java
-from headrace_launcher.settings import Settings
-from headrace_launcher.spark import spark_home
-from headrace_schemas.spark_settings import S3
+from headrace_launcher.services.settings import Settings
+from headrace_launcher.spark.java import find_java
+from headrace_launcher.spark.logstore import compile_java
+from headrace_launcher.spark.settings import spark_home
+from headrace_schemas.wire.spark_settings import S3
 from tests.fault_proxy import Exchange, FaultProxy, lose_answer, lose_request, slow_down
 from tests.object_store import REGION, ObjectStore
 
@@ -81,9 +81,12 @@ class Log:
     def unfinished(self, version: int) -> int:
         """How many uploads of it were begun and neither ended nor aborted."""
         client = boto3.client(
-            "s3", endpoint_url=self.store.endpoint, region_name=REGION,
-            aws_access_key_id=self.store.access_key, aws_secret_access_key=self.store.secret_key,
-        )  # fmt: skip
+            "s3",
+            endpoint_url=self.store.endpoint,
+            region_name=REGION,
+            aws_access_key_id=self.store.access_key,
+            aws_secret_access_key=self.store.secret_key,
+        )
         found = client.list_multipart_uploads(Bucket=BUCKET, Prefix=key(version))
         return len(found.get("Uploads", []))
 
@@ -119,10 +122,13 @@ def java(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     needed = [*spark_jars.glob("hadoop-client-*.jar"), *jars.glob("delta-storage-*.jar")]
     compile_java(HELPERS, classes, needed, runtime.executable, spark_jars)
     gateway = JavaGateway.launch_gateway(
-        classpath=f"{classes}:{jars}/*:{spark_jars}/*", java_path=str(runtime.executable),
-        jarpath=str(next(spark_jars.glob("py4j-*.jar"))), die_on_exit=True, enable_auth=True,
+        classpath=f"{classes}:{jars}/*:{spark_jars}/*",
+        java_path=str(runtime.executable),
+        jarpath=str(next(spark_jars.glob("py4j-*.jar"))),
+        die_on_exit=True,
+        enable_auth=True,
         javaopts=[f"-Xmx{MEMORY_MB}m", f"-Djava.io.tmpdir={classes}", "-Dlog4j2.level=error"],
-    )  # fmt: skip
+    )
     yield gateway
     gateway.shutdown()
     gateway.java_process.stdin.close()
@@ -135,14 +141,18 @@ def shared(
 ) -> Iterator[Log]:
     with FaultProxy(store.endpoint) as proxy:
         conf = java.jvm.org.apache.hadoop.conf.Configuration()
-        given = {name.removeprefix("spark.hadoop."): value for name, value in S3.items()} | QUICK | {
-            "fs.s3a.endpoint": proxy.endpoint,
-            "fs.s3a.path.style.access": "true",
-            "fs.s3a.access.key": store.access_key,
-            "fs.s3a.secret.key": store.secret_key,
-            "fs.s3a.multipart.size": "5M",
-            "fs.s3a.buffer.dir": str(tmp_path_factory.mktemp("buffer")),
-        }  # fmt: skip
+        given = (
+            {name.removeprefix("spark.hadoop."): value for name, value in S3.items()}
+            | QUICK
+            | {
+                "fs.s3a.endpoint": proxy.endpoint,
+                "fs.s3a.path.style.access": "true",
+                "fs.s3a.access.key": store.access_key,
+                "fs.s3a.secret.key": store.secret_key,
+                "fs.s3a.multipart.size": "5M",
+                "fs.s3a.buffer.dir": str(tmp_path_factory.mktemp("buffer")),
+            }
+        )
         for name, value in given.items():
             conf.set(name, value)
         log_store = java.jvm.headrace.ConditionalS3LogStore(conf)

@@ -9,7 +9,7 @@ from deltalake import write_deltalake
 
 from headrace_lake.depth import Depth
 from headrace_lake.fsck import check_lake
-from headrace_schemas.job import MaintainedTable, MaintainSpec
+from headrace_schemas.wire.job import MaintainedTable, MaintainSpec
 from tests.fault_proxy import Exchange
 from tests.faults.engine import SECOND, WAIT_SECONDS, StoredBatch, ended, meters_of
 
@@ -22,9 +22,12 @@ def crowd(batch: StoredBatch, partition: str) -> list[str]:
     """Add a row in a file of its own, many times, as no job of ours does; the rows' meters."""
     meters = [f"m{number:02}" for number in range(SMALL_FILES)]
     for meter in meters:
-        row = pyarrow.table({
-            "meter": pyarrow.array([meter]), "_partition": pyarrow.array([partition]),
-        })  # fmt: skip
+        row = pyarrow.table(
+            {
+                "meter": pyarrow.array([meter]),
+                "_partition": pyarrow.array([partition]),
+            }
+        )
         write_deltalake(batch.table, row, mode="append", schema_mode="merge")
     return meters
 
@@ -33,9 +36,13 @@ def maintenance(batch: StoredBatch) -> MaintainSpec:
     """A run that knows nothing of the publish: the table counts as one that nobody writes."""
     kept = MaintainedTable(name=batch.contract.name, uri=batch.table, history_days=30)
     return MaintainSpec(
-        job_id="maintain-1", run_id="test", headrace_version=installed("headrace"), tables=(kept,),
-        staging_uri=batch.place.at("staging", batch.contract.name), time_limit_minutes=60,
-    )  # fmt: skip
+        job_id="maintain-1",
+        run_id="test",
+        headrace_version=installed("headrace"),
+        tables=(kept,),
+        staging_uri=batch.place.at("staging", batch.contract.name),
+        time_limit_minutes=60,
+    )
 
 
 @pytest.mark.parametrize("partition", ["2024-05", "2024-06"], ids=["same", "other"])

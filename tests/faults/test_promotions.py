@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from headrace_jobs.registry import CHAMPION, Registry
-from headrace_schemas.job import JobReport, PromoteSpec
+from headrace_jobs.learning.registry import CHAMPION, Registry
+from headrace_schemas.wire.job import JobReport, PromoteSpec
 from tests.e2e.contents import ask
 from tests.jobs.conftest import connect_server, free_port, python_of_workers
 from tests.jobs.hosts import job_host
@@ -142,11 +142,14 @@ def test_the_alias_follows_a_repeated_run_when_a_promotion_is_killed_after_the_l
     ledger, registry, name = tmp_path / "ledger", Registry(), "between"
     first, second = (
         promote_spec(
-            model(name), ledger, evidence(register(registry, name, asked)),
-            MAY_3 + timedelta(days=day), asked,
+            model(name),
+            ledger,
+            evidence(register(registry, name, asked)),
+            MAY_3 + timedelta(days=day),
+            asked,
         ).model_copy(update={"job_id": f"{name}-{day}"})
         for day, asked in enumerate(("request-0", "request-1"))
-    )  # fmt: skip
+    )
     jobs.run(first)
 
     with unwritable(Path(mlflow_uri.removeprefix("sqlite:///"))):

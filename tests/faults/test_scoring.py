@@ -13,13 +13,13 @@ import pytest
 import xgboost
 from deltalake import write_deltalake
 
-from headrace_jobs.manifest import Feature, FeatureKind, Manifest, Window
-from headrace_jobs.registry import CHAMPION, Registry, sha256
-from headrace_schemas.job import JobReport, PinnedTable, ScoreSpec
-from headrace_schemas.lake import Lake
-from headrace_schemas.model import Task
-from headrace_schemas.model_version import PinnedModel
+from headrace_jobs.learning.manifest import Feature, FeatureKind, Manifest, Window
+from headrace_jobs.learning.registry import CHAMPION, Registry, sha256
+from headrace_schemas.decisions.model_version import PinnedModel
+from headrace_schemas.declarations.model import Task
 from headrace_schemas.partition import Partition, PartitionUnit
+from headrace_schemas.places import Lake
+from headrace_schemas.wire.job import JobReport, PinnedTable, ScoreSpec
 from tests.e2e.contents import ask
 from tests.fault_proxy import Exchange
 from tests.faults.engine import BUCKET, Engine, Seen, killed
@@ -56,15 +56,17 @@ class Scored:
     def write_features(self, more_wind: float = 0.0) -> None:
         """Another version of the whole feature table."""
         rows = trips().assign(wind=lambda rows: rows["wind"] + more_wind)
-        columns = pyarrow.table({
-            "trip": pyarrow.array(rows["trip"], "int64"),
-            "line": pyarrow.array(rows["line"], "string"),
-            "starts_at": pyarrow.array(rows["starts_at"], pyarrow.timestamp("us", "UTC")),
-            "known_at": pyarrow.array(rows["known_at"], pyarrow.timestamp("us", "UTC")),
-            "wind": pyarrow.array(rows["wind"], "float64", from_pandas=True),
-            "stops": pyarrow.array(rows["stops"], "int32"),
-            "_partition": pyarrow.array(rows["starts_at"].dt.strftime("%Y-%m"), "string"),
-        })  # fmt: skip
+        columns = pyarrow.table(
+            {
+                "trip": pyarrow.array(rows["trip"], "int64"),
+                "line": pyarrow.array(rows["line"], "string"),
+                "starts_at": pyarrow.array(rows["starts_at"], pyarrow.timestamp("us", "UTC")),
+                "known_at": pyarrow.array(rows["known_at"], pyarrow.timestamp("us", "UTC")),
+                "wind": pyarrow.array(rows["wind"], "float64", from_pandas=True),
+                "stops": pyarrow.array(rows["stops"], "int32"),
+                "_partition": pyarrow.array(rows["starts_at"].dt.strftime("%Y-%m"), "string"),
+            }
+        )
         write_deltalake(
             self.place.table(TABLE), columns, mode="overwrite", partition_by=["_partition"]
         )
@@ -81,10 +83,14 @@ class Scored:
     def spec(self, champion: PinnedModel, features: int, where: str, at: Partition) -> ScoreSpec:
         pinned = PinnedTable(name=TABLE, uri=self.place.table(TABLE), version=features)
         return ScoreSpec(
-            **head("score"), model=model(self.name, features=FEATURES), contract=CONTRACT,
-            features=pinned, partition=at, champion=champion,
+            **head("score"),
+            model=model(self.name, features=FEATURES),
+            contract=CONTRACT,
+            features=pinned,
+            partition=at,
+            champion=champion,
             predictions_uri=self.place.predictions(where),
-        )  # fmt: skip
+        )
 
     def seen(self, where: str) -> Seen:
         return Seen(self.engine.store, self.place.predictions(where))
@@ -104,13 +110,21 @@ def manifest(name: str, content: bytes) -> Manifest:
     )
     types = {"wind": "DOUBLE", "stops": "INT"}
     return Manifest(
-        model=name, task=Task.BINARY, declaration_hash="d", table=TABLE,
+        model=name,
+        task=Task.BINARY,
+        declaration_hash="d",
+        table=TABLE,
         features=tuple(
             Feature(name=one, type=types[one], kind=FeatureKind.NUMBER) for one in FEATURES
         ),
-        table_version=0, contract_hash="c", as_of=NOON, window=window, workers=1,
-        sha256=sha256(content), xgboost=xgboost.__version__,
-    )  # fmt: skip
+        table_version=0,
+        contract_hash="c",
+        as_of=NOON,
+        window=window,
+        workers=1,
+        sha256=sha256(content),
+        xgboost=xgboost.__version__,
+    )
 
 
 @pytest.fixture
@@ -128,9 +142,10 @@ def of_versions(seen: Seen) -> list[tuple[str, str, int, int]]:
     """Partition, model version, table version and rows, for each that there is of the first three."""
     log = f"read_ndjson_objects('{seen.folder}/_delta_log/*.json', filename = true)"
     table = f"delta_scan('{seen.folder}')"
-    found = ask({
-        "rows": f"SELECT _partition AS p, model_version AS m, count(*) AS n FROM {table} GROUP BY ALL",
-        "files": f"""
+    found = ask(
+        {
+            "rows": f"SELECT _partition AS p, model_version AS m, count(*) AS n FROM {table} GROUP BY ALL",
+            "files": f"""
             WITH said AS (SELECT filename AS commit, json FROM {log}),
             notes AS (SELECT commit, json->>'$.commitInfo.userMetadata' AS note FROM said
                       WHERE (json->'$.commitInfo') IS NOT NULL),
@@ -141,7 +156,8 @@ def of_versions(seen: Seen) -> list[tuple[str, str, int, int]]:
             FROM said JOIN notes USING (commit)
             WHERE (json->'$.add') IS NOT NULL
               AND (json->>'$.add.path') NOT IN (SELECT path FROM gone)""",
-    })  # fmt: skip
+        }
+    )
     rows = {(one["p"], one["m"]): one["n"] for one in found["rows"]}
     files = [(one["p"], one["m"], one["f"]) for one in found["files"]]
     assert len(files) == len(rows)
@@ -171,8 +187,9 @@ def test_partition_is_of_one_version_when_model_and_table_move_while_it_is_score
     assert len(moved) == 2
     disturbed, before = scored.seen("disturbed"), scored.seen("undisturbed")
     assert of_versions(disturbed) == [
-        ("2024-03", first.version, 0, 400), ("2024-04", first.version, 0, 400),
-    ]  # fmt: skip
+        ("2024-03", first.version, 0, 400),
+        ("2024-04", first.version, 0, 400),
+    ]
     assert disturbed.rows("trip") == before.rows("trip")
 
 
@@ -193,8 +210,9 @@ def test_predictions_are_the_same_when_their_driver_is_killed(scored: Scored) ->
     assert scored.seen("disturbed").rows("trip") == scored.seen("undisturbed").rows("trip")
     again(engine.run(scored.spec(second, 1, "disturbed", APRIL)))
     assert of_versions(scored.seen("disturbed")) == [
-        ("2024-03", first.version, 0, 400), ("2024-04", second.version, 1, 400),
-    ]  # fmt: skip
+        ("2024-03", first.version, 0, 400),
+        ("2024-04", second.version, 1, 400),
+    ]
 
 
 def again(report: JobReport) -> None:

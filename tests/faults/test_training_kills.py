@@ -13,11 +13,11 @@ import pytest
 from airflow.sdk import Connection
 from deltalake import write_deltalake
 
-from headrace_airflow.job_directory import JobDirectory
-from headrace_airflow.job_starters import submit, submit_command
+from headrace_airflow.engine.job_directory import JobDirectory
+from headrace_airflow.engine.job_starters import submit, submit_command
 from headrace_airflow.operators.models import TrainOperator
 from headrace_airflow.settings import Settings
-from headrace_schemas.job import PinnedTable, TrainSpec
+from headrace_schemas.wire.job import PinnedTable, TrainSpec
 from tests.cluster.native import JARS
 from tests.faults.outages import has_ended
 from tests.jobs.learning import TABLE, model, train_spec, trips
@@ -118,8 +118,9 @@ def learning(directory: JobDirectory) -> list[psutil.Process]:
     teacher = driver(directory)
     lines = {
         one: {(line.laddr, line.raddr) for line in one.net_connections("tcp") if line.raddr}
-        for one in pythons(directory) if one != teacher
-    }  # fmt: skip
+        for one in pythons(directory)
+        if one != teacher
+    }
     everybody = set().union(*lines.values())
     return [one for one, own in lines.items() if any((far, near) in everybody for near, far in own)]
 

@@ -18,7 +18,7 @@ from threading import Thread
 
 import pytest
 
-from headrace_schemas.spark_settings import LOG_STORE
+from headrace_schemas.wire.spark_settings import LOG_STORE
 from tests.fault_proxy import Exchange, FaultProxy, Gate, lose_answer, lose_request, slow_down
 from tests.faults.writers import Writer, writers
 from tests.object_store import ObjectStore
@@ -72,9 +72,12 @@ class Table:
         """The table's row ids, by reader."""
         ended = subprocess.run(
             [sys.executable, "-m", "tests.faults.read_rows", BUCKET, self.key],
-            env={**os.environ, **self.store.environment()}, cwd=PROJECT,
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            env={**os.environ, **self.store.environment()},
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         found: dict[str, list[int]] = json.loads(ended.stdout)
         return found
 

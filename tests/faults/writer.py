@@ -12,9 +12,10 @@ import sys
 
 from pyspark.errors import PySparkException
 
-from headrace_jobs import session, tables
-from headrace_jobs.engine_errors import told
-from headrace_launcher.settings import SMALL_JAVA
+from headrace_jobs.engine import session
+from headrace_jobs.engine.errors import told
+from headrace_jobs.lake import tables
+from headrace_launcher.services.settings import SMALL_JAVA
 from headrace_schemas.errors import HeadraceError
 
 SMALL = {

@@ -73,7 +73,10 @@ def writers(
             with log.open("wb") as errors:
                 process = subprocess.Popen(
                     [
-                        sys.executable, "-m", "tests.faults.writer", uri,
+                        sys.executable,
+                        "-m",
+                        "tests.faults.writer",
+                        uri,
                         f"spark.delta.logStore.s3a.impl={log_store}",
                         f"spark.hadoop.fs.s3a.endpoint={given['AWS_ENDPOINT_URL']}",
                         f"spark.hadoop.fs.s3a.endpoint.region={given['AWS_REGION']}",
@@ -81,13 +84,19 @@ def writers(
                         f"spark.hadoop.fs.s3a.connection.timeout={PATIENCE_SECONDS}s",
                         f"spark.sql.warehouse.dir={folder}/warehouse-{number}",
                     ],
-                    cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-                    text=True, start_new_session=True,
+                    cwd=PROJECT,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    text=True,
+                    start_new_session=True,
                     env={
-                        **os.environ, **given, "SPARK_LOCAL_IP": "127.0.0.1",
+                        **os.environ,
+                        **given,
+                        "SPARK_LOCAL_IP": "127.0.0.1",
                         "PYSPARK_PYTHON": sys.executable,
                     },
-                )  # fmt: skip
+                )
             started.append(process)
             made.append(Writer(process, log))
         for one in made:

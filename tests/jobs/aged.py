@@ -19,8 +19,11 @@ def age(table: Path, days_ago: Callable[[int], float]) -> None:
         then = time.time() - days_ago(int(commit.stem)) * DAY
         actions = [json.loads(line) for line in commit.read_text().splitlines()]
         for action in actions:
-            for kind, key in (("commitInfo", "timestamp"), ("remove", "deletionTimestamp"),
-                              ("add", "modificationTime")):  # fmt: skip
+            for kind, key in (
+                ("commitInfo", "timestamp"),
+                ("remove", "deletionTimestamp"),
+                ("add", "modificationTime"),
+            ):
                 if kind in action:
                     action[kind][key] = int(then * 1000)
             if "add" in action:

@@ -7,9 +7,12 @@ from pathlib import Path
 import yaml
 from pyspark.sql import SparkSession
 
-from headrace_jobs import gate, load, publish
-from headrace_schemas.contract import Contract, load_contract
-from headrace_schemas.job import (
+from headrace_jobs.tables import gate, load, publish
+from headrace_schemas.declarations.contract import Contract, load_contract
+from headrace_schemas.declarations.pipeline import TableBuild
+from headrace_schemas.declarations.source import Source
+from headrace_schemas.partition import Partition, PartitionUnit
+from headrace_schemas.wire.job import (
     GateSpec,
     JobReport,
     LoadSpec,
@@ -17,9 +20,6 @@ from headrace_schemas.job import (
     PublishSpec,
     RuleFailure,
 )
-from headrace_schemas.partition import Partition, PartitionUnit
-from headrace_schemas.pipeline import TableBuild
-from headrace_schemas.source import Source
 
 MAY = Partition.parse(PartitionUnit.MONTH, "2024-05")
 JUNE = Partition.parse(PartitionUnit.MONTH, "2024-06")
@@ -41,19 +41,31 @@ def text(*rows: str, header: str = HEADER, end: str = "\n") -> str:
 
 
 def contract(
-    folder: Path, properties: str = READINGS, quality: str = "[]", name: str = "bronze.readings",
+    folder: Path,
+    properties: str = READINGS,
+    quality: str = "[]",
+    name: str = "bronze.readings",
     sla: str = "[]",
-) -> Contract:  # fmt: skip
+) -> Contract:
     """A contract with these properties and table rules, read from an ODCS file."""
     document = {
-        "apiVersion": "v3.2.0", "kind": "DataContract", "id": name, "name": name,
-        "version": "1.0.0", "status": "active",
-        "schema": [{
-            "name": name.split(".")[1], "physicalName": name, "logicalType": "object",
-            "properties": yaml.safe_load(properties), "quality": yaml.safe_load(quality),
-        }],
+        "apiVersion": "v3.2.0",
+        "kind": "DataContract",
+        "id": name,
+        "name": name,
+        "version": "1.0.0",
+        "status": "active",
+        "schema": [
+            {
+                "name": name.split(".")[1],
+                "physicalName": name,
+                "logicalType": "object",
+                "properties": yaml.safe_load(properties),
+                "quality": yaml.safe_load(quality),
+            }
+        ],
         "slaProperties": yaml.safe_load(sla),
-    }  # fmt: skip
+    }
     file = folder / "contracts" / f"{name}.odcs.yaml"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(yaml.safe_dump(document))
@@ -79,8 +91,10 @@ class Batch:
     def head(self) -> dict[str, str]:
         self.attempt += 1
         return {
-            "job_id": f"job-{self.attempt}", "run_id": "test", "headrace_version": version("headrace"),
-        }  # fmt: skip
+            "job_id": f"job-{self.attempt}",
+            "run_id": "test",
+            "headrace_version": version("headrace"),
+        }
 
     @property
     def staged(self) -> str:
@@ -116,9 +130,15 @@ class Batch:
 
     def load_spec(self, *files: str, inputs: dict[str, PinnedInput] | None = None) -> LoadSpec:
         return LoadSpec(
-            **self.head(), build=self.built, contract=self.contract, partition=self.partition,
-            source_files=files, inputs=inputs or {}, staged_uri=self.staged, table_uri=self.table,
-        )  # fmt: skip
+            **self.head(),
+            build=self.built,
+            contract=self.contract,
+            partition=self.partition,
+            source_files=files,
+            inputs=inputs or {},
+            staged_uri=self.staged,
+            table_uri=self.table,
+        )
 
     def load(self, *files: str, inputs: dict[str, PinnedInput] | None = None) -> JobReport:
         return load.run(self.spark, self.load_spec(*files, inputs=inputs))
@@ -129,19 +149,30 @@ class Batch:
 
     def gate_spec(self) -> GateSpec:
         return GateSpec(
-            **self.head(), contract=self.contract, partition=self.partition, as_of=self.as_of,
-            staged_uri=self.staged, gated_uri=self.gated, record_uri=str(self.record),
-            write=self.build.write, most_quarantined=self.build.most_quarantined,
-        )  # fmt: skip
+            **self.head(),
+            contract=self.contract,
+            partition=self.partition,
+            as_of=self.as_of,
+            staged_uri=self.staged,
+            gated_uri=self.gated,
+            record_uri=str(self.record),
+            write=self.build.write,
+            most_quarantined=self.build.most_quarantined,
+        )
 
     def gate(self) -> JobReport:
         return gate.run(self.spark, self.gate_spec())
 
     def publish_spec(self) -> PublishSpec:
         return PublishSpec(
-            **self.head(), build=self.built, contract=self.contract, partition=self.partition,
-            gated_uri=self.gated, table_uri=self.table, quarantine_uri=self.quarantine,
-        )  # fmt: skip
+            **self.head(),
+            build=self.built,
+            contract=self.contract,
+            partition=self.partition,
+            gated_uri=self.gated,
+            table_uri=self.table,
+            quarantine_uri=self.quarantine,
+        )
 
     def publish(self) -> JobReport:
         return publish.run(self.spark, self.publish_spec())

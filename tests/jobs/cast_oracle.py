@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from headrace_schemas.column_type import ColumnType
+from headrace_schemas.types import ColumnType
 
 WIDE = Context(prec=500)
 BITS = {"TINYINT": 8, "SMALLINT": 16, "INT": 32, "BIGINT": 64}
@@ -307,6 +307,9 @@ def read_date(text: str, _: ColumnType) -> date:
 READ: dict[str, Callable[[str, ColumnType], Any]] = {
     **dict.fromkeys(BITS, read_integer),
     **dict.fromkeys(FLOATS, read_float),
-    "DECIMAL": read_decimal, "BOOLEAN": read_flag, "DATE": read_date,
-    "TIMESTAMP": read_time, "TIMESTAMP_NTZ": read_time,
-}  # fmt: skip
+    "DECIMAL": read_decimal,
+    "BOOLEAN": read_flag,
+    "DATE": read_date,
+    "TIMESTAMP": read_time,
+    "TIMESTAMP_NTZ": read_time,
+}

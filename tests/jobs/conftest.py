@@ -15,7 +15,7 @@ import pyspark
 import pytest
 from pyspark.sql import SparkSession
 
-from headrace_jobs import session
+from headrace_jobs.engine import session
 from tests.jobs.batches import Batch, contract
 from tests.jobs.learning import learned, mlflow_uri
 
@@ -116,9 +116,11 @@ def connect_server(folder: Path, port: int) -> Iterator[str]:
 
 
 def start_server(
-    folder: Path, port: int, settings: Mapping[str, str] | None = None,
+    folder: Path,
+    port: int,
+    settings: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
-) -> subprocess.Popen[bytes]:  # fmt: skip
+) -> subprocess.Popen[bytes]:
     """Start the server; it does not listen yet.
 
     Args:
@@ -126,22 +128,38 @@ def start_server(
         environment: Further variables of its processes.
     """
     jars = ",".join(sorted(str(jar) for jar in session.jars_folder().glob("*.jar")))
-    given = SMALL | session.SESSION | session.DELTA | dict(settings or {}) | {
-        "spark.connect.grpc.binding.address": "127.0.0.1",
-        "spark.connect.grpc.binding.port": str(port),
-        "spark.sql.warehouse.dir": str(folder / "warehouse"),
-    }  # fmt: skip
+    given = (
+        SMALL
+        | session.SESSION
+        | session.DELTA
+        | dict(settings or {})
+        | {
+            "spark.connect.grpc.binding.address": "127.0.0.1",
+            "spark.connect.grpc.binding.port": str(port),
+            "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        }
+    )
     command = [
         str(Path(pyspark.__file__).parent / "bin" / "spark-submit"),
-        "--master", "local[2]", "--jars", jars, "--class", SERVER,
-    ]  # fmt: skip
+        "--master",
+        "local[2]",
+        "--jars",
+        jars,
+        "--class",
+        SERVER,
+    ]
     for key, value in given.items():
         command += ["--conf", f"{key}={value}"]
     with (folder / "server.log").open("ab") as log:
         return subprocess.Popen(
-            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder,
-            start_new_session=True, env={**os.environ, **(environment or {})},
-        )  # fmt: skip
+            command,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            cwd=folder,
+            start_new_session=True,
+            env={**os.environ, **(environment or {})},
+        )
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:

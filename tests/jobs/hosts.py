@@ -31,9 +31,13 @@ def job_host(
     given.pop("SPARK_CONNECT_MODE_ENABLED", None)
     with (folder / "host.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, MAIN, "host", "--socket", path], env=given, stderr=log,
-            stdout=log, cwd=folder, start_new_session=True,
-        )  # fmt: skip
+            [sys.executable, MAIN, "host", "--socket", path],
+            env=given,
+            stderr=log,
+            stdout=log,
+            cwd=folder,
+            start_new_session=True,
+        )
     try:
         until(path.exists, process)
         yield process, path

@@ -9,9 +9,9 @@ import json
 import resource
 import sys
 
-from headrace_jobs.ingest import Intake, inspect
+from headrace_jobs.sources.ingest import Intake, inspect
+from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import HeadraceError
-from headrace_schemas.source import Source
 
 
 def main(landing: str, copies: str, format: str, *names: str) -> None:

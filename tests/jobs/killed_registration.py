@@ -6,8 +6,8 @@ from typing import Any
 
 from mlflow import MlflowClient
 
-from headrace_jobs.manifest import Manifest
-from headrace_jobs.registry import Registry
+from headrace_jobs.learning.manifest import Manifest
+from headrace_jobs.learning.registry import Registry
 
 
 def register_until(

@@ -11,12 +11,23 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from headrace_jobs import evaluate, promote, tables, train
-from headrace_jobs.registry import BOOSTER, CHAMPION, MANIFEST, LoadedModel, Registry, sha256
-from headrace_schemas.contract import Column, Contract
-from headrace_schemas.decisions import Decision
-from headrace_schemas.evidence import MonitorEvidence, PromotionEvidence
-from headrace_schemas.job import (
+from headrace_jobs.lake import tables
+from headrace_jobs.learning import evaluate, promote, train
+from headrace_jobs.learning.registry import (
+    BOOSTER,
+    CHAMPION,
+    MANIFEST,
+    LoadedModel,
+    Registry,
+    sha256,
+)
+from headrace_schemas.decisions.decision import Decision
+from headrace_schemas.decisions.evidence import MonitorEvidence, PromotionEvidence
+from headrace_schemas.decisions.model_version import PinnedModel
+from headrace_schemas.declarations.contract import Column, Contract
+from headrace_schemas.declarations.model import Model
+from headrace_schemas.partition import Partition, PartitionUnit
+from headrace_schemas.wire.job import (
     DecideSpec,
     EvaluateSpec,
     JobReport,
@@ -26,9 +37,6 @@ from headrace_schemas.job import (
     ScoreSpec,
     TrainSpec,
 )
-from headrace_schemas.model import Model
-from headrace_schemas.model_version import PinnedModel
-from headrace_schemas.partition import Partition, PartitionUnit
 
 TABLE = "gold.trips"
 MONTHS = ("2024-01", "2024-02", "2024-03", "2024-04")
@@ -36,15 +44,25 @@ APRIL = Partition.parse(PartitionUnit.MONTH, "2024-04")
 MAY_3 = datetime(2024, 5, 3, tzinfo=UTC)
 
 COLUMNS = {
-    "trip": "BIGINT", "line": "STRING", "starts_at": "TIMESTAMP", "known_at": "TIMESTAMP",
-    "wind": "DOUBLE", "stops": "INT", "fare": "DECIMAL(10,2)", "is_peak": "BOOLEAN",
-    "depot": "STRING", "is_late": "BOOLEAN", "minutes": "DOUBLE",
-}  # fmt: skip
+    "trip": "BIGINT",
+    "line": "STRING",
+    "starts_at": "TIMESTAMP",
+    "known_at": "TIMESTAMP",
+    "wind": "DOUBLE",
+    "stops": "INT",
+    "fare": "DECIMAL(10,2)",
+    "is_peak": "BOOLEAN",
+    "depot": "STRING",
+    "is_late": "BOOLEAN",
+    "minutes": "DOUBLE",
+}
 
 CONTRACT = Contract(
-    name=TABLE, version="1.0.0", key=("line", "trip"),
+    name=TABLE,
+    version="1.0.0",
+    key=("line", "trip"),
     columns=tuple(Column(name=name, type=type_) for name, type_ in COLUMNS.items()),
-)  # fmt: skip
+)
 
 FEATURES = ("wind", "stops", "fare", "is_peak", "depot")
 
@@ -54,23 +72,33 @@ def trips(seed: int = 1, a_month: int = 400) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     months = [pd.Timestamp(f"{key}-01", tz="UTC") for key in MONTHS]
     count = a_month * len(months)
-    starts = np.concatenate([
-        month.value + np.sort(random.integers(0, 28 * 86_400, a_month)) * 1_000_000_000
-        for month in months
-    ])  # fmt: skip
+    starts = np.concatenate(
+        [
+            month.value + np.sort(random.integers(0, 28 * 86_400, a_month)) * 1_000_000_000
+            for month in months
+        ]
+    )
     starts_at = pd.Series(pd.to_datetime(starts, utc=True))
     depot = random.choice(["north", "south", "east"], count, p=[0.5, 0.3, 0.2])
     wind = random.normal(10, 3, count)
     is_peak = random.random(count) < 0.3
     strain = 0.8 * (wind - 10) + 2.0 * (depot == "south") + 1.0 * is_peak - 1
     is_late = random.random(count) < 1 / (1 + np.exp(-strain))
-    rows = pd.DataFrame({
-        "trip": np.arange(count, dtype=np.int64), "line": random.choice(["A", "B"], count),
-        "starts_at": starts_at, "known_at": starts_at + timedelta(hours=6),
-        "wind": wind, "stops": random.integers(3, 30, count).astype(np.int32),
-        "fare": random.integers(100, 900, count) / 100, "is_peak": is_peak, "depot": depot,
-        "is_late": is_late, "minutes": strain * 3 + random.normal(0, 1, count),
-    })  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "trip": np.arange(count, dtype=np.int64),
+            "line": random.choice(["A", "B"], count),
+            "starts_at": starts_at,
+            "known_at": starts_at + timedelta(hours=6),
+            "wind": wind,
+            "stops": random.integers(3, 30, count).astype(np.int32),
+            "fare": random.integers(100, 900, count) / 100,
+            "is_peak": is_peak,
+            "depot": depot,
+            "is_late": is_late,
+            "minutes": strain * 3 + random.normal(0, 1, count),
+        }
+    )
     rows.loc[random.random(count) < 0.05, "depot"] = None
     rows.loc[random.random(count) < 0.05, "wind"] = np.nan
     return rows
@@ -78,8 +106,11 @@ def trips(seed: int = 1, a_month: int = 400) -> pd.DataFrame:
 
 def publish(spark: SparkSession, uri: Path, rows: pd.DataFrame, name: str = TABLE) -> PinnedTable:
     """Write the trips as a Delta table by month."""
-    casts = [f"CAST(`{column}` AS {type_}) AS `{column}`" for column, type_ in COLUMNS.items()
-             if column in rows]  # fmt: skip
+    casts = [
+        f"CAST(`{column}` AS {type_}) AS `{column}`"
+        for column, type_ in COLUMNS.items()
+        if column in rows
+    ]
     frame = spark.createDataFrame(rows).selectExpr(
         *casts, "date_format(starts_at, 'yyyy-MM') AS _partition"
     )
@@ -90,9 +121,16 @@ def publish(spark: SparkSession, uri: Path, rows: pd.DataFrame, name: str = TABL
 def model(name: str, **changes: Any) -> Model:
     """A model of late trips, with changes to its declaration."""
     declared: dict[str, Any] = {
-        "name": name, "description": "Late or not.", "owner": "lines", "table": TABLE,
-        "task": "binary", "target": "is_late", "event_time": "starts_at",
-        "known_time": "known_at", "label_delay_days": 2, "features": FEATURES,
+        "name": name,
+        "description": "Late or not.",
+        "owner": "lines",
+        "table": TABLE,
+        "task": "binary",
+        "target": "is_late",
+        "event_time": "starts_at",
+        "known_time": "known_at",
+        "label_delay_days": 2,
+        "features": FEATURES,
         "training": {"num_workers": 2, "num_boost_round": 20, "params": {"max_depth": 3}},
         "split": {"holdout_days": 21, "first_after_partitions": 3},
         "gates": {
@@ -101,17 +139,24 @@ def model(name: str, **changes: Any) -> Model:
             "slices": {"columns": ["depot"], "max_drop": 0.2, "min_rows": 20},
         },
         "monitors": {"performance": {"metric": "auc", "max_drop": 0.05}},
-    }  # fmt: skip
+    }
     return Model.model_validate(declared | changes)
 
 
 def regression(name: str, **changes: Any) -> Model:
     """A model of how many minutes late."""
-    return model(name, **({
-        "task": "regression", "target": "minutes",
-        "gates": {"floors": {"rmse": 4}, "champion": {"metric": "rmse", "resamples": 50}},
-        "monitors": {"performance": {"metric": "rmse", "max_drop": 1}},
-    } | changes))  # fmt: skip
+    return model(
+        name,
+        **(
+            {
+                "task": "regression",
+                "target": "minutes",
+                "gates": {"floors": {"rmse": 4}, "champion": {"metric": "rmse", "resamples": 50}},
+                "monitors": {"performance": {"metric": "rmse", "max_drop": 1}},
+            }
+            | changes
+        ),
+    )
 
 
 def head(job: str) -> dict[str, Any]:
@@ -123,18 +168,27 @@ def train_spec(
     model: Model, features: PinnedTable, as_of: datetime = MAY_3, answers: str = "run-1"
 ) -> TrainSpec:
     return TrainSpec(
-        **head("train"), model=model, contract=CONTRACT, features=features, as_of=as_of,
-        answers=answers, versions_uri=f"{features.uri}-ledger/versions",
-    )  # fmt: skip
+        **head("train"),
+        model=model,
+        contract=CONTRACT,
+        features=features,
+        as_of=as_of,
+        answers=answers,
+        versions_uri=f"{features.uri}-ledger/versions",
+    )
 
 
 def evaluate_spec(spec: TrainSpec, challenger: str, champion: str | None = None) -> EvaluateSpec:
     return EvaluateSpec(
-        **head("evaluate"), model=spec.model, contract=spec.contract, features=spec.features,
-        as_of=spec.as_of, challenger=pinned(spec.model.name, challenger),
+        **head("evaluate"),
+        model=spec.model,
+        contract=spec.contract,
+        features=spec.features,
+        as_of=spec.as_of,
+        challenger=pinned(spec.model.name, challenger),
         champion=pinned(spec.model.name, champion) if champion else None,
         evaluations_uri=f"{spec.features.uri}-ledger/evaluations",
-    )  # fmt: skip
+    )
 
 
 def pinned(model: str, version: str) -> PinnedModel:
@@ -142,10 +196,11 @@ def pinned(model: str, version: str) -> PinnedModel:
     registry = Registry()
     entry = registry.entry(model, version)
     return PinnedModel(
-        version=version, booster_sha256=sha256(registry.read(entry, BOOSTER)),
+        version=version,
+        booster_sha256=sha256(registry.read(entry, BOOSTER)),
         manifest_sha256=sha256(registry.read(entry, MANIFEST)),
         evaluation_sha256=entry.tags.get("evaluation_sha256"),
-    )  # fmt: skip
+    )
 
 
 def loaded(model: str, version: object) -> LoadedModel:
@@ -154,46 +209,75 @@ def loaded(model: str, version: object) -> LoadedModel:
 
 
 def promote_spec(
-    model: Model, ledger: Path, evidence: PromotionEvidence, as_of: datetime = MAY_3,
+    model: Model,
+    ledger: Path,
+    evidence: PromotionEvidence,
+    as_of: datetime = MAY_3,
     answers: str = "run-1",
-) -> PromoteSpec:  # fmt: skip
+) -> PromoteSpec:
     return PromoteSpec(
-        **head("promote"), model=model, as_of=as_of, answers=answers, evidence=evidence,
+        **head("promote"),
+        model=model,
+        as_of=as_of,
+        answers=answers,
+        evidence=evidence,
         ledger_uri=str(ledger),
-    )  # fmt: skip
+    )
 
 
 def score_spec(
-    model: Model, features: PinnedTable, predictions: Path, champion: str | None,
+    model: Model,
+    features: PinnedTable,
+    predictions: Path,
+    champion: str | None,
     partition: Partition = APRIL,
-) -> ScoreSpec:  # fmt: skip
+) -> ScoreSpec:
     served = pinned(model.name, champion) if champion else None
     return ScoreSpec(
-        **head("score"), model=model, contract=CONTRACT, features=features, partition=partition,
-        champion=served, predictions_uri=str(predictions),
-    )  # fmt: skip
+        **head("score"),
+        model=model,
+        contract=CONTRACT,
+        features=features,
+        partition=partition,
+        champion=served,
+        predictions_uri=str(predictions),
+    )
 
 
 def monitor_spec(
-    model: Model, features: PinnedTable, predictions: PinnedTable | None, monitoring: Path,
-    champion: str | None, first: str | None = None, as_of: datetime = MAY_3,
-) -> MonitorSpec:  # fmt: skip
+    model: Model,
+    features: PinnedTable,
+    predictions: PinnedTable | None,
+    monitoring: Path,
+    champion: str | None,
+    first: str | None = None,
+    as_of: datetime = MAY_3,
+) -> MonitorSpec:
     return MonitorSpec(
-        **head("monitor"), model=model, contract=CONTRACT, features=features, partition=APRIL,
-        as_of=as_of, predictions=predictions,
+        **head("monitor"),
+        model=model,
+        contract=CONTRACT,
+        features=features,
+        partition=APRIL,
+        as_of=as_of,
+        predictions=predictions,
         champion=pinned(model.name, champion) if champion else None,
         first=pinned(model.name, first) if first else None,
         monitoring_uri=str(monitoring),
-    )  # fmt: skip
+    )
 
 
 def decide_spec(
     model: Model, evidence: MonitorEvidence, ledger: Path, history: tuple[Decision, ...] = ()
 ) -> DecideSpec:
     return DecideSpec(
-        **head("decide"), model=model, as_of=MAY_3, evidence=evidence, history=history,
+        **head("decide"),
+        model=model,
+        as_of=MAY_3,
+        evidence=evidence,
+        history=history,
         ledger_uri=str(ledger),
-    )  # fmt: skip
+    )
 
 
 def aliased(registry: Registry, name: str) -> str:

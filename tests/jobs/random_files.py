@@ -23,15 +23,76 @@ from hypothesis import strategies as st
 NULLS = ("", "NA")
 
 ODD_TEXTS = (
-    "", "NA", " 7 ", "1.0", "7.000", "1e3", "12d", "7F", "0x1p3", "1_000", "9007199254740993",
-    "9223372036854775808", "-0", "NaN", "Infinity", "1e400", "0.1", "1,5", "true", "no", "2", "١٢",
-    "2024-05-01", "2024-05-01T10:00:00+02:00", "2024-05-01 10:00:00.123456789", "2024-02-30",
-    "2024-05-01T10:00:00Z", "2024-05-01 23:59:59.999999", "05/01/2020", "1714557600", "2024",
-    "12:30", "1.2345", "12345678901234567890123456.78", "ABCDE", "abc", " ", "  x ", "\\N", "null",
-    'a "b" c', "one\ntwo", "one\r\ntwo", "a,b", "\\", "\\n", "ünï©", "é", "😀", "a\tb", "'", "--",
-    "0001-01-01", "9999-12-31", "1500-02-29", "1582-10-10", "300", "-129", "0.5e-3", "+5", ".5",
-    "5.", "1e", "e1", "-", "#x", "today", "2024-05-01T24:00:00", "2024-06-30T23:59:60Z",
-)  # fmt: skip
+    "",
+    "NA",
+    " 7 ",
+    "1.0",
+    "7.000",
+    "1e3",
+    "12d",
+    "7F",
+    "0x1p3",
+    "1_000",
+    "9007199254740993",
+    "9223372036854775808",
+    "-0",
+    "NaN",
+    "Infinity",
+    "1e400",
+    "0.1",
+    "1,5",
+    "true",
+    "no",
+    "2",
+    "١٢",
+    "2024-05-01",
+    "2024-05-01T10:00:00+02:00",
+    "2024-05-01 10:00:00.123456789",
+    "2024-02-30",
+    "2024-05-01T10:00:00Z",
+    "2024-05-01 23:59:59.999999",
+    "05/01/2020",
+    "1714557600",
+    "2024",
+    "12:30",
+    "1.2345",
+    "12345678901234567890123456.78",
+    "ABCDE",
+    "abc",
+    " ",
+    "  x ",
+    "\\N",
+    "null",
+    'a "b" c',
+    "one\ntwo",
+    "one\r\ntwo",
+    "a,b",
+    "\\",
+    "\\n",
+    "ünï©",
+    "é",
+    "😀",
+    "a\tb",
+    "'",
+    "--",
+    "0001-01-01",
+    "9999-12-31",
+    "1500-02-29",
+    "1582-10-10",
+    "300",
+    "-129",
+    "0.5e-3",
+    "+5",
+    ".5",
+    "5.",
+    "1e",
+    "e1",
+    "-",
+    "#x",
+    "today",
+    "2024-05-01T24:00:00",
+    "2024-06-30T23:59:60Z",
+)
 
 CSV_TYPES = {
     "STRING": st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6),
@@ -95,9 +156,12 @@ def csv_file(draw: Callable[..., Any], types: list[str]) -> dict[str, Any]:
         "rows": rows,
         "quoting": draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])),
         "end": draw(st.sampled_from(["\n", "\r\n"])),
-        "bom": draw(st.booleans()), "gz": draw(st.booleans()),
-        "damage": draw(st.sampled_from([None] * 12 + ["cut", "ragged", "latin", "nul", "quote", "cr"])),
-    }  # fmt: skip
+        "bom": draw(st.booleans()),
+        "gz": draw(st.booleans()),
+        "damage": draw(
+            st.sampled_from([None] * 12 + ["cut", "ragged", "latin", "nul", "quote", "cr"])
+        ),
+    }
 
 
 def write_csv(recipe: dict[str, Any], names: list[str], path: Path) -> RandomFile:
@@ -120,9 +184,10 @@ def write_csv(recipe: dict[str, Any], names: list[str], path: Path) -> RandomFil
                 is_whole = len(cells) == len(names)
                 rows.append(dict(zip(names, cells, strict=True)) if is_whole else {"ragged": ""})
     plain = {
-        index for index, (is_plain, cells) in enumerate(recipe["rows"])
+        index
+        for index, (is_plain, cells) in enumerate(recipe["rows"])
         if is_plain and recipe["damage"] is None and not any(one in NULLS for one in cells)
-    }  # fmt: skip
+    }
     if recipe["gz"]:
         path, content = path.with_name(path.name + ".gz"), gzip.compress(content)
     path.write_bytes(content)
@@ -204,8 +269,9 @@ def micros(text: str, with_zone: bool) -> Decimal | None:
     if offset and not with_zone:
         return None
     try:
-        whole = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0),
-                         int(second or 0))  # fmt: skip
+        whole = datetime(
+            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0)
+        )
     except ValueError:
         return None
     seconds = Decimal((whole - EPOCH) // timedelta(seconds=1)) + Decimal("0." + (fraction or "0"))
@@ -223,32 +289,39 @@ PARQUET_TYPES: dict[str, tuple[pa.DataType, Any]] = {
     "FLOAT": (pa.float32(), st.sampled_from([0.0, 0.5, 1.0, -2.25, 16777216.0])),
     "DOUBLE": (pa.float64(), st.sampled_from([0.0, -0.0, 0.1, 1.0, 2.5, 2.0**53, 1e300, 3e9])),
     "DECIMAL(12,3)": (
-        pa.decimal128(12, 3), st.sampled_from([Decimal(one) for one in ("0.000", "1.500", "1.239")])
+        pa.decimal128(12, 3),
+        st.sampled_from([Decimal(one) for one in ("0.000", "1.500", "1.239")]),
     ),
     "DECIMAL(10,2)": (
-        pa.decimal128(10, 2), st.sampled_from([Decimal(one) for one in ("0.00", "1.50", "-9.99")])
+        pa.decimal128(10, 2),
+        st.sampled_from([Decimal(one) for one in ("0.00", "1.50", "-9.99")]),
     ),
     "BOOLEAN": (pa.bool_(), st.booleans()),
     "BINARY": (pa.binary(), st.sampled_from([b"a", b"\xff\xfe", b"", b"12"])),
-    "DATE": (pa.date32(), st.sampled_from([date(2024, 5, 1), date(1500, 1, 1), date(9999, 12, 31)])),
+    "DATE": (
+        pa.date32(),
+        st.sampled_from([date(2024, 5, 1), date(1500, 1, 1), date(9999, 12, 31)]),
+    ),
     "TIMESTAMP": (
         pa.timestamp("us", "UTC"),
         st.sampled_from([datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 5, 1, 10, 0, 0, 5, UTC)]),
     ),
     "TIMESTAMP_NTZ": (
-        pa.timestamp("us"), st.sampled_from([datetime(2024, 5, 1), datetime(2024, 5, 1, 10, 30)])
+        pa.timestamp("us"),
+        st.sampled_from([datetime(2024, 5, 1), datetime(2024, 5, 1, 10, 30)]),
     ),
     "ARRAY<INT>": (pa.list_(pa.int32()), st.lists(st.sampled_from([1, 2, None]), max_size=3)),
     "STRUCT<lat:DOUBLE,lon:DOUBLE>": (
         pa.struct([("lat", pa.float64()), ("lon", pa.float64())]),
         st.sampled_from([{"lat": 1.0, "lon": 2.0}, {"lat": None, "lon": 3.5}]),
     ),
-}  # fmt: skip
+}
 """Contract type → the type that a file has for it, and values."""
 
 OTHER_TYPES: dict[str, tuple[pa.DataType, Any]] = {
     "nanoseconds": (
-        pa.timestamp("ns"), st.sampled_from([1714557600123456000, 1714557600123456789])
+        pa.timestamp("ns"),
+        st.sampled_from([1714557600123456000, 1714557600123456789]),
     ),
     "nanoseconds, UTC": (pa.timestamp("ns", "UTC"), st.sampled_from([0, 1714557600000000001])),
     "milliseconds": (pa.timestamp("ms", "UTC"), st.sampled_from([0, 1714557600123])),
@@ -263,7 +336,7 @@ OTHER_TYPES: dict[str, tuple[pa.DataType, Any]] = {
     "longs": (pa.list_(pa.int64()), st.sampled_from([[1], [2**40], []])),
     "large text": (pa.large_string(), st.sampled_from(["a", "12"])),
     "dictionary": (pa.dictionary(pa.int32(), pa.string()), st.sampled_from(["a", "b"])),
-}  # fmt: skip
+}
 
 GIVEN_TYPES = PARQUET_TYPES | OTHER_TYPES
 
@@ -283,9 +356,7 @@ def parquet_file(draw: Callable[..., Any], types: list[str]) -> dict[str, Any]:
     if draw(st.booleans()):
         given[draw(st.integers(0, len(types) - 1))] = draw(st.sampled_from(sorted(GIVEN_TYPES)))
     rows = draw(st.integers(0, 4))
-    columns = [
-        [draw(st.none() | GIVEN_TYPES[one][1]) for _ in range(rows)] for one in given
-    ]  # fmt: skip
+    columns = [[draw(st.none() | GIVEN_TYPES[one][1]) for _ in range(rows)] for one in given]
     codec = draw(st.sampled_from(["snappy", "zstd", "none", "gzip"]))
     return {"given": given, "columns": columns, "codec": codec}
 
@@ -307,9 +378,12 @@ def write_parquet(
     is_same = recipe["given"] == types
     plain = set(range(len(rows))) if is_same else set()
     return RandomFile(
-        path, rows, plain, is_damaged=not is_same,
+        path,
+        rows,
+        plain,
+        is_damaged=not is_same,
         given=dict(zip(names, recipe["given"], strict=True)),
-    )  # fmt: skip
+    )
 
 
 def exact(value: pa.Scalar) -> Any:

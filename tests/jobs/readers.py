@@ -18,9 +18,13 @@ def read(uri: str, order: str) -> list[dict[str, Any]]:
     """The table's rows in order of a column; DuckDB, deltalake and its partition list agree."""
     command = [sys.executable, "-m", "tests.jobs.readers", uri, order]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=ROOT,
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
         env={**os.environ, "TZ": "UTC"},
-    )  # fmt: skip
+    )
     assert done.stdout, done.stderr
     seen = json.loads(done.stdout)
     assert seen["duckdb"] == seen["deltalake"]

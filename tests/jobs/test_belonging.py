@@ -7,11 +7,11 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from headrace_jobs import belonging, gate, row_rules
-from headrace_schemas.contract import Column, Contract
-from headrace_schemas.job import GateSpec, JobReport, PinnedTable, RuleFailure
+from headrace_jobs.tables import belonging, gate, row_rules
+from headrace_schemas.declarations.contract import Column, Contract
+from headrace_schemas.declarations.pipeline import WriteMode
 from headrace_schemas.partition import Partition, PartitionUnit
-from headrace_schemas.pipeline import WriteMode
+from headrace_schemas.wire.job import GateSpec, JobReport, PinnedTable, RuleFailure
 from tests.jobs.batches import HEADER as READ
 from tests.jobs.batches import JUNE, MAY, READINGS, Batch, contract, failure, table_rule
 
@@ -235,11 +235,17 @@ def test_only_files_with_near_keys_are_read_and_none_is_missed(
     for condition in conditions:
         kept = kept.where(condition)
     assert kept.count() == 1
-    for place, beyond in enumerate((
-        "'ö' AS text", "at + INTERVAL 0.000001 SECOND AS at", "DATE '2024-05-02' AS day",
-        "cost + 0.000001 AS cost", "share + 1e-15 AS share", "big - 1 AS big",
-        "'y' AS `a space`",
-    )):  # fmt: skip
+    for place, beyond in enumerate(
+        (
+            "'ö' AS text",
+            "at + INTERVAL 0.000001 SECOND AS at",
+            "DATE '2024-05-02' AS day",
+            "cost + 0.000001 AS cost",
+            "share + 1e-15 AS share",
+            "big - 1 AS big",
+            "'y' AS `a space`",
+        )
+    ):
         name = beyond.rpartition(" AS ")[2].strip("`")
         other = batch.selectExpr(*[beyond if one == name else f"`{one}`" for one in batch.columns])
         assert other.where(conditions[place]).count() == 0, beyond

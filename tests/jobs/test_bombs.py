@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from headrace_jobs.ingest import Intake, inspect
+from headrace_jobs.sources.ingest import Intake, inspect
+from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import SourceInvalid, SourceMissing
-from headrace_schemas.source import Source
 from tests.jobs.batches import HEADER, ROW, Batch, text
 
 MEBIBYTE = 1024 * 1024
@@ -69,9 +69,14 @@ BOMBS = {
 def checked(folder: Path, format: str, *names: str) -> list[dict[str, Any]]:
     """What a process says that checks the files, one after the other."""
     command = [
-        sys.executable, "-m", "tests.jobs.inspected", str(folder / "landing"),
-        str(folder / "copies"), format, *names,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "tests.jobs.inspected",
+        str(folder / "landing"),
+        str(folder / "copies"),
+        format,
+        *names,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -179,9 +184,11 @@ def test_archive_is_refused_and_never_unpacked_when_it_is_delivered_as_a_file(
     landed(tmp_path, name, ARCHIVES[kind](outside))
     before = everything(tmp_path)
     with pytest.raises(SourceInvalid) as caught:
-        inspect(intake(tmp_path, "parquet" if name.endswith("parquet") else "csv"), str(
-            tmp_path / "landing" / "readings" / name
-        ), 0)  # fmt: skip
+        inspect(
+            intake(tmp_path, "parquet" if name.endswith("parquet") else "csv"),
+            str(tmp_path / "landing" / "readings" / name),
+            0,
+        )
     assert str(caught.value).startswith(f"readings/{name}")
     kept = {one for one in everything(tmp_path) if not one.startswith("copies")}
     assert kept == before
@@ -190,9 +197,11 @@ def test_archive_is_refused_and_never_unpacked_when_it_is_delivered_as_a_file(
 def intake(folder: Path, format: str) -> Intake:
     source = Source(files="readings/*", format=format)  # type: ignore[arg-type]
     return Intake(
-        table="bronze.readings", source=source, landing=str(folder / "landing"),
+        table="bronze.readings",
+        source=source,
+        landing=str(folder / "landing"),
         copies=str(folder / "copies"),
-    )  # fmt: skip
+    )
 
 
 def everything(folder: Path) -> set[str]:
@@ -225,8 +234,9 @@ def test_link_is_not_followed_when_it_takes_the_place_of_what_was_judged(
     # As it was judged a moment ago, when there was no link.
     monkeypatch.setattr(Path, "resolve", lambda path, strict=False: Path(os.path.abspath(path)))  # noqa: PTH100
     for uri, refused in (
-        (inside / "one.csv", SourceInvalid), (inside.parent / "folder" / "one.csv", SourceMissing),
-    ):  # fmt: skip
+        (inside / "one.csv", SourceInvalid),
+        (inside.parent / "folder" / "one.csv", SourceMissing),
+    ):
         with pytest.raises(refused):
             inspect(intake(tmp_path, "csv"), str(uri), 0)
     assert not (tmp_path / "copies").exists()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xgboost
 
-from headrace_schemas.booster_params import (
+from headrace_schemas.declarations.booster_params import (
     ALIASES,
     CONSTRAINTS,
     NARROWED,
@@ -20,7 +20,7 @@ from headrace_schemas.booster_params import (
     as_xgboost_reads,
     wrong,
 )
-from headrace_schemas.model import Task
+from headrace_schemas.declarations.model import Task
 
 FEATURES = ("age", "price", "region")
 RANDOM = np.random.default_rng(0)
@@ -28,11 +28,22 @@ ROWS = RANDOM.random((60, len(FEATURES))).astype(np.float32)
 TARGET = (ROWS[:, 0] > 0.5).astype(np.float32)
 
 OF_THE_BOOSTER = {
-    "num_feature", "num_trees", "rng_state", "boost_from_average", "debug_synchronize",
-    "fail_on_invalid_gpu_id", "extmem_single_page", "size_leaf_vector", "num_output_group",
-    "num_pbuffer", "num_nodes", "num_deleted", "max_row_perbatch", "tolerance",
+    "num_feature",
+    "num_trees",
+    "rng_state",
+    "boost_from_average",
+    "debug_synchronize",
+    "fail_on_invalid_gpu_id",
+    "extmem_single_page",
+    "size_leaf_vector",
+    "num_output_group",
+    "num_pbuffer",
+    "num_nodes",
+    "num_deleted",
+    "max_row_perbatch",
+    "tolerance",
     "deterministic_histogram",
-}  # fmt: skip
+}
 """Names in a booster's own record that nobody sets."""
 
 
@@ -86,9 +97,31 @@ def test_table_says_what_xgboost_says_when_a_value_fits_or_not(name: str) -> Non
 
 
 NUMBERS = (
-    "1e-3", "+.5", "5.", " 3 ", "03", "1_0", "0x3", "0.1f", "", "-", "1e400", "inf", "nan", "3 4", "\u0663",
-    1e-60, 1e-38, 1e39, 3.4e38, 10**30, float("nan"), float("inf"), -0.0, True,
-)  # fmt: skip
+    "1e-3",
+    "+.5",
+    "5.",
+    " 3 ",
+    "03",
+    "1_0",
+    "0x3",
+    "0.1f",
+    "",
+    "-",
+    "1e400",
+    "inf",
+    "nan",
+    "3 4",
+    "\u0663",
+    1e-60,
+    1e-38,
+    1e39,
+    3.4e38,
+    10**30,
+    float("nan"),
+    float("inf"),
+    -0.0,
+    True,
+)
 
 
 @pytest.mark.parametrize("name", ["gamma", "max_depth", "subsample"])
@@ -131,8 +164,9 @@ def leaves(content: dict[str, Any]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [(name, one) for name in ("tree_method", "booster") for one in NARROWED[name]]
-)  # fmt: skip
+    ("name", "value"),
+    [(name, one) for name in ("tree_method", "booster") for one in NARROWED[name]],
+)
 def test_refusal_has_a_reason_when_the_value_is_xgboost_s_own(name: str, value: str) -> None:
     problem = wrong(name, value)
     assert problem is not None

@@ -6,12 +6,12 @@ import random
 
 import pytest
 
-from headrace_jobs import csv_form
-from headrace_jobs.csv_form import CsvForm, read_form
-from headrace_jobs.headers import columns_of
-from headrace_schemas.contract import Column, Contract
+from headrace_jobs.sources import csv_form
+from headrace_jobs.sources.csv_form import CsvForm, read_form
+from headrace_jobs.sources.headers import columns_of
+from headrace_schemas.declarations.contract import Column, Contract
+from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import SchemaBroken, SourceInvalid
-from headrace_schemas.source import Source
 
 VALUES = ("", "1", "José", '"a, b"', '"a\nb"', '"a""b"', '"\r\n"', "x" * 40)
 
@@ -80,11 +80,15 @@ def declared(**options: object) -> Source:
 @pytest.mark.parametrize(
     "options",
     [
-        {"delimiter": ";"}, {"delimiter": "\t", "quote": "'"}, {"delimiter": "\u00a7"},
-        {"quote": "\u00ab"}, {"delimiter": " ", "comment": "#"}, {"header": False},
+        {"delimiter": ";"},
+        {"delimiter": "\t", "quote": "'"},
+        {"delimiter": "\u00a7"},
+        {"quote": "\u00ab"},
+        {"delimiter": " ", "comment": "#"},
+        {"header": False},
         {"quote": "none", "delimiter": "|"},
     ],
-)  # fmt: skip
+)
 def test_rows_of_a_dialect_are_those_of_pythons_reader(
     block_bytes: int, options: dict[str, object], end: str
 ) -> None:
@@ -96,8 +100,10 @@ def test_rows_of_a_dialect_are_those_of_pythons_reader(
         f"x{source.delimiter}" if quote else "x",
         *(["\n", "\r\n", quote] if quote else []),
     ]
-    rows = [["".join(random_.choices(inner, k=random_.choice([1, 2]))) for _ in range(3)]
-            for _ in range(200)]  # fmt: skip
+    rows = [
+        ["".join(random_.choices(inner, k=random_.choice([1, 2]))) for _ in range(3)]
+        for _ in range(200)
+    ]
     file = io.StringIO(newline="")
     for row in rows:
         written = [quote + one.replace(quote, 2 * quote) + quote if quote else one for one in row]
@@ -135,7 +141,7 @@ def test_rows_of_a_dialect_are_those_of_pythons_reader(
         (b"", {"header": False}, "is empty"),
         (b'x\n1,"2\n', {"skip_lines": 3}, "one.csv:5: a quote is opened"),
     ],
-)  # fmt: skip
+)
 def test_message_names_the_option_when_a_form_can_be_declared(
     content: bytes, options: dict[str, object], says: str
 ) -> None:
@@ -157,9 +163,10 @@ def test_form_says_so_when_a_line_has_more_values_than_spark_has_room_for(quote:
 
 
 CONTRACT = Contract(
-    name="bronze.one", version="1",
+    name="bronze.one",
+    version="1",
     columns=(Column(name="a", type="INT"), Column(name="b", type="INT")),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +196,7 @@ def test_columns_are_named_when_the_header_is_as_declared(
         (["17", "Jane"], {}, "one.csv:1: its first line names no column .*`header: false`"),
         (["17", "17"], {"skip_lines": 2}, "one.csv:3: its first line names no column"),
     ],
-)  # fmt: skip
+)
 def test_header_is_refused_with_the_option_that_would_help(
     header: list[str], options: dict[str, object], says: str
 ) -> None:

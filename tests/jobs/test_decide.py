@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from headrace_jobs import decide
-from headrace_schemas.decisions import Verdict
-from headrace_schemas.evidence import MonitorEvidence, Performance
+from headrace_jobs.monitoring import decide
+from headrace_schemas.decisions.decision import Verdict
+from headrace_schemas.decisions.evidence import MonitorEvidence, Performance
 from tests.jobs.learning import content, decide_spec, model
 
 pytestmark = pytest.mark.spark
@@ -18,10 +18,15 @@ LATE = model("late")
 
 def evidence(current: float) -> MonitorEvidence:
     return MonitorEvidence(
-        window="2024-04", matured_partitions=4, champion="1",
-        champion_as_of=datetime(2024, 4, 3, tzinfo=UTC), rows=900, labelled=900, positive=300,
+        window="2024-04",
+        matured_partitions=4,
+        champion="1",
+        champion_as_of=datetime(2024, 4, 3, tzinfo=UTC),
+        rows=900,
+        labelled=900,
+        positive=300,
         performance=Performance(metric="auc", current=current, reference=0.8),
-    )  # fmt: skip
+    )
 
 
 def test_one_row_is_written_when_evidence_is_weighed(engine: SparkSession, tmp_path: Path) -> None:

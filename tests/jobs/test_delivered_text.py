@@ -4,11 +4,11 @@ import io
 
 import pytest
 
-from headrace_jobs import delivered_text
-from headrace_jobs.csv_form import read_form
-from headrace_jobs.delivered_text import as_utf8
+from headrace_jobs.sources import delivered_text
+from headrace_jobs.sources.csv_form import read_form
+from headrace_jobs.sources.delivered_text import as_utf8
+from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import SourceInvalid
-from headrace_schemas.source import Source
 
 TEXT = "a,b\nJos\u00e9,1\n\u00e9t\u00e9,2\n"
 """Of letters that all encodings below have."""
@@ -34,13 +34,22 @@ def refused(content: bytes, **options: object) -> str:
 @pytest.mark.parametrize(
     ("encoding", "written"),
     [
-        ("utf-8", "utf-8"), ("utf-8", "utf-8-sig"), ("utf-8-sig", "utf-8"), ("latin-1", "latin-1"),
-        ("windows-1252", "cp1252"), ("iso-8859-15", "iso-8859-15"), ("cp437", "cp437"),
-        ("utf-16", "utf-16"), ("utf-16-le", "utf-16-le"), ("utf-16-le", "utf-16"),
-        ("utf-16-be", "utf-16-be"), ("utf-32", "utf-32"), ("shift_jis_2004", "shift_jis_2004"),
+        ("utf-8", "utf-8"),
+        ("utf-8", "utf-8-sig"),
+        ("utf-8-sig", "utf-8"),
+        ("latin-1", "latin-1"),
+        ("windows-1252", "cp1252"),
+        ("iso-8859-15", "iso-8859-15"),
+        ("cp437", "cp437"),
+        ("utf-16", "utf-16"),
+        ("utf-16-le", "utf-16-le"),
+        ("utf-16-le", "utf-16"),
+        ("utf-16-be", "utf-16-be"),
+        ("utf-32", "utf-32"),
+        ("shift_jis_2004", "shift_jis_2004"),
         ("gb18030", "gb18030"),
     ],
-)  # fmt: skip
+)
 def test_text_is_utf8_without_mark_when_it_was_written_otherwise(
     chunk: int, encoding: str, written: str
 ) -> None:

@@ -12,24 +12,44 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from headrace_jobs import copies, files, load
-from headrace_jobs.ingest import Intake, inspect
+from headrace_jobs.lake import files
+from headrace_jobs.sources import copies
+from headrace_jobs.sources.ingest import Intake, inspect
+from headrace_jobs.tables import load
+from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import SourceChanged, SourceInvalid, SourceMissing
-from headrace_schemas.source import Source
 from tests.jobs.batches import ROW, Batch, contract, text
 from tests.object_store import ObjectStore
 
 NAMES = [
-    "one[1].csv", "one1.csv", "a:b.csv", "{}.csv", "back\\slash.csv", "what?.csv", "*.csv",
-    "_one.csv", ".one.csv", "a b.csv", "%41.csv", "A.csv", "a.csv", "a+b.csv", "ü€.csv",
-    "two\nlines.csv", "#1.csv", "'quoted\".csv", "no_ending", "-rf",
-]  # fmt: skip
+    "one[1].csv",
+    "one1.csv",
+    "a:b.csv",
+    "{}.csv",
+    "back\\slash.csv",
+    "what?.csv",
+    "*.csv",
+    "_one.csv",
+    ".one.csv",
+    "a b.csv",
+    "%41.csv",
+    "A.csv",
+    "a.csv",
+    "a+b.csv",
+    "ü€.csv",
+    "two\nlines.csv",
+    "#1.csv",
+    "'quoted\".csv",
+    "no_ending",
+    "-rf",
+]
 
 PACKED = {
-    "upper.csv.GZ": gzip.compress, "named_plain.csv": gzip.compress,
+    "upper.csv.GZ": gzip.compress,
+    "named_plain.csv": gzip.compress,
     "padded.csv.gz": lambda content: gzip.compress(content) + bytes(1000),
     "members.csv.gz": lambda content: gzip.compress(content[:30]) + gzip.compress(content[30:]),
-}  # fmt: skip
+}
 
 
 def intake(folder: Path, format: str = "csv", landing: str | None = None) -> Intake:
@@ -123,10 +143,11 @@ def test_link_is_refused_when_it_leads_out_of_the_landing_root(tmp_path: Path) -
     (inside.parent / "linked").symlink_to(secret, target_is_directory=True)
     (inside / "above.csv").symlink_to("../../secret/one.csv")
     for uri, name in (
-        (inside / "file.csv", "readings/file.csv"), (inside / "above.csv", "readings/above.csv"),
+        (inside / "file.csv", "readings/file.csv"),
+        (inside / "above.csv", "readings/above.csv"),
         (inside.parent / "linked" / "one.csv", "linked/one.csv"),
         (secret / "one.csv", "secret/one.csv"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(SourceInvalid) as caught:
             inspect(intake(tmp_path), str(uri), 0)
         assert str(caught.value).startswith(f"{name}: leads out of the landing root")
@@ -261,17 +282,20 @@ def test_odd_names_are_checked_and_copied_when_they_lie_in_an_object_store(
     for key, value in server.environment().items():
         monkeypatch.setenv(key, value)
     given = Intake(
-        table="bronze.readings", source=Source(files="readings/*"), landing="s3a://lake/landing",
+        table="bronze.readings",
+        source=Source(files="readings/*"),
+        landing="s3a://lake/landing",
         copies="s3a://lake/staging/job-1_delivered",
-    )  # fmt: skip
+    )
     stored = io.BytesIO()
     pq.write_table(pa.table({"meter": ["a"]}), stored)
     source = Source(files="readings/*", format="parquet")
     for place, name in enumerate(NAMES):
         key, plain = f"landing/readings/{name}", text(f"{place},2024-05-01,1,1").encode()
         for one, content in (
-            (given, plain), (given.model_copy(update={"source": source}), stored.getvalue()),
-        ):  # fmt: skip
+            (given, plain),
+            (given.model_copy(update={"source": source}), stored.getvalue()),
+        ):
             server.client.put_object("lake", key, io.BytesIO(content), len(content))
             found = inspect(one, f"s3a://lake/{key}", place)
             assert (found.name, found.rows) == (f"readings/{name}", 1)

@@ -6,15 +6,15 @@ import pytest
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from headrace_jobs import tables
-from headrace_schemas.contract import Contract
+from headrace_jobs.lake import tables
+from headrace_schemas.declarations.contract import Contract
+from headrace_schemas.declarations.pipeline import Input, WriteMode
 from headrace_schemas.errors import (
     SchemaBroken,
     StaleInput,
     TransformInvalid,
 )
-from headrace_schemas.job import PinnedInput, PinnedTable
-from headrace_schemas.pipeline import Input, WriteMode
+from headrace_schemas.wire.job import PinnedInput, PinnedTable
 from tests.jobs.batches import JUNE, MAY, READINGS, ROW, Batch, contract
 
 pytestmark = pytest.mark.spark
@@ -57,9 +57,14 @@ def derived(batch: Batch, transform: str | None, **build: object) -> Batch:
     silver = contract(folder, READINGS, name="silver.readings")
     where = None if transform is None else f"{__name__}:{transform}"
     return Batch(
-        batch.spark, folder, silver, source=None, transform=where,
-        inputs={"readings": Input(table="bronze.readings")}, **build,
-    )  # fmt: skip
+        batch.spark,
+        folder,
+        silver,
+        source=None,
+        transform=where,
+        inputs={"readings": Input(table="bronze.readings")},
+        **build,
+    )
 
 
 def pinned(table: PinnedTable, *keys: str) -> dict[str, PinnedInput]:
@@ -118,7 +123,7 @@ def test_sql_file_makes_the_table_when_it_is_the_transform(
     )
     silver.build = silver.build.model_copy(update={"transform": "half.sql"})
     spec = silver.load_spec(inputs=pinned(published))
-    from headrace_jobs import load
+    from headrace_jobs.tables import load
 
     load.run(batch.spark, spec.model_copy(update={"transform_path": str(file)}))
     assert [row["kilowatts"] for row in silver.staged_rows()] == [0.75, 1.0]

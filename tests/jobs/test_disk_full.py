@@ -11,9 +11,9 @@ import pytest
 from deltalake import DeltaTable, QueryBuilder
 from pyspark.sql import SparkSession
 
-from headrace_jobs.copies import Reading
-from headrace_jobs.engine_errors import job_error
-from headrace_jobs.ingest import Delivery
+from headrace_jobs.engine.errors import job_error
+from headrace_jobs.sources.copies import Reading
+from headrace_jobs.sources.ingest import Delivery
 from headrace_schemas.errors import SourceInvalid
 from tests.jobs.batches import Batch, contract, text
 from tests.jobs.hosts import job_host, until
@@ -105,12 +105,19 @@ def test_delivery_is_not_blamed_when_there_is_no_room_to_stage_it(
 
 def test_full_disk_is_told_from_a_damaged_file_when_its_error_names_the_file() -> None:
     one = Delivery(
-        uri="one.csv", name="readings/one.csv", size=1, columns=("a",), rows=1,
+        uri="one.csv",
+        name="readings/one.csv",
+        size=1,
+        columns=("a",),
+        rows=1,
         copy_uri="/staging/000000-abc.csv",
-    )  # fmt: skip
+    )
     with pytest.raises(OSError, match="No space left"), Reading([one]):
         raise OSError("reading 000000-abc.csv: No space left on device")
-    with pytest.raises(SourceInvalid, match=r"readings/one\.csv: Spark cannot read it"), Reading([one]):  # fmt: skip
+    with (
+        pytest.raises(SourceInvalid, match=r"readings/one\.csv: Spark cannot read it"),
+        Reading([one]),
+    ):
         raise OSError("000000-abc.csv is not whole")
 
 

@@ -7,7 +7,7 @@ import pytest
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from headrace_jobs import session
+from headrace_jobs.engine import session
 from headrace_schemas.errors import EngineUnavailable
 from tests.stranger import Stranger
 

@@ -8,13 +8,13 @@ from deltalake import DeltaTable
 from pyarrow import parquet
 from pyspark.sql import DataFrame, SparkSession
 
-from headrace_jobs.history import at
-from headrace_schemas.empty_batches import published_empty
+from headrace_jobs.lake.history import at
+from headrace_schemas.declarations.empty_batches import published_empty
+from headrace_schemas.declarations.pipeline import Input, WriteMode
+from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import StaleInput
-from headrace_schemas.job import PinnedInput, PinnedTable
 from headrace_schemas.partition import Partition, PartitionUnit
-from headrace_schemas.pipeline import Input, WriteMode
-from headrace_schemas.source import Source
+from headrace_schemas.wire.job import PinnedInput, PinnedTable
 from tests.jobs.batches import HEADER, Batch, contract
 
 pytestmark = pytest.mark.spark
@@ -65,10 +65,13 @@ def test_partition_counts_as_published_when_it_was_published_empty(
     assert noted(batch) == {"2024-01"}
     assert batch.publish().table == table  # once more: nothing new to say
     derived = Batch(
-        engine, tmp_path / "silver", contract(tmp_path / "silver", name="silver.readings"),
-        source=None, transform=f"{__name__}:both",
+        engine,
+        tmp_path / "silver",
+        contract(tmp_path / "silver", name="silver.readings"),
+        source=None,
+        transform=f"{__name__}:both",
         inputs={"january": Input(table="bronze.readings", lookback=1)},
-    )  # fmt: skip
+    )
     derived.partition = JANUARY
     pinned = {"january": PinnedInput(table=table, partitions=("2023-12", "2024-01"))}
     assert derived.load(inputs=pinned).counts.rows_out == 0  # type: ignore[union-attr]
@@ -137,6 +140,9 @@ def test_columns_are_judged_when_a_batch_that_may_be_empty_is_not(
     report = batch.gate()
     assert report.verdict == "failed"
     assert {one.rule for one in report.failures} == {
-        "kilowatts.not_all_null", "phase.not_all_null", "table.fresh", "readings.mean",
+        "kilowatts.not_all_null",
+        "phase.not_all_null",
+        "table.fresh",
+        "readings.mean",
         "phases.known",
-    }  # fmt: skip
+    }

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from headrace_jobs import evaluate, features, train
-from headrace_jobs.registry import Registry
-from headrace_schemas.decisions import decide_promotion
+from headrace_jobs.learning import evaluate, features, train
+from headrace_jobs.learning.registry import Registry
+from headrace_schemas.decisions.decision import decide_promotion
+from headrace_schemas.decisions.evidence import Comparison
 from headrace_schemas.errors import SchemaBroken
-from headrace_schemas.evidence import Comparison
-from headrace_schemas.job import JobReport
+from headrace_schemas.wire.job import JobReport
 from tests.jobs.learning import (
     CONTRACT,
     MAY_3,
@@ -180,10 +180,14 @@ def test_evaluation_is_refused_when_the_champions_columns_are_gone(
 
 def test_small_slices_are_not_judged_when_rows_are_few() -> None:
     declared = model("m")
-    rows = pd.DataFrame({
-        features.TARGET: [0.0, 1.0] * 20, "_slice.depot": ["a"] * 30 + ["b"] * 10,
-        "_challenger": [0.1, 0.9] * 20, "_champion": [0.9, 0.1] * 20,
-    })  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            features.TARGET: [0.0, 1.0] * 20,
+            "_slice.depot": ["a"] * 30 + ["b"] * 10,
+            "_challenger": [0.1, 0.9] * 20,
+            "_champion": [0.9, 0.1] * 20,
+        }
+    )
 
     found = evaluate.slices(declared, rows)
 
@@ -197,10 +201,14 @@ def test_a_slice_decides_nothing_when_it_has_too_few_rows_of_a_class(
     rows: int, worst: str | None
 ) -> None:
     other = [0.0, 1.0] * (rows // 2)
-    found = pd.DataFrame({
-        features.TARGET: [0.0, 1.0] * 200 + other, "_slice.depot": ["a"] * 400 + ["b"] * rows,
-        "_challenger": [0.1, 0.9] * 200 + other[::-1], "_champion": [0.1, 0.9] * 200 + other,
-    })  # fmt: skip
+    found = pd.DataFrame(
+        {
+            features.TARGET: [0.0, 1.0] * 200 + other,
+            "_slice.depot": ["a"] * 400 + ["b"] * rows,
+            "_challenger": [0.1, 0.9] * 200 + other[::-1],
+            "_champion": [0.1, 0.9] * 200 + other,
+        }
+    )
 
     compared = evaluate.compare(model("m"), found)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace_jobs import files
+from headrace_jobs.lake import files
 from tests.object_store import ObjectStore
 
 

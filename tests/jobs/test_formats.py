@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import SchemaBroken, SourceInvalid
-from headrace_schemas.job import JobReport
-from headrace_schemas.source import Source
+from headrace_schemas.wire.job import JobReport
 from tests.jobs.batches import Batch, contract
 
 pytestmark = pytest.mark.spark
@@ -68,14 +68,29 @@ def test_file_of_another_country_is_read_when_its_form_is_declared(
     engine: SparkSession, tmp_path: Path
 ) -> None:
     types = columns(
-        ort="STRING", gelesen="TIMESTAMP", kilowatt="DOUBLE", preis="DECIMAL(12,2)", zweite="INT",
-        bem="STRING", aktiv="BOOLEAN",
-    )  # fmt: skip
+        ort="STRING",
+        gelesen="TIMESTAMP",
+        kilowatt="DOUBLE",
+        preis="DECIMAL(12,2)",
+        zweite="INT",
+        bem="STRING",
+        aktiv="BOOLEAN",
+    )
     batch = batch_of(
-        engine, tmp_path, types, delimiter=";", encoding="windows-1252", decimal=",",
-        thousands=".", timestamp_format="dd.MM.yyyy HH:mm", true_values=["ja"],
-        false_values=["nein"], skip_lines=1, comment="#", last_line="any",
-    )  # fmt: skip
+        engine,
+        tmp_path,
+        types,
+        delimiter=";",
+        encoding="windows-1252",
+        decimal=",",
+        thousands=".",
+        timestamp_format="dd.MM.yyyy HH:mm",
+        true_values=["ja"],
+        false_values=["nein"],
+        skip_lines=1,
+        comment="#",
+        last_line="any",
+    )
     text = (GERMAN + GERMAN_BAD).replace("\n", "\r\n")
 
     batch.load(batch.deliver(text.encode("cp1252")))
@@ -84,19 +99,37 @@ def test_file_of_another_country_is_read_when_its_form_is_declared(
     good, bad = rows[:3], rows[3:]
     assert [list(row.values())[:7] for row in good] == [
         ["K\u00f6ln \u20ac", datetime(2020, 1, 5, 13, 45), 1234.5, Decimal("0.10"), 7, "a;b", True],
-        ['Aach"en', datetime(1999, 12, 31), -0.25, Decimal("1000000.01"), 7, "zwei\r\n#Zeilen", False],
+        [
+            'Aach"en',
+            datetime(1999, 12, 31),
+            -0.25,
+            Decimal("1000000.01"),
+            7,
+            "zwei\r\n#Zeilen",
+            False,
+        ],
         ["\u00c5rhus", datetime(2021, 2, 1, 0, 1), 1000.0, Decimal("5.00"), 1000, None, True],
-    ]  # fmt: skip
+    ]
     assert [row["_load_failures"] for row in good] == [[], [], []]
     assert [row["_load_failures"] for row in bad] == [
-        ["gelesen.type"], ["gelesen.type"], ["gelesen.type"], ["kilowatt.type"], ["kilowatt.type"],
-        ["kilowatt.type"], ["preis.type"], ["zweite.type"], ["zweite.type"], ["aktiv.type"],
+        ["gelesen.type"],
+        ["gelesen.type"],
+        ["gelesen.type"],
+        ["kilowatt.type"],
+        ["kilowatt.type"],
+        ["kilowatt.type"],
+        ["preis.type"],
+        ["zweite.type"],
+        ["zweite.type"],
+        ["aktiv.type"],
         ["row.malformed"],
-    ]  # fmt: skip
+    ]
     # What is kept of a bad row is what was delivered.
     assert [json.loads(str(row["_raw"]))["gelesen"] for row in bad[:3]] == [
-        "2020-01-05 13:45", "05.01.20 13:45", "32.01.2020 13:45"
-    ]  # fmt: skip
+        "2020-01-05 13:45",
+        "05.01.20 13:45",
+        "32.01.2020 13:45",
+    ]
     assert bad[-1]["_raw"] == "x;05.01.2020 13:45;1;1"
 
 
@@ -122,8 +155,10 @@ def test_every_text_comes_back_when_python_wrote_it(
     else:
         signs.remove(source.delimiter)
     random_ = random.Random(name)
-    made = [["".join(random_.choices(signs, k=random_.choice([0, 1, 2, 9]))) for _ in "abc"]
-            for _ in range(400)]  # fmt: skip
+    made = [
+        ["".join(random_.choices(signs, k=random_.choice([0, 1, 2, 9]))) for _ in "abc"]
+        for _ in range(400)
+    ]
     file = io.StringIO(newline="")
     writer = csv.writer(file, delimiter=source.delimiter, quotechar=quote[0], lineterminator=end)
     if source.header:
@@ -221,7 +256,7 @@ TIME_COLUMNS = {
     "micros": ("TIMESTAMP_NTZ", "epoch_microseconds"),
     "nanos": ("TIMESTAMP", "epoch_nanoseconds"),
     "dawn": ("DATE", "epoch_seconds"),
-}  # fmt: skip
+}
 
 
 def test_times_are_read_by_the_declared_format_when_columns_have_their_own(
@@ -230,8 +265,10 @@ def test_times_are_read_by_the_declared_format_when_columns_have_their_own(
     types = columns(**{name: type for name, (type, _) in TIME_COLUMNS.items()})
     own = {name: {"format": format} for name, (_, format) in TIME_COLUMNS.items()}
     batch = batch_of(spark, tmp_path, types, columns=own)
-    lines = [",".join(text if name == column else "" for name in TIME_COLUMNS)
-             for column, text, _ in TIMES]  # fmt: skip
+    lines = [
+        ",".join(text if name == column else "" for name in TIME_COLUMNS)
+        for column, text, _ in TIMES
+    ]
 
     batch.load_rows(*lines, header=",".join(TIME_COLUMNS))
 
@@ -267,22 +304,32 @@ def test_numbers_and_texts_of_parquet_are_times_when_their_format_is_declared(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     types = columns(
-        at="TIMESTAMP", ended="TIMESTAMP", paid="TIMESTAMP", seen="TIMESTAMP_NTZ", day="DATE",
+        at="TIMESTAMP",
+        ended="TIMESTAMP",
+        paid="TIMESTAMP",
+        seen="TIMESTAMP_NTZ",
+        day="DATE",
         written="TIMESTAMP",
-    )  # fmt: skip
+    )
     batch = batch_of(
-        spark, tmp_path, types, format="parquet", timestamp_format="epoch_milliseconds",
+        spark,
+        tmp_path,
+        types,
+        format="parquet",
+        timestamp_format="epoch_milliseconds",
         date_format="yyyyMMdd",
         columns={"paid": {"format": "epoch_seconds"}, "seen": {"format": "epoch_nanoseconds"}},
-    )  # fmt: skip
-    table = pa.table({
-        "at": pa.array([1714557600123, -1, 2**62, None], pa.int64()),
-        "ended": pa.array([1714557600123.0, 0.5, float("nan"), 1e300]),
-        "paid": pa.array([Decimal("1714557600.123456"), Decimal("0.000001"), None, None]),
-        "seen": pa.array([1714557600123456000, 1714557600123456001, None, -1000]),
-        "day": pa.array(["20240501", "20240532", None, "0"]),
-        "written": pa.array([datetime(2024, 5, 1, tzinfo=UTC)] * 4, pa.timestamp("us", "UTC")),
-    })  # fmt: skip
+    )
+    table = pa.table(
+        {
+            "at": pa.array([1714557600123, -1, 2**62, None], pa.int64()),
+            "ended": pa.array([1714557600123.0, 0.5, float("nan"), 1e300]),
+            "paid": pa.array([Decimal("1714557600.123456"), Decimal("0.000001"), None, None]),
+            "seen": pa.array([1714557600123456000, 1714557600123456001, None, -1000]),
+            "day": pa.array(["20240501", "20240532", None, "0"]),
+            "written": pa.array([datetime(2024, 5, 1, tzinfo=UTC)] * 4, pa.timestamp("us", "UTC")),
+        }
+    )
     file = batch.folder / "landing" / "readings" / "one.parquet"
     file.parent.mkdir(parents=True)
     pq.write_table(table, file)
@@ -300,8 +347,11 @@ def test_numbers_and_texts_of_parquet_are_times_when_their_format_is_declared(
         (None, None, None, EPOCH - milli / 1000, None, written),
     ]
     assert [row["_load_failures"] for row in batch.staged_rows()] == [
-        [], ["seen.type", "day.type"], ["at.type", "ended.type"], ["ended.type", "day.type"]
-    ]  # fmt: skip
+        [],
+        ["seen.type", "day.type"],
+        ["at.type", "ended.type"],
+        ["ended.type", "day.type"],
+    ]
 
 
 def load(batch: Batch, content: str | bytes) -> JobReport:
@@ -325,9 +375,7 @@ def test_columns_are_the_contracts_when_the_header_is_passed_over(
 ) -> None:
     batch = batch_of(spark, tmp_path, columns(a="INT", b="INT"), header=False, skip_lines=1)
     load(batch, "a,a\n1,2\n\n3\n4,5,6\n7,8\n")
-    assert values(batch, "a", "b", "_source_row") == [
-        (1, 2, 1), (3, None, 2), (4, 5, 3), (7, 8, 4)
-    ]  # fmt: skip
+    assert values(batch, "a", "b", "_source_row") == [(1, 2, 1), (3, None, 2), (4, 5, 3), (7, 8, 4)]
     malformed = ["row.malformed"]
     assert [row["_load_failures"] for row in batch.staged_rows()] == [[], malformed, malformed, []]
     with pytest.raises(SourceInvalid, match=r"begins with a header\. Declare `header: true`"):

@@ -8,8 +8,8 @@ from pyspark.errors.exceptions.connect import SparkConnectException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs import expectations, row_rules
-from headrace_jobs.engine_errors import EngineLost, job_error
+from headrace_jobs.engine.errors import EngineLost, job_error
+from headrace_jobs.tables import expectations, row_rules
 from tests.jobs.batches import (
     MAY,
     READINGS,
@@ -51,29 +51,139 @@ def gated_rows(batch: Batch) -> list[tuple[object, list[str]]]:
         (properties("unique: true"), "d,2024-05-03,1.5,1", "kilowatts.unique"),
         (properties("logicalTypeOptions: {minimum: 1}"), "d,2024-05-03,0.9,1", "kilowatts.minimum"),
         (properties("logicalTypeOptions: {maximum: 4}"), "d,2024-05-03,4.1,1", "kilowatts.maximum"),
-        (properties("logicalTypeOptions: {exclusiveMinimum: 1}"), "d,2024-05-03,1,1", "kilowatts.exclusiveMinimum"),
-        (properties("logicalTypeOptions: {exclusiveMaximum: 4}"), "d,2024-05-03,4,1", "kilowatts.exclusiveMaximum"),
-        (READINGS.replace("physicalType: STRING,", "physicalType: STRING, logicalTypeOptions: {pattern: '^[a-z]{1}$'},"), "D,2024-05-03,4,1", "meter.pattern"),
-        (READINGS.replace("physicalType: STRING,", "physicalType: STRING, logicalTypeOptions: {maxLength: 1},"), "dd,2024-05-03,4,1", "meter.maxLength"),
-        (READINGS.replace("physicalType: STRING,", "physicalType: STRING, logicalTypeOptions: {minLength: 1},"), '"",2024-05-03,4,1', "meter.minLength"),
-        (READINGS.replace("physicalType: STRING,", "physicalType: STRING, enum: [{value: a}, {value: b}, {value: c}],"), "d,2024-05-03,4,1", "meter.enum"),
-        (properties(custom("expect_column_values_to_be_between", "{min_value: 0, max_value: 4}")), "d,2024-05-03,4.1,1", "kilowatts.rule"),
-        (properties(custom("expect_column_values_to_be_between", "{min_value: 1, strict_min: true}")), "d,2024-05-03,1,1", "kilowatts.rule"),
-        (properties(custom("expect_column_values_to_be_in_set", "{value_set: [1.5, 2.5, 3.5]}")), "d,2024-05-03,4.1,1", "kilowatts.rule"),
-        (properties(custom("expect_column_values_to_not_be_in_set", "{value_set: [9, 8]}")), "d,2024-05-03,9,1", "kilowatts.rule"),
-        (properties(custom("expect_column_values_to_not_be_null", "{}")), "d,2024-05-03,,1", "kilowatts.rule"),
-        (properties(custom("expect_column_values_to_match_regex", "{column: meter, regex: '^[a-c]{1}$'}")), "d,2024-05-03,9,1", "kilowatts.rule"),
-        (properties(custom("expect_column_values_to_not_match_regex", "{column: meter, regex: d}")), "d,2024-05-03,9,1", "kilowatts.rule"),
-        (properties(custom("expect_column_value_lengths_to_be_between", "{column: meter, max_value: 1}")), "dd,2024-05-03,9,1", "kilowatts.rule"),
-        (properties(custom("expect_column_pair_values_a_to_be_greater_than_b", "{column_A: kilowatts, column_B: phase}")), "d,2024-05-03,1,1", "kilowatts.rule"),
-        (properties(custom("unexpected_rows_expectation", "{unexpected_rows_query: 'SELECT * FROM {batch} WHERE kilowatts > 4 AND phase < 2'}")), "d,2024-05-03,9,1", "kilowatts.rule"),
+        (
+            properties("logicalTypeOptions: {exclusiveMinimum: 1}"),
+            "d,2024-05-03,1,1",
+            "kilowatts.exclusiveMinimum",
+        ),
+        (
+            properties("logicalTypeOptions: {exclusiveMaximum: 4}"),
+            "d,2024-05-03,4,1",
+            "kilowatts.exclusiveMaximum",
+        ),
+        (
+            READINGS.replace(
+                "physicalType: STRING,",
+                "physicalType: STRING, logicalTypeOptions: {pattern: '^[a-z]{1}$'},",
+            ),
+            "D,2024-05-03,4,1",
+            "meter.pattern",
+        ),
+        (
+            READINGS.replace(
+                "physicalType: STRING,", "physicalType: STRING, logicalTypeOptions: {maxLength: 1},"
+            ),
+            "dd,2024-05-03,4,1",
+            "meter.maxLength",
+        ),
+        (
+            READINGS.replace(
+                "physicalType: STRING,", "physicalType: STRING, logicalTypeOptions: {minLength: 1},"
+            ),
+            '"",2024-05-03,4,1',
+            "meter.minLength",
+        ),
+        (
+            READINGS.replace(
+                "physicalType: STRING,",
+                "physicalType: STRING, enum: [{value: a}, {value: b}, {value: c}],",
+            ),
+            "d,2024-05-03,4,1",
+            "meter.enum",
+        ),
+        (
+            properties(
+                custom("expect_column_values_to_be_between", "{min_value: 0, max_value: 4}")
+            ),
+            "d,2024-05-03,4.1,1",
+            "kilowatts.rule",
+        ),
+        (
+            properties(
+                custom("expect_column_values_to_be_between", "{min_value: 1, strict_min: true}")
+            ),
+            "d,2024-05-03,1,1",
+            "kilowatts.rule",
+        ),
+        (
+            properties(custom("expect_column_values_to_be_in_set", "{value_set: [1.5, 2.5, 3.5]}")),
+            "d,2024-05-03,4.1,1",
+            "kilowatts.rule",
+        ),
+        (
+            properties(custom("expect_column_values_to_not_be_in_set", "{value_set: [9, 8]}")),
+            "d,2024-05-03,9,1",
+            "kilowatts.rule",
+        ),
+        (
+            properties(custom("expect_column_values_to_not_be_null", "{}")),
+            "d,2024-05-03,,1",
+            "kilowatts.rule",
+        ),
+        (
+            properties(
+                custom(
+                    "expect_column_values_to_match_regex", "{column: meter, regex: '^[a-c]{1}$'}"
+                )
+            ),
+            "d,2024-05-03,9,1",
+            "kilowatts.rule",
+        ),
+        (
+            properties(
+                custom("expect_column_values_to_not_match_regex", "{column: meter, regex: d}")
+            ),
+            "d,2024-05-03,9,1",
+            "kilowatts.rule",
+        ),
+        (
+            properties(
+                custom("expect_column_value_lengths_to_be_between", "{column: meter, max_value: 1}")
+            ),
+            "dd,2024-05-03,9,1",
+            "kilowatts.rule",
+        ),
+        (
+            properties(
+                custom(
+                    "expect_column_pair_values_a_to_be_greater_than_b",
+                    "{column_A: kilowatts, column_B: phase}",
+                )
+            ),
+            "d,2024-05-03,1,1",
+            "kilowatts.rule",
+        ),
+        (
+            properties(
+                custom(
+                    "unexpected_rows_expectation",
+                    "{unexpected_rows_query: 'SELECT * FROM {batch} WHERE kilowatts > 4 AND phase < 2'}",
+                )
+            ),
+            "d,2024-05-03,9,1",
+            "kilowatts.rule",
+        ),
         (properties(library("nullValues", "mustBe: 0")), "d,2024-05-03,,1", "kilowatts.rule"),
-        (properties(library("missingValues", "mustBe: 0, arguments: {missingValues: [-99]}")), "d,2024-05-03,-99,1", "kilowatts.rule"),
-        (properties(library("invalidValues", "mustBe: 0, arguments: {validValues: [1.5, 2.5, 3.5]}")), "d,2024-05-03,9,1", "kilowatts.rule"),
-        (properties(library("duplicateValues", "mustBe: 0")), "d,2024-05-03,1.5,1", "kilowatts.rule"),
+        (
+            properties(library("missingValues", "mustBe: 0, arguments: {missingValues: [-99]}")),
+            "d,2024-05-03,-99,1",
+            "kilowatts.rule",
+        ),
+        (
+            properties(
+                library("invalidValues", "mustBe: 0, arguments: {validValues: [1.5, 2.5, 3.5]}")
+            ),
+            "d,2024-05-03,9,1",
+            "kilowatts.rule",
+        ),
+        (
+            properties(library("duplicateValues", "mustBe: 0")),
+            "d,2024-05-03,1.5,1",
+            "kilowatts.rule",
+        ),
     ],
     ids=lambda value: value if value.count(".") == 1 and "," not in value else "",
-)  # fmt: skip
+)
 def test_only_the_bad_row_is_set_aside_when_it_breaks_one_rule(
     spark: SparkSession, tmp_path: Path, columns: str, bad: str, rule: str
 ) -> None:
@@ -118,13 +228,15 @@ def test_row_passes_when_it_breaks_a_rule_that_only_reports(
         "type: library, metric: nullValues, mustBeLessThan: 1, arguments: {properties: [phase]}",
         "type: library, metric: nullValues, mustBeLessThan: 30, unit: percent, arguments: {properties: [phase]}",
         "type: library, metric: duplicateValues, mustBeLessThan: 1, arguments: {properties: [read_at]}",
-        'type: sql, query: "SELECT max(phase) FROM {table} WHERE meter = ''nobody''", mustBeLessThan: 9',
+        'type: sql, query: "SELECT max(phase) FROM {table} WHERE meter = '
+        "nobody"
+        '", mustBeLessThan: 9',
         "type: custom, engine: greatExpectations, implementation: {type: expect_column_values_to_be_between, "
         "kwargs: {column: kilowatts, max_value: 2, mostly: 0.9}}",
         "type: custom, engine: greatExpectations, implementation: {type: expect_column_mean_to_be_between, "
         "kwargs: {column: kilowatts, min_value: 100}}",
     ],
-)  # fmt: skip
+)
 def test_nothing_is_let_through_when_a_critical_table_rule_does_not_hold(
     spark: SparkSession, tmp_path: Path, rule: str
 ) -> None:
@@ -253,7 +365,7 @@ def test_duplicates_are_parted_the_same_way_when_rows_have_no_position(
         )
         nulled.write.mode("overwrite").parquet(batch.staged + "-nulled")
         spec = batch.gate_spec().model_copy(update={"staged_uri": batch.staged + "-nulled"})
-        from headrace_jobs import gate
+        from headrace_jobs.tables import gate
 
         report = gate.run(spark, spec)
         assert failure(report.failures, "key.unique").examples == ()

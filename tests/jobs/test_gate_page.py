@@ -7,9 +7,9 @@ import pytest
 import yaml
 from pyspark.sql import SparkSession
 
-from headrace_jobs import gate
-from headrace_jobs.gate_page import share
-from headrace_schemas.job import JobReport
+from headrace_jobs.tables import gate
+from headrace_jobs.tables.gate_page import share
+from headrace_schemas.wire.job import JobReport
 from tests.jobs.batches import (
     HEADER,
     READINGS,
@@ -35,9 +35,13 @@ HOSTILE = f"{FETCHES}{RUNS}{ACTS}{MOVES}"
 def hostile_report(spark: SparkSession, folder: Path) -> tuple[Batch, JobReport]:
     """Hostile wherever a name or a text can be: a rule that holds, one that does not, a file."""
     broken = {
-        "name": f"broken {HOSTILE}", "description": f"says {HOSTILE}", "type": "library",
-        "metric": "invalidValues", "mustBe": 0, "arguments": {"validValues": [1.5]},
-    }  # fmt: skip
+        "name": f"broken {HOSTILE}",
+        "description": f"says {HOSTILE}",
+        "type": "library",
+        "metric": "invalidValues",
+        "mustBe": 0,
+        "arguments": {"validValues": [1.5]},
+    }
     silent = {
         **broken,
         "name": f"silent {HOSTILE}",
@@ -45,11 +49,21 @@ def hostile_report(spark: SparkSession, folder: Path) -> tuple[Batch, JobReport]
     }
     del silent["description"]
     tables = [
-        {"name": f"found {HOSTILE}", "type": "sql", "mustBe": "other", "severity": "warning",
-         "query": f"SELECT '{ACTS.replace(chr(39), '')}' FROM {{table}} LIMIT 1"},
-        {"name": f"holds {HOSTILE}", "description": HOSTILE, "type": "library",
-         "metric": "rowCount", "mustBeGreaterThan": 0},
-    ]  # fmt: skip
+        {
+            "name": f"found {HOSTILE}",
+            "type": "sql",
+            "mustBe": "other",
+            "severity": "warning",
+            "query": f"SELECT '{ACTS.replace(chr(39), '')}' FROM {{table}} LIMIT 1",
+        },
+        {
+            "name": f"holds {HOSTILE}",
+            "description": HOSTILE,
+            "type": "library",
+            "metric": "rowCount",
+            "mustBeGreaterThan": 0,
+        },
+    ]
     columns = yaml.safe_load(READINGS)
     columns[2]["name"] = f"kilowatts {FETCHES}"
     columns[2]["quality"] = [broken]
@@ -173,8 +187,15 @@ def test_page_says_what_holds_when_a_rule_has_no_words(spark: SparkSession, tmp_
 
 @pytest.mark.parametrize(
     ("rows", "of", "told"),
-    [(0, 0, "-"), (0, 9, "0%"), (9, 9, "100%"), (1, 10**6, "<0.1%"), (10**6 - 1, 10**6, ">99.9%"),
-     (1, 3, "33.3%"), (1, 2, "50%")],
-)  # fmt: skip
+    [
+        (0, 0, "-"),
+        (0, 9, "0%"),
+        (9, 9, "100%"),
+        (1, 10**6, "<0.1%"),
+        (10**6 - 1, 10**6, ">99.9%"),
+        (1, 3, "33.3%"),
+        (1, 2, "50%"),
+    ],
+)
 def test_share_is_none_or_all_only_when_it_is(rows: int, of: int, told: str) -> None:
     assert share(rows, of) == told

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from headrace_jobs import expectations, row_rules
-from headrace_schemas.rules import Expectation, RowRule, Severity
+from headrace_jobs.tables import expectations, row_rules
+from headrace_schemas.rules.rule import Expectation, RowRule, Severity
 from tests.jobs.batches import Batch, contract, custom, failure, properties, table_rule
 
 pytestmark = pytest.mark.spark
@@ -33,8 +33,10 @@ def test_record_tells_rules_counts_and_positions_but_no_values(
     }
     assert by_rule["kilowatts.maximum"]["result"]["unexpected_count"] == 9
     assert by_rule["meter.required"]["result"] == {
-        "element_count": 12, "unexpected_count": 0, "unexpected_percent": 0.0,
-    }  # fmt: skip
+        "element_count": 12,
+        "unexpected_count": 0,
+        "unexpected_percent": 0.0,
+    }
     assert by_rule["readings.rule"]["result"] == {"observed_value": "3"}
     assert result["meta"]["verdict"] == "warned"
     assert result["meta"]["counts"] == {"rows_in": 12, "rows_out": 3, "rows_quarantined": 9}
@@ -72,9 +74,16 @@ def test_counts_agree_when_great_expectations_counts_the_same_rows(
     )
     batch = Batch(spark, tmp_path, contract(tmp_path, columns))
     batch.load_rows(
-        GOOD, GOOD, *MORE, ",2024-05-03,5,1", "d,,-1,1", "e,2024-05-03,NaN,1", "f,2024-05-03,,1",
-        "g,x,9,9", "b,2024-05-01T01:00:00Z,7,2",
-    )  # fmt: skip
+        GOOD,
+        GOOD,
+        *MORE,
+        ",2024-05-03,5,1",
+        "d,,-1,1",
+        "e,2024-05-03,NaN,1",
+        "f,2024-05-03,,1",
+        "g,x,9,9",
+        "b,2024-05-01T01:00:00Z,7,2",
+    )
     batch.gate()
     readable = row_rules.gated(spark, batch.gated).where(row_rules.is_readable())
     ours = row_rules.broken_rules(row_rules.gated(spark, batch.gated), 1)

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from headrace_jobs import histograms
-from headrace_jobs.manifest import Feature, FeatureKind, Histogram
-from headrace_schemas.evidence import FeatureShift
+from headrace_jobs.learning.manifest import Feature, FeatureKind, Histogram
+from headrace_jobs.statistics import histograms
+from headrace_schemas.decisions.evidence import FeatureShift
 
 RANDOM = np.random.default_rng(3)
 NORMAL = pd.Series(RANDOM.normal(size=5000).astype(np.float32))
@@ -70,8 +70,10 @@ def test_a_flag_has_two_bins_when_training_rows_hold_one_value_or_both(truths: i
 
 UNIFORM = RANDOM.uniform(0, 10, 1000)
 CONSTANT, CAPPED, MOSTLY_ZERO = (
-    [5.0] * 1000, [10.0] * 920 + list(UNIFORM[:80]), [0.0] * 950 + [1.0] * 50,
-)  # fmt: skip
+    [5.0] * 1000,
+    [10.0] * 920 + list(UNIFORM[:80]),
+    [0.0] * 950 + [1.0] * 50,
+)
 
 
 @pytest.mark.parametrize(
@@ -104,9 +106,11 @@ def test_psi_is_high_when_values_leave_the_training_range_or_a_heavy_value(
 def test_an_older_manifest_is_read_as_it_was_written_when_it_knows_no_range() -> None:
     written = '{"edges":[0.0,1.0],"categories":[],"shares":[0.25,0.25,0.0,0.5]}'
     feature = Feature(
-        name="x", type="INT", kind=FeatureKind.NUMBER,
+        name="x",
+        type="INT",
+        kind=FeatureKind.NUMBER,
         histogram=Histogram.model_validate_json(written),
-    )  # fmt: skip
+    )
 
     found = histograms.shares(feature, pd.Series([-7, 0, 1, 9, np.nan], dtype="float32"))
 
@@ -131,9 +135,12 @@ def test_chance_hardly_ever_moves_a_feature_when_rows_are_enough(
 ) -> None:
     histogram = feature.histogram
     shift = FeatureShift(
-        feature="x", psi=0, importance=1, bins=sum(share > 0 for share in histogram.shares),
+        feature="x",
+        psi=0,
+        importance=1,
+        bins=sum(share > 0 for share in histogram.shares),
         trained_rows=histogram.rows,
-    )  # fmt: skip
+    )
     rows = int(shift.fewest_rows(0.2))
     least, random = histograms.least_share(rows, histogram.rows), np.random.RandomState(5)
 

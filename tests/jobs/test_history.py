@@ -6,9 +6,9 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from headrace_jobs import history, tables
+from headrace_jobs.lake import history, tables
 from headrace_schemas.errors import VersionGone
-from headrace_schemas.job import PinnedTable
+from headrace_schemas.wire.job import PinnedTable
 from tests.jobs.aged import age
 from tests.jobs.batches import ROW, Batch
 

@@ -11,7 +11,7 @@ from time import monotonic
 
 import pytest
 
-from headrace_jobs import host, runner
+from headrace_jobs.engine import host, runner
 
 
 class Running:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from headrace_schemas.job import JobReport, SpecHead
+from headrace_schemas.wire.job import JobReport, SpecHead
 from tests.jobs.batches import HEADER, Batch, contract
 from tests.jobs.hosts import job_host, until
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from headrace_jobs import ingest
+from headrace_jobs.sources import ingest
 from headrace_schemas.errors import SourceInvalid
 from tests.jobs.batches import ROW, Batch, contract, text
 

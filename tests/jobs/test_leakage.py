@@ -12,12 +12,12 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from sklearn.metrics import roc_auc_score
 
-from headrace_jobs.transforms.airports import silver_airports
-from headrace_jobs.transforms.flight_features import LEAD_HOURS, flight_features
-from headrace_jobs.transforms.flights import silver_flights
-from headrace_jobs.transforms.planes import silver_planes
-from headrace_jobs.transforms.weather import silver_weather
-from headrace_schemas.catalog import Catalog
+from flights.airports import silver_airports
+from flights.flight_features import LEAD_HOURS, flight_features
+from flights.flights import silver_flights
+from flights.planes import silver_planes
+from flights.weather import silver_weather
+from headrace_schemas.declarations.catalog import Catalog
 
 pytestmark = pytest.mark.spark
 
@@ -33,9 +33,21 @@ CUTS = [
 ]
 
 OUTCOMES = {
-    "dep_time", "dep_delay", "dep_minute", "departed_at", "arr_time", "arr_delay", "arr_minute", "arrived_by",
-    "air_time", "is_cancelled", "is_diverted", "tailnum", "is_late", "label_known_at",
-}  # fmt: skip
+    "dep_time",
+    "dep_delay",
+    "dep_minute",
+    "departed_at",
+    "arr_time",
+    "arr_delay",
+    "arr_minute",
+    "arrived_by",
+    "air_time",
+    "is_cancelled",
+    "is_diverted",
+    "tailnum",
+    "is_late",
+    "label_known_at",
+}
 """What is known only when a flight has left, or tells that it will not."""
 
 
@@ -96,8 +108,9 @@ def delivered(spark: SparkSession, catalog: Catalog, name: str, folder: Path) ->
     texts = spark.read.csv(str(folder / f"{name}.csv"), header=True)
     return texts.select(
         *[F.col(one.name).cast(one.type).alias(one.name) for one in columns],
-        F.lit(name).alias("_source_file"), F.lit(0).cast("bigint").alias("_source_row"),
-    )  # fmt: skip
+        F.lit(name).alias("_source_file"),
+        F.lit(0).cast("bigint").alias("_source_row"),
+    )
 
 
 def at(moment: datetime) -> Column:

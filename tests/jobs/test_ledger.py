@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from headrace_jobs import ledger, tables
-from headrace_schemas.decisions import Decision, Kind, Verdict
+from headrace_jobs.lake import tables
+from headrace_jobs.monitoring import ledger
+from headrace_schemas.decisions.decision import Decision, Kind, Verdict
 from headrace_schemas.errors import WriteConflict
-from headrace_schemas.job import PinnedTable
+from headrace_schemas.wire.job import PinnedTable
 from tests.jobs.learning import content
 
 pytestmark = pytest.mark.spark
@@ -23,11 +24,19 @@ AT = datetime(2024, 6, 3, 1, 2, 3, 456, tzinfo=UTC)
 
 def decision(id: str, model: str = "late", **fields: Any) -> Decision:
     found = {
-        "id": id, "model": model, "kind": Kind.PROMOTION, "window": "2", "as_of": AT,
-        "verdict": Verdict.PROMOTE, "reason": "better: auc 0.7", "answers": "it's \"run\" 1",
-        "model_version": "2", "effective_from": AT + timedelta(days=1), "evidence": '{"a": 1}',
+        "id": id,
+        "model": model,
+        "kind": Kind.PROMOTION,
+        "window": "2",
+        "as_of": AT,
+        "verdict": Verdict.PROMOTE,
+        "reason": "better: auc 0.7",
+        "answers": 'it\'s "run" 1',
+        "model_version": "2",
+        "effective_from": AT + timedelta(days=1),
+        "evidence": '{"a": 1}',
         "policy": "{}",
-    }  # fmt: skip
+    }
     return Decision(**(found | fields))
 
 
@@ -81,8 +90,9 @@ def test_columns_are_a_decisions_fields_when_others_read_the_ledger(
     assert schema.names == list(Decision.model_fields)
     types = {field.name: field.dataType.simpleString() for field in schema}
     assert {name for name, type_ in types.items() if type_ == "timestamp"} == {
-        "as_of", "effective_from",
-    }  # fmt: skip
+        "as_of",
+        "effective_from",
+    }
     detail = spark.sql(f"DESCRIBE DETAIL delta.`{uri}`").collect()[0]
     assert detail["partitionColumns"] == ["model"]
 

@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from headrace_schemas.declarations.pipeline import Evolution
+from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import (
     SchemaBroken,
     SourceInvalid,
     SourceMissing,
 )
-from headrace_schemas.pipeline import Evolution
-from headrace_schemas.source import Source
 from tests.jobs.batches import HEADER, ROW, Batch, contract, text
 
 pytestmark = pytest.mark.spark
@@ -350,9 +350,13 @@ def parquet_batch(spark: SparkSession, tmp_path: Path) -> Batch:
 def test_parquet_is_cast_and_numbered_when_types_differ(parquet_batch: Batch) -> None:
     when = [datetime(2024, 5, 1, tzinfo=UTC)] * 3
     file = parquet(
-        parquet_batch, "one.parquet", meter=["a", "b", "c"], read_at=when, kilowatts=[1, 2, 3],
+        parquet_batch,
+        "one.parquet",
+        meter=["a", "b", "c"],
+        read_at=when,
+        kilowatts=[1, 2, 3],
         phase=[1.0, 2.5, 1e12],
-    )  # fmt: skip
+    )
     parquet_batch.load(file)
     rows = parquet_batch.staged_rows()
     assert [row["kilowatts"] for row in rows] == [1.0, 2.0, 3.0]

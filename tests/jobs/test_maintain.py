@@ -12,13 +12,13 @@ import pytest
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from pyspark.sql import SparkSession
 
-from headrace_jobs import files, history, tables
-from headrace_jobs.delta_log import DeltaLog
-from headrace_jobs.maintain import maintain, refuse_skew, run
-from headrace_jobs.removal import remove_needless
+from headrace_jobs.lake import files, history, tables
+from headrace_jobs.lake.delta_log import DeltaLog
+from headrace_jobs.lake.removal import remove_needless
+from headrace_jobs.tables.maintain import maintain, refuse_skew, run
 from headrace_schemas.errors import ClockSkewed, VersionGone
-from headrace_schemas.job import JobReport, MaintainedTable, MaintainSpec, PinnedTable
-from headrace_schemas.pins import Pin, PinKind
+from headrace_schemas.planning.pins import Pin, PinKind
+from headrace_schemas.wire.job import JobReport, MaintainedTable, MaintainSpec, PinnedTable
 from tests.jobs import readers
 from tests.jobs.aged import DAY, age, date
 from tests.object_store import ObjectStore
@@ -43,9 +43,13 @@ def years(tmp_path_factory: pytest.TempPathFactory) -> Path:
         key = f"p{number % PARTITIONS}"
         rows = pyarrow.table({"n": [2 * number, 2 * number + 1], "_partition": [key, key]})
         write_deltalake(
-            table, rows, mode="overwrite", partition_by=["_partition"], configuration=kept,
+            table,
+            rows,
+            mode="overwrite",
+            partition_by=["_partition"],
+            configuration=kept,
             predicate=f"_partition = '{key}'" if number else None,
-        )  # fmt: skip
+        )
     age(table, lambda version: DAYS - EVERY * version)
     return table
 
@@ -66,10 +70,15 @@ def spec(table: Path, *pins: Pin, **given: object) -> MaintainSpec:
     root = table.parents[2]
     kept = MaintainedTable(name=NAME, uri=str(table), history_days=HISTORY, pins=pins)
     return MaintainSpec(
-        job_id="job-1", run_id="test", headrace_version=installed("headrace"), tables=(kept,),
-        staging_uri=str(root / "staging" / NAME), gates_uri=str(root / "gates" / NAME),
-        time_limit_minutes=60, **{"is_written": True, **given},
-    )  # fmt: skip
+        job_id="job-1",
+        run_id="test",
+        headrace_version=installed("headrace"),
+        tables=(kept,),
+        staging_uri=str(root / "staging" / NAME),
+        gates_uri=str(root / "gates" / NAME),
+        time_limit_minutes=60,
+        **{"is_written": True, **given},
+    )
 
 
 def done(table: Path, *pins: Pin, **given: object) -> JobReport:
@@ -191,8 +200,16 @@ def test_file_of_no_commit_goes_only_when_it_is_old(table: Path) -> None:
 
 def test_staging_goes_when_it_is_published_or_nobody_comes_back(table: Path) -> None:
     root = table.parents[2] / "staging" / NAME
-    ages = {"a/published": 2, "a/fresh": 0.5, "a/open": 10, "a/left": 20, "a/used": 20,
-            "a/used_delivered": 20, "a/gone_delivered": 2, "rebuild/job": 2}  # fmt: skip
+    ages = {
+        "a/published": 2,
+        "a/fresh": 0.5,
+        "a/open": 10,
+        "a/left": 20,
+        "a/used": 20,
+        "a/used_delivered": 20,
+        "a/gone_delivered": 2,
+        "rebuild/job": 2,
+    }
     for unit, days in ages.items():
         folder = root / unit / "inner" if unit.startswith("rebuild") else root / unit
         folder.mkdir(parents=True)
@@ -226,9 +243,12 @@ def test_objects_go_when_the_lake_is_in_an_object_store(
         for number in range(25):
             row = pyarrow.table({"n": [number], "_partition": ["a b"]})
             write_deltalake(
-                uri, row, mode="overwrite", partition_by=["_partition"],
+                uri,
+                row,
+                mode="overwrite",
+                partition_by=["_partition"],
                 configuration={**history.properties(HISTORY), "delta.checkpointInterval": "10"},
-            )  # fmt: skip
+            )
         kept = MaintainedTable(name=NAME, uri=uri, history_days=HISTORY, pins=(pin(3),))
         later = datetime.now(tz=UTC) + timedelta(days=DAYS)
         log = DeltaLog.at(uri)

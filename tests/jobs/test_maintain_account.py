@@ -8,11 +8,11 @@ import pyarrow
 import pytest
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 
-from headrace_jobs import files, history
-from headrace_jobs.delta_log import DeltaLog
-from headrace_jobs.removal import remove_needless
+from headrace_jobs.lake import files, history
+from headrace_jobs.lake.delta_log import DeltaLog
+from headrace_jobs.lake.removal import remove_needless
 from headrace_schemas.accounts import job_account
-from headrace_schemas.job import MaintainedTable
+from headrace_schemas.wire.job import MaintainedTable
 from tests.launcher.stores import Place, write_keys
 from tests.object_store import ObjectStore
 
@@ -59,9 +59,12 @@ def test_old_files_are_removed_under_maintenance_s_keys_alone(job: Job) -> None:
     for number in range(12):
         rows = pyarrow.table({"n": [number], "_partition": ["a b"]})
         write_deltalake(
-            TABLE, rows, mode="overwrite", partition_by=["_partition"],
+            TABLE,
+            rows,
+            mode="overwrite",
+            partition_by=["_partition"],
             configuration={**history.properties(HISTORY), "delta.checkpointInterval": "5"},
-        )  # fmt: skip
+        )
     files.write_text(RECORD, "index.html", "the verdict")
     files.write_text(STAGED, "rows.txt", "rows")
     before = job.place.objects()

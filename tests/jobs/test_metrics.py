@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as reference
 from threadpoolctl import threadpool_limits
 
-from headrace_jobs import metrics
+from headrace_jobs.statistics import metrics
 
 RANDOM = np.random.default_rng(5)
 TARGET = (RANDOM.random(3000) < 0.3).astype(float)
@@ -51,9 +51,17 @@ def test_a_metric_is_scikit_learns_when_rows_are_weighted(metric: str) -> None:
 
 @pytest.mark.parametrize(
     ("metric", "target"),
-    [("auc", [1.0, 1.0]), ("auc", [0.0, 0.0]), ("pr_auc", [0.0, 0.0]), ("pr_auc", [1.0, 1.0]),
-     ("r2", [0.5, 0.5]), ("auc", []), ("rmse", []), ("logloss", [])],
-)  # fmt: skip
+    [
+        ("auc", [1.0, 1.0]),
+        ("auc", [0.0, 0.0]),
+        ("pr_auc", [0.0, 0.0]),
+        ("pr_auc", [1.0, 1.0]),
+        ("r2", [0.5, 0.5]),
+        ("auc", []),
+        ("rmse", []),
+        ("logloss", []),
+    ],
+)
 def test_a_metric_is_not_measured_when_it_is_not_defined(metric: str, target: list[float]) -> None:
     values = np.array(target)
 

@@ -8,12 +8,14 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from headrace_jobs import metrics, monitor, score, train
-from headrace_jobs.registry import Registry
-from headrace_schemas.decisions import Verdict, decide_retraining
-from headrace_schemas.evidence import MonitorEvidence
-from headrace_schemas.job import PinnedTable
-from headrace_schemas.model import Model
+from headrace_jobs.learning import score, train
+from headrace_jobs.learning.registry import Registry
+from headrace_jobs.monitoring import monitor
+from headrace_jobs.statistics import metrics
+from headrace_schemas.decisions.decision import Verdict, decide_retraining
+from headrace_schemas.decisions.evidence import MonitorEvidence
+from headrace_schemas.declarations.model import Model
+from headrace_schemas.wire.job import PinnedTable
 from tests.jobs.learning import (
     MAY_3,
     Learned,
@@ -46,9 +48,13 @@ def test_results_are_those_of_the_served_predictions_when_labels_have_matured(
 ) -> None:
     predictions = scored(engine, learned.model, learned.features, tmp_path, learned.version)
     spec = monitor_spec(
-        learned.model, learned.features, predictions, tmp_path / "monitoring", learned.version,
+        learned.model,
+        learned.features,
+        predictions,
+        tmp_path / "monitoring",
         learned.version,
-    )  # fmt: skip
+        learned.version,
+    )
     served = engine.read.format("delta").load(predictions.uri).toPandas()
     truth = learned.rows[april(learned.rows)].merge(served, on=["line", "trip"])
     expected = metrics.measure(
@@ -73,8 +79,10 @@ def test_results_are_those_of_the_served_predictions_when_labels_have_matured(
     assert sum(one.importance for one in evidence.shifts) == pytest.approx(1)
     row = engine.read.format("delta").load(spec.monitoring_uri).collect()[0]
     assert (row["window"], row["_partition"], row["champion"]) == (
-        "2024-04", "2024-04", learned.version,
-    )  # fmt: skip
+        "2024-04",
+        "2024-04",
+        learned.version,
+    )
     assert MonitorEvidence.model_validate_json(row["evidence"]) == evidence
     assert (row["metric"], row["current"]) == ("auc", evidence.performance.current)
 
@@ -84,9 +92,13 @@ def test_the_same_row_stays_when_a_window_is_monitored_again(
 ) -> None:
     predictions = scored(spark, learned.model, learned.features, tmp_path, learned.version)
     spec = monitor_spec(
-        learned.model, learned.features, predictions, tmp_path / "monitoring", learned.version,
+        learned.model,
+        learned.features,
+        predictions,
+        tmp_path / "monitoring",
         learned.version,
-    )  # fmt: skip
+        learned.version,
+    )
     monitor.run(spark, spec)
     before = content(spark, spec.monitoring_uri)
 
@@ -105,9 +117,13 @@ def test_only_what_moved_is_high_when_some_inputs_moved(
     features = publish(spark, tmp_path / "features", rows)
     predictions = scored(spark, learned.model, features, tmp_path, learned.version)
     spec = monitor_spec(
-        learned.model, features, predictions, tmp_path / "monitoring", learned.version,
+        learned.model,
+        features,
+        predictions,
+        tmp_path / "monitoring",
         learned.version,
-    )  # fmt: skip
+        learned.version,
+    )
 
     evidence = monitor.run(spark, spec).monitor_evidence
 
@@ -131,9 +147,13 @@ def test_labels_known_later_do_not_count_when_a_window_is_monitored(
     features = publish(spark, tmp_path / "features", rows)
     predictions = scored(spark, learned.model, features, tmp_path, learned.version)
     spec = monitor_spec(
-        learned.model, features, predictions, tmp_path / "monitoring", learned.version,
+        learned.model,
+        features,
+        predictions,
+        tmp_path / "monitoring",
         learned.version,
-    )  # fmt: skip
+        learned.version,
+    )
 
     evidence = monitor.run(spark, spec).monitor_evidence
 
@@ -147,13 +167,20 @@ def test_labels_known_later_do_not_count_when_a_window_is_monitored(
 @pytest.mark.parametrize(
     ("count", "note", "reason"),
     [
-        (12, "12 labelled rows, ", "nothing to go by: results cannot be judged: 12 labelled rows, "),
-        (109, "109 labelled rows, all of one class",
-         "nothing to go by: results cannot be judged: 109 labelled rows, all of one class; inputs "
-         "cannot be judged: 109 rows, "),
+        (
+            12,
+            "12 labelled rows, ",
+            "nothing to go by: results cannot be judged: 12 labelled rows, ",
+        ),
+        (
+            109,
+            "109 labelled rows, all of one class",
+            "nothing to go by: results cannot be judged: 109 labelled rows, all of one class; inputs "
+            "cannot be judged: 109 rows, ",
+        ),
     ],
     ids=["a dozen rows", "one class"],
-)  # fmt: skip
+)
 def test_nothing_is_asked_for_when_a_window_has_few_rows_or_one_class(
     spark: SparkSession, learned: Learned, tmp_path: Path, count: int, note: str, reason: str
 ) -> None:
@@ -164,9 +191,13 @@ def test_nothing_is_asked_for_when_a_window_has_few_rows_or_one_class(
     features = publish(spark, tmp_path / "features", few)
     predictions = scored(spark, learned.model, features, tmp_path, learned.version)
     spec = monitor_spec(
-        learned.model, features, predictions, tmp_path / "monitoring", learned.version,
+        learned.model,
+        features,
+        predictions,
+        tmp_path / "monitoring",
         learned.version,
-    )  # fmt: skip
+        learned.version,
+    )
 
     report = monitor.run(spark, spec)
 
@@ -187,9 +218,13 @@ def test_the_first_model_is_judged_on_the_same_rows_when_another_one_serves(
     first = str(train.run(spark, train_spec(weak, learned.features, answers="first")).model_version)
     predictions = scored(spark, learned.model, learned.features, tmp_path, learned.version)
     spec = monitor_spec(
-        learned.model, learned.features, predictions, tmp_path / "monitoring", learned.version,
+        learned.model,
+        learned.features,
+        predictions,
+        tmp_path / "monitoring",
+        learned.version,
         first,
-    )  # fmt: skip
+    )
 
     evidence = monitor.run(spark, spec).monitor_evidence
 
@@ -218,9 +253,13 @@ def test_inputs_are_still_measured_when_there_are_no_predictions(
     spark: SparkSession, learned: Learned, tmp_path: Path
 ) -> None:
     spec = monitor_spec(
-        learned.model, learned.features, None, tmp_path / "monitoring", learned.version,
+        learned.model,
+        learned.features,
+        None,
+        tmp_path / "monitoring",
         learned.version,
-    )  # fmt: skip
+        learned.version,
+    )
 
     report = monitor.run(spark, spec)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from headrace_jobs import session
-from headrace_launcher.replay_source import land, land_snapshots
-from headrace_schemas.catalog import Catalog
+from headrace_jobs.engine import session
+from headrace_launcher.project.replay_source import land, land_snapshots
+from headrace_schemas.declarations.catalog import Catalog
 from tests.e2e.contents import ask, delta_tables
 from tests.jobs.hosts import job_host
 
@@ -57,15 +57,19 @@ def test_month_is_published_and_learnt_from_when_its_dags_are_tested(
     }
     with job_host(connect_url, tmp_path, registry) as (_, socket):
         environment = {
-            **os.environ, **registry, "PYTHONPATH": str(ROOT),
-            "HEADRACE_HOME": str(tmp_path), "HEADRACE_SCHEMAS": str(tmp_path / "schemas"),
-            "HEADRACE_JOB_HOST": str(socket), "HEADRACE_JARS": str(session.jars_folder()),
+            **os.environ,
+            **registry,
+            "PYTHONPATH": str(ROOT),
+            "HEADRACE_HOME": str(tmp_path),
+            "HEADRACE_SCHEMAS": str(tmp_path / "schemas"),
+            "HEADRACE_JOB_HOST": str(socket),
+            "HEADRACE_JARS": str(session.jars_folder()),
             "AIRFLOW_HOME": str(tmp_path / "airflow"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
             "AIRFLOW_CONN_HEADRACE_SPARK": json.dumps({"conn_type": "spark", "host": "local[2]"}),
-        }  # fmt: skip
+        }
         for name in ("AIRFLOW__CORE__UNIT_TEST_MODE", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"):
             environment.pop(name, None)
         airflow = [sys.executable, "-m", "airflow", "db", "migrate"]
@@ -88,5 +92,6 @@ def test_month_is_published_and_learnt_from_when_its_dags_are_tested(
     assert rows["tables/silver/flights"] + set_aside == rows["tables/bronze/flights"]
     ledger = ask({"l": f"SELECT kind, verdict, reason FROM delta_scan('{lake}/ledger/decisions')"})
     assert {(one["kind"], one["verdict"]) for one in ledger["l"]} == {
-        ("retraining", "train"), ("promotion", "promote"),
-    }  # fmt: skip
+        ("retraining", "train"),
+        ("promotion", "promote"),
+    }

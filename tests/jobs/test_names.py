@@ -7,12 +7,14 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs import evaluate, monitor, score, tables, train
-from headrace_jobs.columns import check_columns
-from headrace_schemas.contract import Column, Contract
+from headrace_jobs.lake import tables
+from headrace_jobs.learning import evaluate, score, train
+from headrace_jobs.monitoring import monitor
+from headrace_jobs.sources.columns import check_columns
+from headrace_schemas.declarations.contract import Column, Contract
+from headrace_schemas.declarations.pipeline import Evolution
 from headrace_schemas.errors import SchemaBroken
-from headrace_schemas.job import PinnedTable
-from headrace_schemas.pipeline import Evolution
+from headrace_schemas.wire.job import PinnedTable
 from tests.jobs.batches import Batch, contract
 from tests.jobs.learning import (
     COLUMNS,
@@ -29,24 +31,57 @@ from tests.jobs.learning import (
 from tests.jobs.readers import read
 
 WORKING = (
-    "outcome", "prediction", "model_version", "window", "rows", "label", "source", "target",
-    "value", "name", "id", "batch", "measured", "readable", "rule_ids", "row_json", "source_row",
-    "where", "t",
-)  # fmt: skip
+    "outcome",
+    "prediction",
+    "model_version",
+    "window",
+    "rows",
+    "label",
+    "source",
+    "target",
+    "value",
+    "name",
+    "id",
+    "batch",
+    "measured",
+    "readable",
+    "rule_ids",
+    "row_json",
+    "source_row",
+    "where",
+    "t",
+)
 """Words that the jobs use for columns, views, aliases or metrics of their own."""
 
 ODD = (
-    "wind speed (m/s)", "a.b", "x/y", "[m/s]", '"quoted"', "it's", "größe", "p%c", "{brace};",
-    "eq=l", "com,ma", " lead", "a:b", "😀",
-)  # fmt: skip
+    "wind speed (m/s)",
+    "a.b",
+    "x/y",
+    "[m/s]",
+    '"quoted"',
+    "it's",
+    "größe",
+    "p%c",
+    "{brace};",
+    "eq=l",
+    "com,ma",
+    " lead",
+    "a:b",
+    "😀",
+)
 
 
 def properties(names: tuple[str, ...]) -> str:
     columns = [
-        {"name": "meter", "logicalType": "string", "physicalType": "STRING", "primaryKey": True,
-         "primaryKeyPosition": 1},
+        {
+            "name": "meter",
+            "logicalType": "string",
+            "physicalType": "STRING",
+            "primaryKey": True,
+            "primaryKeyPosition": 1,
+        },
         *[{"name": name, "logicalType": "integer", "physicalType": "INT"} for name in names],
-    ]  # fmt: skip
+    ]
     return json.dumps(columns, ensure_ascii=False)
 
 
@@ -61,16 +96,24 @@ def test_every_value_is_published_when_columns_are_called_as_headrace_calls_its_
     names = (*WORKING, *ODD)
     batch = Batch(engine, tmp_path, contract(tmp_path, properties(names)))
     numbers = [str(index) for index in range(len(names))]
-    lines = [("meter", *names), ("a", *numbers), ("b", *numbers), ("b", *numbers),
-             ("c", "x", *numbers[1:])]  # fmt: skip
+    lines = [
+        ("meter", *names),
+        ("a", *numbers),
+        ("b", *numbers),
+        ("b", *numbers),
+        ("c", "x", *numbers[1:]),
+    ]
     batch.load(batch.deliver("".join(csv_line(*line) for line in lines)))
     report = batch.gate()
     assert report.status == "succeeded", report.error
     assert {one.rule for one in report.failures} == {"outcome.type", "key.unique"}
     batch.publish()
     values = dict(zip(names, range(len(names)), strict=True))
-    origin = {"_batch_id": "bronze.readings/2024-05", "_source_file": "readings/one.csv",
-              "_partition": "2024-05"}  # fmt: skip
+    origin = {
+        "_batch_id": "bronze.readings/2024-05",
+        "_source_file": "readings/one.csv",
+        "_partition": "2024-05",
+    }
     assert read(batch.table, "meter") == [
         {"meter": "a", **values, **origin, "_source_row": 1},
         {"meter": "b", **values, **origin, "_source_row": 2},
@@ -81,10 +124,18 @@ def test_every_value_is_published_when_columns_are_called_as_headrace_calls_its_
 
 
 TRIPS = {
-    "trip": "value", "line": "source.id", "starts_at": "window", "known_at": "known at",
-    "wind": "prediction", "stops": "model_version", "fare": "[fare] <EUR>", "is_peak": "challenger",
-    "depot": "champion", "is_late": "label", "minutes": "rows",
-}  # fmt: skip
+    "trip": "value",
+    "line": "source.id",
+    "starts_at": "window",
+    "known_at": "known at",
+    "wind": "prediction",
+    "stops": "model_version",
+    "fare": "[fare] <EUR>",
+    "is_peak": "challenger",
+    "depot": "champion",
+    "is_late": "label",
+    "minutes": "rows",
+}
 """What else the columns of the trips may be called."""
 
 
@@ -95,12 +146,18 @@ def test_model_learns_scores_and_is_watched_when_columns_are_called_as_headrace_
     columns = tuple(Column(name=TRIPS[name], type=type) for name, type in COLUMNS.items())
     known = Contract(name=TABLE, version="1", key=("source.id", "value"), columns=columns)
     late = model(
-        "odd", target="label", event_time="window", known_time="known at",
+        "odd",
+        target="label",
+        event_time="window",
+        known_time="known at",
         features=[TRIPS[name] for name in FEATURES],
         training={"num_workers": 1, "num_boost_round": 5, "params": {"max_depth": 2}},
-        gates={"floors": {"auc": 0.5}, "champion": {"metric": "auc", "resamples": 50},
-               "slices": {"columns": ["champion"], "max_drop": 0.2, "min_rows": 5}},
-    )  # fmt: skip
+        gates={
+            "floors": {"auc": 0.5},
+            "champion": {"metric": "auc", "resamples": 50},
+            "slices": {"columns": ["champion"], "max_drop": 0.2, "min_rows": 5},
+        },
+    )
     casts = [F.col(old).cast(COLUMNS[old]).alias(new) for old, new in TRIPS.items()]
     months = F.date_format("starts_at", "yyyy-MM").alias("_partition")
     frame = spark.createDataFrame(trips(a_month=120)).select(*casts, months)
@@ -126,8 +183,13 @@ def test_model_learns_scores_and_is_watched_when_columns_are_called_as_headrace_
     rows = read(str(tmp_path / "scored"), "value")
     assert len(rows) == 120
     assert list(rows[0]) == [
-        "_partition", "source.id", "value", "window", "prediction", "model_version",
-    ]  # fmt: skip
+        "_partition",
+        "source.id",
+        "value",
+        "window",
+        "prediction",
+        "model_version",
+    ]
     assert watched.monitor_evidence is not None
     assert watched.monitor_evidence.labelled == 120
     assert {one.feature for one in watched.monitor_evidence.shifts} == set(late.features)
@@ -151,7 +213,7 @@ MANY = [f"c{index}" for index in range(20_000)]
         (["meter", *MANY, "C7"], "has a column twice, as case makes no difference: c7, C7"),
         (["other"], "lacks columns of the contract: meter. It has other"),
     ],
-)  # fmt: skip
+)
 def test_header_is_refused_by_name_when_columns_cannot_be_told_apart(
     tmp_path: Path, evolution: Evolution, found: list[str], told: str
 ) -> None:

@@ -16,8 +16,8 @@ from deltalake import DeltaTable
 from hypothesis import HealthCheck, Phase, given, settings
 from pyspark.sql import SparkSession
 
+from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import SchemaBroken, SourceInvalid
-from headrace_schemas.source import Source
 from tests.jobs.batches import Batch, contract
 from tests.jobs.random_files import (
     NULLS,
@@ -37,9 +37,14 @@ FILES = int(os.environ.get("HEADRACE_RANDOM_FILES", "150"))
 FILES_AN_EXAMPLE = 25
 
 TRIED = settings(
-    max_examples=max(1, FILES // 2 // FILES_AN_EXAMPLE), deadline=None, database=None,
-    derandomize="HEADRACE_RANDOM_FILES" not in os.environ, phases=[Phase.generate], suppress_health_check=list(HealthCheck), print_blob=True,
-)  # fmt: skip
+    max_examples=max(1, FILES // 2 // FILES_AN_EXAMPLE),
+    deadline=None,
+    database=None,
+    derandomize="HEADRACE_RANDOM_FILES" not in os.environ,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
 """Without shrinking: an example is some twenty-five files, and takes Spark seconds."""
 
 Found = Counter[str]
@@ -97,9 +102,11 @@ def batch_of(spark: SparkSession, folder: Path, types: Sequence[str], format: st
     columns = "\n".join(
         f"- {{name: c{index}, physicalType: '{type}'}}" for index, type in enumerate(types)
     )
-    source = Source(files=f"readings/*.{format}*", format=format, **(
-        {"null_values": NULLS} if format == "csv" else {}
-    ))  # fmt: skip
+    source = Source(
+        files=f"readings/*.{format}*",
+        format=format,
+        **({"null_values": NULLS} if format == "csv" else {}),
+    )
     batch = Batch(spark, folder, contract(folder, columns), source=source)
     batch.build = batch.build.model_copy(update={"partition": None, "most_quarantined": 1.0})
     batch.partition = None

@@ -10,8 +10,8 @@ import pyarrow.parquet.encryption as pe
 import pytest
 from pyspark.sql import SparkSession
 
-from headrace_jobs import parquet_form
-from headrace_jobs.parquet_form import Nanoseconds, ParquetForm, read_parquet_form
+from headrace_jobs.sources import parquet_form
+from headrace_jobs.sources.parquet_form import Nanoseconds, ParquetForm, read_parquet_form
 from headrace_schemas.errors import SourceInvalid
 
 NS = pa.timestamp("ns")
@@ -31,19 +31,28 @@ def refusal(folder: Path, table: pa.Table | None = None, **options: object) -> s
 
 
 READ = {
-    "nothing": pa.nulls(1), "flag": pa.array([True]), "tiny": pa.array([1], pa.int8()),
-    "unsigned": pa.array([2**64 - 1], pa.uint64()), "float": pa.array([1.5], pa.float32()),
-    "day": pa.array([1], pa.date32()), "milliseconds": pa.array([1], pa.timestamp("ms", "UTC")),
-    "clock": pa.array([1], pa.timestamp("us")), "nanoseconds": pa.array([1], NS),
-    "bytes": pa.array([b"x"]), "fixed": pa.array([b"xy"], pa.binary(2)),
-    "document": pa.array(["{}"], pa.json_(pa.utf8())), "large": pa.array(["x"], pa.large_string()),
-    "view": pa.array(["x"], pa.string_view()), "dictionary": pa.array(["x"]).dictionary_encode(),
-    "decimal": pa.array([decimal.Decimal("1.20")]), "list": pa.array([[1]]),
+    "nothing": pa.nulls(1),
+    "flag": pa.array([True]),
+    "tiny": pa.array([1], pa.int8()),
+    "unsigned": pa.array([2**64 - 1], pa.uint64()),
+    "float": pa.array([1.5], pa.float32()),
+    "day": pa.array([1], pa.date32()),
+    "milliseconds": pa.array([1], pa.timestamp("ms", "UTC")),
+    "clock": pa.array([1], pa.timestamp("us")),
+    "nanoseconds": pa.array([1], NS),
+    "bytes": pa.array([b"x"]),
+    "fixed": pa.array([b"xy"], pa.binary(2)),
+    "document": pa.array(["{}"], pa.json_(pa.utf8())),
+    "large": pa.array(["x"], pa.large_string()),
+    "view": pa.array(["x"], pa.string_view()),
+    "dictionary": pa.array(["x"]).dictionary_encode(),
+    "decimal": pa.array([decimal.Decimal("1.20")]),
+    "list": pa.array([[1]]),
     "list view": pa.array([[1]], pa.list_view(pa.int64())),
     "fixed.list": pa.array([[1]], pa.list_(pa.int64(), 1)),
     "map": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())),
     "struct": pa.array([{"a": 1, "b": [{"c": "x"}], "nothing": None}]),
-}  # fmt: skip
+}
 
 
 def test_what_passes_is_what_spark_reads(spark: SparkSession, tmp_path: Path) -> None:
@@ -66,12 +75,15 @@ def test_what_passes_is_what_spark_reads(spark: SparkSession, tmp_path: Path) ->
     [
         (pa.array([1.5], pa.float16()), "v has the Parquet type Float16"),
         (pa.array([1], pa.time64("us")), "v has the Parquet type Time"),
-        (pa.array([{"t": 1}], pa.struct([("t", pa.time32("ms"))])), "v.t has the Parquet type Time"),
+        (
+            pa.array([{"t": 1}], pa.struct([("t", pa.time32("ms"))])),
+            "v.t has the Parquet type Time",
+        ),
         (pa.array([bytes(16)], pa.uuid()), "v has the Parquet type UUID"),
         (pa.array([decimal.Decimal(1)], pa.decimal256(45)), "v has the Parquet type Decimal of 45"),
         (pa.array([[0]], pa.list_(NS)), "v.list.element has nanoseconds within a struct or list"),
     ],
-)  # fmt: skip
+)
 def test_type_is_refused_when_spark_does_not_read_it(
     tmp_path: Path, array: pa.Array, told: str
 ) -> None:
@@ -115,10 +127,14 @@ def test_fields_are_refused_when_they_differ_by_case(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [(b"", "is empty"), (b"PAR1", "is not a Parquet"), (b"\x1f\x8b" * 50, "is packed with gzip"),
-     (b"PAR1" + bytes(50) + b"\xff\xff\xff\x7fPAR1", "is not a Parquet"),
-     (b"PAR1" + bytes(50) + b"\x20\0\0\0PAR1", "is not a Parquet")],
-)  # fmt: skip
+    [
+        (b"", "is empty"),
+        (b"PAR1", "is not a Parquet"),
+        (b"\x1f\x8b" * 50, "is packed with gzip"),
+        (b"PAR1" + bytes(50) + b"\xff\xff\xff\x7fPAR1", "is not a Parquet"),
+        (b"PAR1" + bytes(50) + b"\x20\0\0\0PAR1", "is not a Parquet"),
+    ],
+)
 def test_file_is_refused_when_it_is_not_whole(tmp_path: Path, content: bytes, told: str) -> None:
     (tmp_path / "one.parquet").write_bytes(content)
     assert refusal(tmp_path).startswith(f"one.parquet: {told}")
@@ -161,10 +177,11 @@ def repeated(value: object, times: int) -> pa.Array:
 @pytest.mark.parametrize(
     "array",
     [
-        repeated("x" * 1_000_000, 1_500), repeated(b"x" * 1_000, 1_500_000),
+        repeated("x" * 1_000_000, 1_500),
+        repeated(b"x" * 1_000, 1_500_000),
         pa.ListArray.from_arrays([0, 1_500], repeated("x" * 1_000_000, 1_500)),
     ],
-)  # fmt: skip
+)
 def test_file_is_refused_when_it_unpacks_without_bound(tmp_path: Path, array: pa.Array) -> None:
     told = refusal(tmp_path, pa.table({"v": array}))
     size = (tmp_path / "one.parquet").stat().st_size
@@ -211,9 +228,12 @@ def test_ten_million_rows_of_constants_pass(tmp_path: Path) -> None:
 @pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
 def test_nanoseconds_are_told_from_whole_microseconds(tmp_path: Path, zone: str | None) -> None:
     type = pa.timestamp("ns", zone)
-    table = pa.table({
-        "a.b": pa.array([1_000, None, -1_000], type), "fine": pa.array([1_000, None, -1], type),
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "a.b": pa.array([1_000, None, -1_000], type),
+            "fine": pa.array([1_000, None, -1], type),
+        }
+    )
     is_utc = zone is not None
     assert form(tmp_path, table).nanoseconds == {
         "a.b": Nanoseconds(is_utc=is_utc, is_whole=True),

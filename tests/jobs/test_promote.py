@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from headrace_jobs import promote
-from headrace_jobs.registry import Registry
-from headrace_schemas.decisions import Decision, Verdict, champion_at
+from headrace_jobs.learning import promote
+from headrace_jobs.learning.registry import Registry
+from headrace_schemas.decisions.decision import Decision, Verdict, champion_at
+from headrace_schemas.decisions.evidence import Comparison, PromotionEvidence
+from headrace_schemas.declarations.model import Model
 from headrace_schemas.errors import EngineUnavailable
-from headrace_schemas.evidence import Comparison, PromotionEvidence
-from headrace_schemas.model import Model
 from tests.jobs.learning import MAY_3, aliased, content, model, promote_spec
 from tests.jobs.readers import read
 from tests.jobs.test_registry import register
@@ -28,9 +28,12 @@ def evidence(challenger: str, champion: str | None = None, share: float = 0.0) -
             metric="auc", challenger=0.7 + (share - 0.5) / 10, champion=0.7, share_better=share
         )
     return PromotionEvidence(
-        challenger=challenger, champion=champion, holdout_rows=100, metrics={"auc": 0.7},
+        challenger=challenger,
+        champion=champion,
+        holdout_rows=100,
+        metrics={"auc": 0.7},
         comparison=comparison,
-    )  # fmt: skip
+    )
 
 
 class Story:
@@ -91,8 +94,11 @@ def test_the_champion_stays_when_a_challenger_is_refused(
     assert [tie[1][:3], loss[1][:5], win[1][:6]] == ["tie", "worse", "better"]
     assert (before, story.champion) == (first, better)
     assert [story.status(one) for one in (first, tied, worse, better)] == [
-        "promoted", "refused", "refused", "promoted",
-    ]  # fmt: skip
+        "promoted",
+        "refused",
+        "refused",
+        "promoted",
+    ]
 
 
 def test_the_first_answer_stands_when_a_promotion_is_repeated(
@@ -218,7 +224,8 @@ def test_a_person_is_named_when_one_approved(
     ada = story.run(evidence(version), 1, approved_by="Ada")
 
     assert nobody == (
-        Verdict.REFUSE, "nobody approved it; first model: all floors are met and nothing serves yet"
-    )  # fmt: skip
+        Verdict.REFUSE,
+        "nobody approved it; first model: all floors are met and nothing serves yet",
+    )
     assert ada[1].startswith("approved by Ada; first model")
     assert story.status(version) == "promoted"

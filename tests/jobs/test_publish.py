@@ -8,9 +8,9 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from headrace_jobs import tables
+from headrace_jobs.lake import tables
+from headrace_schemas.declarations.pipeline import Evolution, WriteMode
 from headrace_schemas.errors import SchemaBroken
-from headrace_schemas.pipeline import Evolution, WriteMode
 from tests.jobs.batches import HEADER, JUNE, MAY, READINGS, Batch, contract
 
 pytestmark = pytest.mark.spark
@@ -84,14 +84,20 @@ def test_quarantine_holds_what_was_delivered_when_rows_are_bad(
     run(batch, *GOOD, BAD, "d,2024-05-03,NaN,1", "d;2024-05-04")
     table = DeltaTable(batch.quarantine).to_pyarrow_table()
     assert {field.name: str(field.type) for field in table.schema} == {
-        "_batch_id": "string", "rule_ids": "list<element: string>", "source_file": "string",
-        "source_row": "int64", "row_json": "string",
-        "unevaluated_rule_ids": "list<element: string>", "_partition": "string",
-    }  # fmt: skip
+        "_batch_id": "string",
+        "rule_ids": "list<element: string>",
+        "source_file": "string",
+        "source_row": "int64",
+        "row_json": "string",
+        "unevaluated_rule_ids": "list<element: string>",
+        "_partition": "string",
+    }
     rows = sorted(table.to_pylist(), key=lambda row: row["source_row"])
     assert [(row["source_row"], row["rule_ids"]) for row in rows] == [
-        (3, ["read_at.type"]), (4, ["kilowatts.finite"]), (5, ["row.malformed"]),
-    ]  # fmt: skip
+        (3, ["read_at.type"]),
+        (4, ["kilowatts.finite"]),
+        (5, ["row.malformed"]),
+    ]
     assert json.loads(rows[0]["row_json"]) == {
         "meter": "c",
         "read_at": "x",
@@ -138,8 +144,10 @@ def test_other_partitions_stay_when_one_is_replaced(
         run(batch, *GOOD)
     run(batch, "z,2024-05-01T00:00:00Z,9,9")
     assert rows_of(batch.table, "_partition", "meter") == [
-        ("2024-05", "z"), ("2024-06", "a"), ("2024-06", "b"),
-    ]  # fmt: skip
+        ("2024-05", "z"),
+        ("2024-06", "a"),
+        ("2024-06", "b"),
+    ]
 
 
 def test_whole_table_is_replaced_when_it_has_no_partition(
@@ -266,7 +274,7 @@ def test_publish_completes_when_it_was_cut_off_after_the_quarantine(
     batch = Batch(spark, tmp_path, contract(tmp_path))
     batch.load_rows(*GOOD, BAD)
     batch.gate()
-    from headrace_jobs import publish, repeats, row_rules
+    from headrace_jobs.tables import publish, repeats, row_rules
 
     spec = batch.publish_spec()
     bad = row_rules.gated(spark, spec.gated_uri, row_rules.QUARANTINED)

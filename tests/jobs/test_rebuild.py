@@ -6,11 +6,11 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from headrace_jobs import rebuild
-from headrace_schemas.empty_batches import published_empty
+from headrace_jobs.tables import rebuild
+from headrace_schemas.declarations.empty_batches import published_empty
+from headrace_schemas.declarations.pipeline import Evolution
 from headrace_schemas.errors import WriteConflict
-from headrace_schemas.job import PinnedTable, RebuildSpec, RebuiltBatch
-from headrace_schemas.pipeline import Evolution
+from headrace_schemas.wire.job import PinnedTable, RebuildSpec, RebuiltBatch
 from tests.jobs.batches import JUNE, MAY, Batch, contract
 from tests.jobs.readers import read
 
@@ -37,16 +37,24 @@ def spec(batch: Batch, delivered: dict[str, str], version: int) -> RebuildSpec:
     folder = batch.folder / "rebuild" / str(batch.attempt)
     batches = [
         RebuiltBatch(
-            partition=partitions[key], source_files=(file,), staged_uri=f"{folder}/{key}/staged",
-            gated_uri=f"{folder}/{key}/gated", record_uri=f"{batch.record}/{key}",
+            partition=partitions[key],
+            source_files=(file,),
+            staged_uri=f"{folder}/{key}/staged",
+            gated_uri=f"{folder}/{key}/gated",
+            record_uri=f"{batch.record}/{key}",
         )
         for key, file in delivered.items()
-    ]  # fmt: skip
+    ]
     table = PinnedTable(name=batch.contract.name, uri=batch.table, version=version)
     return RebuildSpec(
-        **batch.head(), build=batch.build, contract=batch.contract, table=table,
-        batches=tuple(batches), table_uri=batch.table, quarantine_uri=batch.quarantine,
-    )  # fmt: skip
+        **batch.head(),
+        build=batch.build,
+        contract=batch.contract,
+        table=table,
+        batches=tuple(batches),
+        table_uri=batch.table,
+        quarantine_uri=batch.quarantine,
+    )
 
 
 def test_table_is_the_new_contract_s_in_one_commit_when_it_is_built_anew(
@@ -92,8 +100,9 @@ def test_table_is_the_new_contract_s_in_one_commit_when_it_is_built_anew(
     ]
     bad = read(batch.quarantine, "_partition")
     assert [(row["rule_ids"], row["_partition"], row["source_row"]) for row in bad] == [
-        (["v.type"], "2024-05", 2), (["key.unique_in_table"], "2024-06", 2),
-    ]  # fmt: skip
+        (["v.type"], "2024-05", 2),
+        (["key.unique_in_table"], "2024-06", 2),
+    ]
     old = engine.read.format("delta").option("versionAsOf", version).load(batch.table)
     assert sorted(row["gone"] for row in old.collect()) == ["x", "y", "z", "z"]
 
@@ -109,9 +118,12 @@ def test_latest_partition_s_first_row_stays_when_merged_batches_are_built_anew(
     spark: SparkSession,
 ) -> None:
     rows = [
-        ("a", 1, "2024-05", "f", 1), ("a", 2, "2024-06", "f", 2), ("a", 3, "2024-06", "f", 1),
-        ("b", 4, "2024-05", "g", 1), ("b", 5, "2024-05", "f", 9),
-    ]  # fmt: skip
+        ("a", 1, "2024-05", "f", 1),
+        ("a", 2, "2024-06", "f", 2),
+        ("a", 3, "2024-06", "f", 1),
+        ("b", 4, "2024-05", "g", 1),
+        ("b", 5, "2024-05", "f", 9),
+    ]
     schema = "`meter.id` STRING, v INT, _partition STRING, _source_file STRING, _source_row BIGINT"
     frame = rebuild.newest(spark.createDataFrame(rows, schema), ["meter.id"])
     assert sorted(row["v"] for row in frame.collect()) == [3, 5]

@@ -15,12 +15,12 @@ import pytest
 import requests
 import xgboost
 
-from headrace_jobs.manifest import Feature, FeatureKind, Manifest, Window
-from headrace_jobs.registry import CHAMPION, Registry, sha256
+from headrace_jobs.learning.manifest import Feature, FeatureKind, Manifest, Window
+from headrace_jobs.learning.registry import CHAMPION, Registry, sha256
+from headrace_schemas.decisions.model_version import PinnedModel
+from headrace_schemas.declarations.model import Task
 from headrace_schemas.errors import EngineUnavailable
-from headrace_schemas.model import Task
 from headrace_schemas.model_errors import ModelTampered
-from headrace_schemas.model_version import PinnedModel
 from tests.jobs.learning import aliased
 
 START_SECONDS = 120
@@ -38,12 +38,19 @@ def manifest(content: bytes, name: str = "m") -> Manifest:
         train_start=NOON, holdout_start=NOON, holdout_end=NOON, train_rows=60, holdout_rows=6
     )
     return Manifest(
-        model=name, task=Task.REGRESSION, declaration_hash="d", table="gold.trips",
+        model=name,
+        task=Task.REGRESSION,
+        declaration_hash="d",
+        table="gold.trips",
         features=tuple(Feature(name=one, type="DOUBLE", kind=FeatureKind.NUMBER) for one in "ab"),
-        table_version=3, contract_hash="c", as_of=NOON, window=window, workers=1,
+        table_version=3,
+        contract_hash="c",
+        as_of=NOON,
+        window=window,
+        workers=1,
         sha256=sha256(content),
         xgboost=xgboost.__version__,
-    )  # fmt: skip
+    )
 
 
 def register(registry: Registry, name: str, answers: str = "run-1", rounds: int = 2) -> str:
@@ -226,16 +233,30 @@ def server(tmp_path: Path) -> Iterator[str]:
     """A registry server of its own on loopback."""
     url = f"http://127.0.0.1:{free_port()}"
     command = [
-        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1",
-        "--port", url.rsplit(":", 1)[1], "--workers", "1",
-        "--backend-store-uri", f"sqlite:///{tmp_path}/server.db",
-        "--artifacts-destination", str(tmp_path / "artifacts"),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        url.rsplit(":", 1)[1],
+        "--workers",
+        "1",
+        "--backend-store-uri",
+        f"sqlite:///{tmp_path}/server.db",
+        "--artifacts-destination",
+        str(tmp_path / "artifacts"),
+    ]
     with (tmp_path / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            command, stdout=log, stderr=log, cwd=tmp_path, start_new_session=True,
+            command,
+            stdout=log,
+            stderr=log,
+            cwd=tmp_path,
+            start_new_session=True,
             env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
-        )  # fmt: skip
+        )
     try:
         wait_until_healthy(url, process)
         yield url

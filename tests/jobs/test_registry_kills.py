@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from headrace_jobs.registry import CHAMPION, Registry
+from headrace_jobs.learning.registry import CHAMPION, Registry
 from tests.jobs.killed_registration import register_until
 from tests.jobs.registry_database import Held, held
 from tests.jobs.test_registry import booster, manifest, pinned

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from headrace_jobs.registry import Registry
-from headrace_jobs.registry_pages import HOSTS, LOGIN, LookOnly
+from headrace_jobs.learning.registry import Registry
+from headrace_jobs.learning.registry_pages import HOSTS, LOGIN, LookOnly
 from tests.jobs.test_registry import free_port, pinned, wait_until_healthy
 
 HOST = "localhost:5000"
@@ -36,9 +36,11 @@ def status(method: str, path: str, headers: dict[str, str]) -> int:
         sent.append(message)
 
     scope = {
-        "type": "http", "method": method, "path": path,
+        "type": "http",
+        "method": method,
+        "path": path,
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-    }  # fmt: skip
+    }
     guarded = LookOnly(answered, {"admin": PASSWORD}, frozenset({HOST, "127.0.0.1:5000"}))
     asyncio.run(guarded(scope, None, send))
     return sent[0]["status"]
@@ -94,13 +96,24 @@ def pages(mlflow_uri: str, tmp_path: Path) -> Iterator[str]:
     login = tmp_path / "login.json"
     login.write_text(json.dumps({"admin": PASSWORD}))
     command = [
-        str(Path(sys.executable).parent / "mlflow"), "server", "--app-name", "headrace",
-        "--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--no-serve-artifacts",
-    ]  # fmt: skip
+        str(Path(sys.executable).parent / "mlflow"),
+        "server",
+        "--app-name",
+        "headrace",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        "--no-serve-artifacts",
+    ]
     environment = os.environ | {
-        "MLFLOW_BACKEND_STORE_URI": mlflow_uri, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        LOGIN: str(login), HOSTS: f"127.0.0.1:{port}",
-    }  # fmt: skip
+        "MLFLOW_BACKEND_STORE_URI": mlflow_uri,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        LOGIN: str(login),
+        HOSTS: f"127.0.0.1:{port}",
+    }
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
             command, env=environment, stdout=log, stderr=log, start_new_session=True, cwd=tmp_path

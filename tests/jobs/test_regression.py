@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from headrace_jobs import decide, evaluate, monitor, score, train
-from headrace_jobs.registry import Registry
-from headrace_schemas.decisions import Verdict
+from headrace_jobs.learning import evaluate, score, train
+from headrace_jobs.learning.registry import Registry
+from headrace_jobs.monitoring import decide, monitor
+from headrace_schemas.decisions.decision import Verdict
 from tests.jobs.learning import (
     Learned,
     aliased,
@@ -36,9 +37,13 @@ def test_a_number_is_learnt_served_and_watched_when_the_task_is_regression(
     rows.loc[rows["starts_at"].dt.month == 4, "minutes"] += 6
     changed = publish(spark, tmp_path / "features", rows)
     spec = monitor_spec(
-        learned.model, changed, scored.table, tmp_path / "monitoring", learned.version,
+        learned.model,
+        changed,
+        scored.table,
+        tmp_path / "monitoring",
         learned.version,
-    )  # fmt: skip
+        learned.version,
+    )
     evidence = monitor.run(spark, spec).monitor_evidence
     assert evidence is not None
     asked = decide.run(spark, decide_spec(learned.model, evidence, tmp_path / "ledger"))

@@ -14,10 +14,10 @@ from great_expectations.expectations.registry import (
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs import gate, row_rules
-from headrace_schemas import expectation_types, spark_functions
-from headrace_schemas.job import JobReport
-from headrace_schemas.rules import Expectation, RowRule, Severity
+from headrace_jobs.tables import gate, row_rules
+from headrace_schemas.rules import expectation_types, spark_functions
+from headrace_schemas.rules.rule import Expectation, RowRule, Severity
+from headrace_schemas.wire.job import JobReport
 from tests.jobs.batches import Batch, contract, failure
 
 pytestmark = pytest.mark.spark
@@ -57,72 +57,215 @@ VALUES = "expect_column_values_to_"
 CASES = {
     "set": Case("STRING", expect(f"{VALUES}be_in_set", value_set=["A", "B", None]), "A", "WRONG"),
     "enum": Case("STRING", {"enum": [{"value": "A"}, {"value": None}]}, "A", "B"),
-    "valid": Case("STRING", {"type": "library", "metric": "invalidValues", "mustBe": 0,
-                  "arguments": {"validValues": ["A", None]}}, "A", "B"),
-    "banned": Case("INT", expect(f"{VALUES}not_be_in_set", value_set=[1, None]), "2", "1", null=True),
-    "missing": Case("STRING", {"type": "library", "metric": "missingValues", "mustBe": 0,
-                    "arguments": {"missingValues": ["-", None]}}, "A", "-", null=True),
-    "days": Case("DATE", expect(f"{VALUES}be_in_set", value_set=["2024-05-01"]), "2024-05-01", "2024-05-02"),
-    "times": Case("TIMESTAMP", expect(f"{VALUES}be_between", min_value="2024-05-01T00:00:00Z"),
-                  "2024-05-01T00:00:00Z", "2024-04-30T23:59:59Z"),
+    "valid": Case(
+        "STRING",
+        {
+            "type": "library",
+            "metric": "invalidValues",
+            "mustBe": 0,
+            "arguments": {"validValues": ["A", None]},
+        },
+        "A",
+        "B",
+    ),
+    "banned": Case(
+        "INT", expect(f"{VALUES}not_be_in_set", value_set=[1, None]), "2", "1", null=True
+    ),
+    "missing": Case(
+        "STRING",
+        {
+            "type": "library",
+            "metric": "missingValues",
+            "mustBe": 0,
+            "arguments": {"missingValues": ["-", None]},
+        },
+        "A",
+        "-",
+        null=True,
+    ),
+    "days": Case(
+        "DATE", expect(f"{VALUES}be_in_set", value_set=["2024-05-01"]), "2024-05-01", "2024-05-02"
+    ),
+    "times": Case(
+        "TIMESTAMP",
+        expect(f"{VALUES}be_between", min_value="2024-05-01T00:00:00Z"),
+        "2024-05-01T00:00:00Z",
+        "2024-04-30T23:59:59Z",
+    ),
     "tenths": Case("FLOAT", expect(f"{VALUES}be_between", max_value=0.1), "0.1", "0.2"),
-    "money": Case("DECIMAL(10,2)", expect(f"{VALUES}be_in_set", value_set=["0.10", 3]), "0.10", "0.11"),
+    "money": Case(
+        "DECIMAL(10,2)", expect(f"{VALUES}be_in_set", value_set=["0.10", 3]), "0.10", "0.11"
+    ),
     "flags": Case("BOOLEAN", expect(f"{VALUES}be_in_set", value_set=[True]), "true", "false"),
-    "big": Case("BIGINT", expect(f"{VALUES}be_between", max_value=2**53), str(2**53), str(2**53 + 1)),
-    "huge": Case("BIGINT", {"logicalTypeOptions": {"maximum": 10**18}}, str(10**18), str(10**18 + 1)),
-    "odd": Case("STRING", expect(f"{VALUES}be_in_set", value_set=["it's \\ {batch} ${env:HOME}\n\"x\""]),
-                '"it\'s \\ {batch} ${env:HOME}\n""x"""', "x"),
+    "big": Case(
+        "BIGINT", expect(f"{VALUES}be_between", max_value=2**53), str(2**53), str(2**53 + 1)
+    ),
+    "huge": Case(
+        "BIGINT", {"logicalTypeOptions": {"maximum": 10**18}}, str(10**18), str(10**18 + 1)
+    ),
+    "odd": Case(
+        "STRING",
+        expect(f"{VALUES}be_in_set", value_set=['it\'s \\ {batch} ${env:HOME}\n"x"']),
+        '"it\'s \\ {batch} ${env:HOME}\n""x"""',
+        "x",
+    ),
     "spaces": Case("STRING", rows_where("spaces LIKE '%  %' -- two\n  "), "one two", "one  two"),
-    "lower": Case("STRING", expect("unexpected_rows_expectation", unexpected_rows_query=
-                  "/* all */ select *\nfrom {batch}\nwhere lower = 'a;b' ;"), "a", "a;b"),
+    "lower": Case(
+        "STRING",
+        expect(
+            "unexpected_rows_expectation",
+            unexpected_rows_query="/* all */ select *\nfrom {batch}\nwhere lower = 'a;b' ;",
+        ),
+        "a",
+        "a;b",
+    ),
     "null": Case("STRING", expect(f"{VALUES}be_null"), "", "x"),
     "given": Case("STRING", expect(f"{VALUES}not_be_null"), "x", "", null=True),
-    "strict": Case("DOUBLE", expect(f"{VALUES}be_between", min_value=1, strict_min=True), "1.5", "1"),
-    "length": Case("STRING", expect("expect_column_value_lengths_to_be_between", max_value=2), "ab", "abc"),
+    "strict": Case(
+        "DOUBLE", expect(f"{VALUES}be_between", min_value=1, strict_min=True), "1.5", "1"
+    ),
+    "length": Case(
+        "STRING", expect("expect_column_value_lengths_to_be_between", max_value=2), "ab", "abc"
+    ),
     "exactly": Case("STRING", expect("expect_column_value_lengths_to_equal", value=2), "ab", "a"),
     "matches": Case("STRING", expect(f"{VALUES}match_regex", regex="^[a-c]{1}$"), "a", "d"),
     "avoids": Case("STRING", expect(f"{VALUES}not_match_regex", regex="d\\."), "dx", "d."),
     "any": Case("STRING", expect(f"{VALUES}match_regex_list", regex_list=["^a", "b$"]), "ax", "x"),
-    "all": Case("STRING", expect(f"{VALUES}match_regex_list", regex_list=["^a", "b$"], match_on="all"), "ab", "ax"),
-    "none": Case("STRING", expect(f"{VALUES}not_match_regex_list", regex_list=["^a", "b$"]), "x", "ax"),
-    "like": Case("STRING", expect(f"{VALUES}match_like_pattern", like_pattern="10\\%"), "10%", "10x"),
-    "unlike": Case("STRING", expect(f"{VALUES}not_match_like_pattern", like_pattern="#_%", escape="#"), "a", "_a"),
-    "likes": Case("STRING", expect(f"{VALUES}match_like_pattern_list", like_pattern_list=["a%", "b%"]), "b1", "c"),
-    "unlikes": Case("STRING", expect(f"{VALUES}not_match_like_pattern_list", like_pattern_list=["a%"]), "b", "a1"),
+    "all": Case(
+        "STRING",
+        expect(f"{VALUES}match_regex_list", regex_list=["^a", "b$"], match_on="all"),
+        "ab",
+        "ax",
+    ),
+    "none": Case(
+        "STRING", expect(f"{VALUES}not_match_regex_list", regex_list=["^a", "b$"]), "x", "ax"
+    ),
+    "like": Case(
+        "STRING", expect(f"{VALUES}match_like_pattern", like_pattern="10\\%"), "10%", "10x"
+    ),
+    "unlike": Case(
+        "STRING",
+        expect(f"{VALUES}not_match_like_pattern", like_pattern="#_%", escape="#"),
+        "a",
+        "_a",
+    ),
+    "likes": Case(
+        "STRING",
+        expect(f"{VALUES}match_like_pattern_list", like_pattern_list=["a%", "b%"]),
+        "b1",
+        "c",
+    ),
+    "unlikes": Case(
+        "STRING",
+        expect(f"{VALUES}not_match_like_pattern_list", like_pattern_list=["a%"]),
+        "b",
+        "a1",
+    ),
     "json": Case("STRING", expect(f"{VALUES}be_json_parseable"), '"[1, 2]"', "[1"),
-    "unique": Case("STRING", expect(f"{VALUES}be_unique", row_condition="meter <> 'null'",
-                   condition_parser="spark"), "first", "good"),
-    "pair": Case("INT", expect("expect_column_pair_values_a_to_be_greater_than_b", column_A="pair",
-                 column_B="pairb"), "2", "1", other=("1", "1")),
-    "orequal": Case("INT", expect("expect_column_pair_values_a_to_be_greater_than_b", column_A="orequal",
-                    column_B="orequalb", or_equal=True, ignore_row_if="both_values_are_missing"), "1", "1",
-                    other=("1", "")),
-    "same": Case("INT", expect("expect_column_pair_values_to_be_equal", column_A="same", column_B="sameb"),
-                 "2", "1", other=("2", "2")),
-    "pairs": Case("STRING", expect("expect_column_pair_values_to_be_in_set", column_A="pairs",
-                  column_B="pairsb", value_pairs_set=[["a", "b"]]), "a", "a", other=("b", "c")),
-    "sum": Case("INT", expect("expect_multicolumn_sum_to_equal", column_list=["sum", "sumb"], sum_total=3),
-                "1", "2", other=("2", "2")),
-    "equal": Case("INT", expect("expect_multicolumn_values_to_be_equal", column_list=["equal", "equalb"]),
-                  "1", "2", other=("1", "1")),
-    "differ": Case("INT", expect("expect_select_column_values_to_be_unique_within_record",
-                   column_list=["differ", "differb"]), "1", "2", other=("2", "2")),
+    "unique": Case(
+        "STRING",
+        expect(f"{VALUES}be_unique", row_condition="meter <> 'null'", condition_parser="spark"),
+        "first",
+        "good",
+    ),
+    "pair": Case(
+        "INT",
+        expect(
+            "expect_column_pair_values_a_to_be_greater_than_b", column_A="pair", column_B="pairb"
+        ),
+        "2",
+        "1",
+        other=("1", "1"),
+    ),
+    "orequal": Case(
+        "INT",
+        expect(
+            "expect_column_pair_values_a_to_be_greater_than_b",
+            column_A="orequal",
+            column_B="orequalb",
+            or_equal=True,
+            ignore_row_if="both_values_are_missing",
+        ),
+        "1",
+        "1",
+        other=("1", ""),
+    ),
+    "same": Case(
+        "INT",
+        expect("expect_column_pair_values_to_be_equal", column_A="same", column_B="sameb"),
+        "2",
+        "1",
+        other=("2", "2"),
+    ),
+    "pairs": Case(
+        "STRING",
+        expect(
+            "expect_column_pair_values_to_be_in_set",
+            column_A="pairs",
+            column_B="pairsb",
+            value_pairs_set=[["a", "b"]],
+        ),
+        "a",
+        "a",
+        other=("b", "c"),
+    ),
+    "sum": Case(
+        "INT",
+        expect("expect_multicolumn_sum_to_equal", column_list=["sum", "sumb"], sum_total=3),
+        "1",
+        "2",
+        other=("2", "2"),
+    ),
+    "equal": Case(
+        "INT",
+        expect("expect_multicolumn_values_to_be_equal", column_list=["equal", "equalb"]),
+        "1",
+        "2",
+        other=("1", "1"),
+    ),
+    "differ": Case(
+        "INT",
+        expect(
+            "expect_select_column_values_to_be_unique_within_record",
+            column_list=["differ", "differb"],
+        ),
+        "1",
+        "2",
+        other=("2", "2"),
+    ),
     "multiple": Case("DECIMAL(10,2)", {"logicalTypeOptions": {"multipleOf": 0.05}}, "0.10", "0.12"),
-    "uuid": Case("STRING", {"logicalTypeOptions": {"format": "uuid"}},
-                 "123e4567-e89b-12d3-a456-426614174000", "123e4567"),
+    "uuid": Case(
+        "STRING",
+        {"logicalTypeOptions": {"format": "uuid"}},
+        "123e4567-e89b-12d3-a456-426614174000",
+        "123e4567",
+    ),
     "ipv4": Case("STRING", {"logicalTypeOptions": {"format": "ipv4"}}, "10.0.0.255", "10.0.0.256"),
-    "where": Case("INT", expect(f"{VALUES}be_between", max_value=2, row_condition="100 / whereb > 1"),
-                  "2", "3", fails="2", other=("1", "1")),
+    "where": Case(
+        "INT",
+        expect(f"{VALUES}be_between", max_value=2, row_condition="100 / whereb > 1"),
+        "2",
+        "3",
+        fails="2",
+        other=("1", "1"),
+    ),
     "ratio": Case("INT", rows_where("100 / ratio > 50"), "10", "1", fails="0"),
     "twice": Case("INT", rows_where("100 / twice > 50 OR 100 / twice < 1"), "10", "1", fails="0"),
     "cast": Case("STRING", rows_where("cast(cast AS INT) > 5"), "5", "6", fails="x"),
     "index": Case("INT", rows_where("array(1, 7)[index] > 5"), "0", "1", fails="2"),
-    "overflow": Case("INT", rows_where("overflow + 2147483600 < 2147483600"), "1", "-1", fails="2147483647"),
-    "date": Case("STRING", rows_where("to_date(date, 'yyyy-MM-dd') > DATE '2024-05-01'"),
-                 "2024-05-01", "2024-05-02", fails="soon"),
+    "overflow": Case(
+        "INT", rows_where("overflow + 2147483600 < 2147483600"), "1", "-1", fails="2147483647"
+    ),
+    "date": Case(
+        "STRING",
+        rows_where("to_date(date, 'yyyy-MM-dd') > DATE '2024-05-01'"),
+        "2024-05-01",
+        "2024-05-02",
+        fails="soon",
+    ),
     "regex": Case("STRING", rows_where("'abc' RLIKE regex"), "x", "b", fails="("),
     "sooner": Case("DATE", rows_where("sooner > current_date()"), "2024-05-01", "9999-01-01"),
-}  # fmt: skip
+}
 """`unique` repeats the good row's value; `where` has a condition that fails where `whereb` is 0."""
 
 BROKEN_TABLE = {
@@ -132,39 +275,72 @@ BROKEN_TABLE = {
     "share.unique": expect(f"{VALUES}be_unique", column="set", mostly=0.9),
     "max": expect("expect_column_max_to_be_between", column="days", max_value="2024-04-30"),
     "mean": expect("expect_column_mean_to_be_between", column="strict", min_value=2),
-    "mean.where": expect("expect_column_mean_to_be_between", column="strict", min_value=1,
-                         row_condition="meter = 'nobody' OR strict < 1", condition_parser="spark"),
-    "distinct": expect("expect_column_distinct_values_to_equal_set", column="set", value_set=["A", "B"]),
-    "contains": expect("expect_column_distinct_values_to_contain_set", column="set", value_set=["A", "B"]),
+    "mean.where": expect(
+        "expect_column_mean_to_be_between",
+        column="strict",
+        min_value=1,
+        row_condition="meter = 'nobody' OR strict < 1",
+        condition_parser="spark",
+    ),
+    "distinct": expect(
+        "expect_column_distinct_values_to_equal_set", column="set", value_set=["A", "B"]
+    ),
+    "contains": expect(
+        "expect_column_distinct_values_to_contain_set", column="set", value_set=["A", "B"]
+    ),
     "among": expect("expect_column_distinct_values_to_be_in_set", column="set", value_set=["B"]),
-}  # fmt: skip
+}
 
 KEPT_TABLE = {
     "share.kept": expect(f"{VALUES}be_in_set", column="set", value_set=["A", "B"], mostly=0.9),
-    "share.condition": expect(f"{VALUES}not_be_null", column="set", mostly=0.9, row_condition="meter <> 'null'"),
+    "share.condition": expect(
+        f"{VALUES}not_be_null", column="set", mostly=0.9, row_condition="meter <> 'null'"
+    ),
     "unique.share": expect(f"{VALUES}be_unique", column="meter", mostly=0.9),
-    "compound.share": expect("expect_compound_columns_to_be_unique", column_list=["meter", "set"], mostly=0.9),
+    "compound.share": expect(
+        "expect_compound_columns_to_be_unique", column_list=["meter", "set"], mostly=0.9
+    ),
     "max.kept": expect("expect_column_max_to_be_between", column="days", max_value="2024-05-01"),
     "min.kept": expect("expect_column_min_to_be_between", column="strict", min_value=1.5),
-    "mean.kept": expect("expect_column_mean_to_be_between", column="strict", min_value=1, max_value=2),
-    "median": expect("expect_column_median_to_be_between", column="strict", min_value=1, max_value=2),
+    "mean.kept": expect(
+        "expect_column_mean_to_be_between", column="strict", min_value=1, max_value=2
+    ),
+    "median": expect(
+        "expect_column_median_to_be_between", column="strict", min_value=1, max_value=2
+    ),
     "stdev": expect("expect_column_stdev_to_be_between", column="strict", min_value=0, max_value=2),
     "total": expect("expect_column_sum_to_be_between", column="strict", min_value=1),
     "common": expect("expect_column_most_common_value_to_be_in_set", column="set", value_set=["A"]),
-    "given.share": expect("expect_column_proportion_of_non_null_values_to_be_between", column="set", min_value=0.5),
-    "unique.values": expect("expect_column_proportion_of_unique_values_to_be_between", column="set", max_value=0.5),
-    "quantile": expect("expect_column_quantile_values_to_be_between", column="strict",
-                       quantile_ranges={"quantiles": [0.5], "value_ranges": [[1, 2]]}),
+    "given.share": expect(
+        "expect_column_proportion_of_non_null_values_to_be_between", column="set", min_value=0.5
+    ),
+    "unique.values": expect(
+        "expect_column_proportion_of_unique_values_to_be_between", column="set", max_value=0.5
+    ),
+    "quantile": expect(
+        "expect_column_quantile_values_to_be_between",
+        column="strict",
+        quantile_ranges={"quantiles": [0.5], "value_ranges": [[1, 2]]},
+    ),
     "exists": expect("expect_column_to_exist", column="set"),
     "count": expect("expect_column_unique_value_count_to_be_between", column="set", max_value=1),
     "rows.between": expect("expect_table_row_count_to_be_between", min_value=1),
-    "rows.where": expect("expect_table_row_count_to_equal", value=1, row_condition="meter = 'good'"),
-    "contains.kept": expect("expect_column_distinct_values_to_contain_set", column="set", value_set=["A"]),
-    "equal.kept": expect("expect_column_distinct_values_to_equal_set", column="set", value_set=["A"]),
-    "literal": {"type": "sql", "mustBe": 1,
-                "query": "SELECT count(DISTINCT '{batch}  ${env:HOME} -- ') FROM ${table} -- end"},
+    "rows.where": expect(
+        "expect_table_row_count_to_equal", value=1, row_condition="meter = 'good'"
+    ),
+    "contains.kept": expect(
+        "expect_column_distinct_values_to_contain_set", column="set", value_set=["A"]
+    ),
+    "equal.kept": expect(
+        "expect_column_distinct_values_to_equal_set", column="set", value_set=["A"]
+    ),
+    "literal": {
+        "type": "sql",
+        "mustBe": 1,
+        "query": "SELECT count(DISTINCT '{batch}  ${env:HOME} -- ') FROM ${table} -- end",
+    },
     "text": {"type": "sql", "query": "SELECT max('it''s') FROM {table}", "mustBe": "it's"},
-}  # fmt: skip
+}
 
 
 def columns() -> list[Rule]:
@@ -214,10 +390,13 @@ def loaded(spark: SparkSession, folder: Path) -> Batch:
     )
     failing = [name for name, case in CASES.items() if case.fails is not None]
     rows = [
-        row("good"), row("good.2"), row("good.3"), *(row(f"bad.{name}", name, "bad") for name in CASES),
+        row("good"),
+        row("good.2"),
+        row("good.3"),
+        *(row(f"bad.{name}", name, "bad") for name in CASES),
         *(row(f"fails.{name}", name, "fails") for name in failing),
         "null" + "," * (len(batch.contract.columns) - 1),
-    ]  # fmt: skip
+    ]
     header = ",".join(batch.contract.column_names)
     report = batch.load_rows(*rows, header=header)
     assert report.status == "succeeded"
@@ -253,8 +432,10 @@ def test_each_row_breaks_the_rule_it_is_made_to_break_and_no_other(
     result = json.loads((batch.record / "result.json").read_text())
     kept = {one["expectation_config"]["meta"]["rule"]: one for one in result["results"]}
     assert {name for name, one in kept.items() if not one["success"]} == {
-        "null.not_all_null", *BROKEN_TABLE, *(rule_of(name, case) for name, case in CASES.items())
-    }  # fmt: skip
+        "null.not_all_null",
+        *BROKEN_TABLE,
+        *(rule_of(name, case) for name, case in CASES.items()),
+    }
     ratio = kept["ratio.rule"]["result"]
     assert (ratio["unexpected_count"], ratio["unevaluated_count"]) == (2, 1)
     assert report.failures[0].severity == "critical"
@@ -282,8 +463,10 @@ def test_batch_is_held_back_by_those_rules_alone_that_can_never_run(
         },
     }
     listed = [{"name": name, **rule} for name, rule in rules.items()]
-    plain = [{"name": "meter", "physicalType": "STRING", "primaryKey": True},
-             {"name": "big", "physicalType": "BIGINT"}]  # fmt: skip
+    plain = [
+        {"name": "meter", "physicalType": "STRING", "primaryKey": True},
+        {"name": "big", "physicalType": "BIGINT"},
+    ]
     batch = Batch(
         engine, tmp_path, contract(tmp_path, yaml.safe_dump(plain), yaml.safe_dump(listed))
     )
@@ -292,11 +475,22 @@ def test_batch_is_held_back_by_those_rules_alone_that_can_never_run(
     kept = Expectation(type="unexpected_rows_expectation")
     tampered = RowRule(id="looks.away", severity=Severity.CRITICAL, bad=stolen, expectation=kept)
     table = [
-        one.model_copy(update={"expectation": Expectation(type=one.expectation.type, kwargs={
-            "unexpected_rows_query": one.expectation.kwargs["unexpected_rows_query"].replace(
-                "{batch}", "text.`/etc/passwd`")})}) if one.id == "reads.file" else one
+        one.model_copy(
+            update={
+                "expectation": Expectation(
+                    type=one.expectation.type,
+                    kwargs={
+                        "unexpected_rows_query": one.expectation.kwargs[
+                            "unexpected_rows_query"
+                        ].replace("{batch}", "text.`/etc/passwd`")
+                    },
+                )
+            }
+        )
+        if one.id == "reads.file"
+        else one
         for one in batch.contract.table_rules
-    ]  # fmt: skip
+    ]
     rows = [tampered if one.id == "looks.away" else one for one in batch.contract.row_rules]
     batch.contract = batch.contract.model_copy(
         update={"row_rules": tuple(rows), "table_rules": tuple(table)}
@@ -314,8 +508,10 @@ def test_batch_is_held_back_by_those_rules_alone_that_can_never_run(
 
     judged = row_rules.gated(engine, batch.gated).orderBy("meter").collect()
     assert [(one["_rule_ids"], one["_unevaluated"]) for one in judged] == [
-        ([], []), (["ratio"], ["ratio"]), (["ratio"], []),
-    ]  # fmt: skip
+        ([], []),
+        (["ratio"], ["ratio"]),
+        (["ratio"], []),
+    ]
     ratio = failure(report.failures, "ratio")
     assert (ratio.failed, ratio.examples) == (2, ("readings/one.csv:2", "readings/one.csv:3"))
     assert ratio.description == "ratio (1 of 3 rows could not be evaluated)"
@@ -326,8 +522,16 @@ def test_batch_is_held_back_by_those_rules_alone_that_can_never_run(
 
 def test_every_function_of_spark_is_allowed_or_refused(spark: SparkSession) -> None:
     listed = {one[0] for one in spark.sql("SHOW SYSTEM FUNCTIONS").collect()}
-    tables = {"collations", "python_worker_logs", "range", "sql_keywords", "variant_explode",
-              "variant_explode_outer", "table_changes", "table_changes_by_path"}  # fmt: skip
+    tables = {
+        "collations",
+        "python_worker_logs",
+        "range",
+        "sql_keywords",
+        "variant_explode",
+        "variant_explode_outer",
+        "table_changes",
+        "table_changes_by_path",
+    }
     names = {name for name in listed if name.replace("_", "").isalnum()} - tables - {"case"}
     known = spark_functions.OF_A_ROW | spark_functions.OF_MANY_ROWS
     refused = set(spark_functions.WHY_REFUSED)
@@ -342,9 +546,21 @@ def test_every_expectation_is_known_with_its_arguments_or_refused() -> None:
     registered = set(list_registered_expectation_implementations()) - own
     given = expectation_types.ABOUT_ROWS | expectation_types.ABOUT_TABLES
     assert registered == {*given, *expectation_types.REFUSED}
-    common = {"batch_id", "row_condition", "condition_parser", "id", "meta", "notes", "severity",
-              "result_format", "description", "catch_exceptions", "rendered_content", "windows",
-              "library_metadata"}  # fmt: skip
+    common = {
+        "batch_id",
+        "row_condition",
+        "condition_parser",
+        "id",
+        "meta",
+        "notes",
+        "severity",
+        "result_format",
+        "description",
+        "catch_exceptions",
+        "rendered_content",
+        "windows",
+        "library_metadata",
+    }
     for kind, arguments in given.items():
         fields = get_expectation_impl(kind).__fields__
         assert set(fields) - common == {*arguments.required, *arguments.optional}, kind

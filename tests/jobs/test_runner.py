@@ -14,9 +14,10 @@ from threading import Thread, Timer
 import pytest
 from pyspark.sql import SparkSession
 
-from headrace_jobs import load, runner, session
+from headrace_jobs.engine import runner, session
+from headrace_jobs.tables import load
 from headrace_schemas.errors import EngineUnavailable, SchemaBroken
-from headrace_schemas.job import JobReport, LoadSpec
+from headrace_schemas.wire.job import JobReport, LoadSpec
 from tests.jobs.batches import Batch, contract
 from tests.jobs.conftest import connected, free_port, start_server, wait_for_port
 
@@ -81,16 +82,21 @@ def test_report_has_class_and_fields_when_the_job_fails(
     assert code == 1
     assert report.error is not None
     assert report.error.model_dump() == {
-        "type": "SchemaBroken", "retryable": False,
+        "type": "SchemaBroken",
+        "retryable": False,
         "message": "bronze.readings: lacks: phase. Deliver it.",
         "fields": {"table": "bronze.readings", "problem": "lacks", "columns": ["phase"]},
-    }  # fmt: skip
+    }
 
 
 def test_report_and_log_hold_no_value_when_spark_fails(
-    engine: SparkSession, tmp_path: Path, spec: LoadSpec, monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
+    engine: SparkSession,
+    tmp_path: Path,
+    spec: LoadSpec,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     def work(spark: SparkSession, _: LoadSpec) -> JobReport:
         spark.sql("SELECT CAST(concat('sec', 'ret') AS INT)").collect()
         raise AssertionError
@@ -164,8 +170,11 @@ def test_job_runs_over_connect_when_started_by_the_command_line(
     directory = job_dir(tmp_path, spec)
     ended = subprocess.run(
         [sys.executable, MAIN, "run", "--job-dir", directory],
-        env=environment(SPARK_REMOTE=connect_url), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env=environment(SPARK_REMOTE=connect_url),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert ended.returncode == 0, ended.stderr
     assert report_of(directory).status == "succeeded"
     assert "load job-1: succeeded" in ended.stderr
@@ -179,12 +188,26 @@ def test_job_runs_classic_when_no_connect_server_is_named(tmp_path: Path, spec: 
     jars = ",".join(sorted(str(jar) for jar in session.jars_folder().glob("*.jar")))
     ended = subprocess.run(
         [
-            submit, "--master", "local[2]", "--jars", jars, "--conf", "spark.ui.enabled=false",
-            "--conf", f"spark.sql.warehouse.dir={tmp_path}", MAIN, "run", "--job-dir", directory,
+            submit,
+            "--master",
+            "local[2]",
+            "--jars",
+            jars,
+            "--conf",
+            "spark.ui.enabled=false",
+            "--conf",
+            f"spark.sql.warehouse.dir={tmp_path}",
+            MAIN,
+            "run",
+            "--job-dir",
+            directory,
         ],
         env=environment(PYSPARK_PYTHON=sys.executable, PYSPARK_DRIVER_PYTHON=sys.executable),
-        capture_output=True, text=True, check=False, cwd=tmp_path,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
     assert ended.returncode == 0, ended.stderr[-3000:]
     assert report_of(directory).status == "succeeded"
 
@@ -241,9 +264,11 @@ def test_job_asks_to_be_tried_again_when_no_server_answers(
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_job_ends_and_asks_to_be_tried_again_when_its_server_dies(
-    server: tuple[int, Callable[[], None], Callable[[], None]], tmp_path: Path, spec: LoadSpec,
+    server: tuple[int, Callable[[], None], Callable[[], None]],
+    tmp_path: Path,
+    spec: LoadSpec,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     port, start, kill = server
     start()
     monkeypatch.setattr(session, "RETRIES", 4)

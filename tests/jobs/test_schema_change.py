@@ -9,14 +9,14 @@ from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs import tables
-from headrace_jobs.schema_change import Change, as_stored, change, refused, types_of
-from headrace_schemas.column_type import ColumnType
-from headrace_schemas.contract import Contract
+from headrace_jobs.lake import tables
+from headrace_jobs.lake.schema_change import Change, as_stored, change, refused, types_of
+from headrace_schemas.declarations.contract import Contract
+from headrace_schemas.declarations.pipeline import Evolution, TableBuild, WriteMode
+from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import SchemaBroken
 from headrace_schemas.partition import PartitionUnit
-from headrace_schemas.pipeline import Evolution, TableBuild, WriteMode
-from headrace_schemas.source import Source
+from headrace_schemas.types import ColumnType
 from tests.jobs.batches import JUNE, Batch, contract
 from tests.jobs.readers import read
 
@@ -88,17 +88,24 @@ def test_change_of_a_type_is_told_when_its_contract_changes(
         ({"V": "INT"}, {}, ["V (so called in the table, v in the contract)"]),
         ({}, {}, []),
         ({"v": "TINYINT"}, {}, []),
-        ({"v": "INT"}, {"partition": None, "write": WriteMode.APPEND},
-         ["_partition (the pipeline builds without partitions)"]),
+        (
+            {"v": "INT"},
+            {"partition": None, "write": WriteMode.APPEND},
+            ["_partition (the pipeline builds without partitions)"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_differences_are_told_with_both_types_when_a_table_cannot_follow(
     tmp_path: Path, table: dict[str, str], changes: dict[str, Any], told: list[str]
 ) -> None:
     build = TableBuild(
-        **{"name": "bronze.readings", "partition": PartitionUnit.MONTH,
-           "source": Source(files="{partition}.csv"), **changes}
-    )  # fmt: skip
+        **{
+            "name": "bronze.readings",
+            "partition": PartitionUnit.MONTH,
+            "source": Source(files="{partition}.csv"),
+            **changes,
+        }
+    )
     stored = {"meter": "STRING", **table, "_batch_id": "STRING", "_partition": "STRING"}
     types = {name: ColumnType.parse(type) for name, type in stored.items()}
     assert refused(types, build, typed(tmp_path, v="INT")) == told
@@ -106,20 +113,36 @@ def test_differences_are_told_with_both_types_when_a_table_cannot_follow(
 
 def test_key_must_be_in_the_table_when_rows_are_merged_by_it(tmp_path: Path) -> None:
     build = TableBuild(
-        name="bronze.readings", partition=PartitionUnit.MONTH, write=WriteMode.MERGE,
+        name="bronze.readings",
+        partition=PartitionUnit.MONTH,
+        write=WriteMode.MERGE,
         source=Source(files="{partition}.csv"),
-    )  # fmt: skip
+    )
     types = {"v": ColumnType.parse("INT"), "_partition": ColumnType.parse("STRING")}
     found = refused(types, build, typed(tmp_path, v="INT"))
     assert found == ["meter (in the key, not in the table)"]
 
 
-OLD = {"i": ("INT", "1"), "s": ("SMALLINT", "2"), "f": ("FLOAT", "0.5"), "d": ("DECIMAL(4,2)", "1.25"),
-       "day": ("DATE", "2024-05-01"), "n": ("INT", "7"), "l": ("ARRAY<INT>", None)}  # fmt: skip
-NEW = {"i": ("BIGINT", "9999999999"), "s": ("INT", "40000"), "f": ("DOUBLE", "0.1"),
-       "d": ("DECIMAL(12,4)", "12345678.9999"), "day": ("TIMESTAMP_NTZ", "2024-06-01 12:30:00"),
-       "n": ("DOUBLE", "0.5"), "l": ("ARRAY<BIGINT>", None),
-       "since": ("TIMESTAMP_NTZ", "2024-06-01 00:00:00"), "wind speed": ("DOUBLE", "3.5")}  # fmt: skip
+OLD = {
+    "i": ("INT", "1"),
+    "s": ("SMALLINT", "2"),
+    "f": ("FLOAT", "0.5"),
+    "d": ("DECIMAL(4,2)", "1.25"),
+    "day": ("DATE", "2024-05-01"),
+    "n": ("INT", "7"),
+    "l": ("ARRAY<INT>", None),
+}
+NEW = {
+    "i": ("BIGINT", "9999999999"),
+    "s": ("INT", "40000"),
+    "f": ("DOUBLE", "0.1"),
+    "d": ("DECIMAL(12,4)", "12345678.9999"),
+    "day": ("TIMESTAMP_NTZ", "2024-06-01 12:30:00"),
+    "n": ("DOUBLE", "0.5"),
+    "l": ("ARRAY<BIGINT>", None),
+    "since": ("TIMESTAMP_NTZ", "2024-06-01 00:00:00"),
+    "wind speed": ("DOUBLE", "3.5"),
+}
 
 
 def row(spark: SparkSession, meter: str, columns: dict[str, tuple[str, str | None]]) -> DataFrame:
@@ -165,12 +188,27 @@ def assert_both_are_read(spark: SparkSession, uri: str, write: Callable[..., Non
     first, second = read(uri, "meter")
 
     assert [first[name] for name in NEW] == [
-        1, 2, 0.5, "1.2500", "2024-05-01 00:00:00", 7.0, None, None, None,
-    ]  # fmt: skip
+        1,
+        2,
+        0.5,
+        "1.2500",
+        "2024-05-01 00:00:00",
+        7.0,
+        None,
+        None,
+        None,
+    ]
     assert [second[name] for name in NEW] == [
-        9999999999, 40000, 0.1, "12345678.9999", "2024-06-01 12:30:00", 0.5, None,
-        "2024-06-01 00:00:00", 3.5,
-    ]  # fmt: skip
+        9999999999,
+        40000,
+        0.1,
+        "12345678.9999",
+        "2024-06-01 12:30:00",
+        0.5,
+        None,
+        "2024-06-01 00:00:00",
+        3.5,
+    ]
     assert (first["_partition"], second["_partition"]) == ("2024-05", "2024-06")
     assert "typeWidening" not in DeltaTable(uri).protocol().reader_features
     old = spark.read.format("delta").option("versionAsOf", before).load(uri)

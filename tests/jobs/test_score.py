@@ -14,12 +14,14 @@ from deltalake import DeltaTable
 from pyspark import cloudpickle
 from pyspark.sql import SparkSession
 
-from headrace_jobs import features, runner, score, tables
-from headrace_jobs.registry import Registry
+from headrace_jobs.engine import runner
+from headrace_jobs.lake import tables
+from headrace_jobs.learning import features, score
+from headrace_jobs.learning.registry import Registry
 from headrace_schemas.errors import SchemaBroken
-from headrace_schemas.job import JobReport, ScoreSpec
 from headrace_schemas.model_errors import ModelTampered
 from headrace_schemas.partition import Partition, PartitionUnit
+from headrace_schemas.wire.job import JobReport, ScoreSpec
 from tests.jobs.learning import CONTRACT, Learned, content, loaded, pinned, score_spec
 from tests.jobs.test_registry import artifact
 
@@ -44,8 +46,13 @@ def test_predictions_are_the_boosters_own_when_a_partition_is_scored(
 
     found = engine.read.format("delta").load(spec.predictions_uri)
     assert found.columns == [
-        "line", "trip", "starts_at", "prediction", "model_version", "_partition",
-    ]  # fmt: skip
+        "line",
+        "trip",
+        "starts_at",
+        "prediction",
+        "model_version",
+        "_partition",
+    ]
     found = found.orderBy("line", "trip").toPandas()
     np.testing.assert_array_equal(found["prediction"], expected.astype(np.float64))
     assert set(found["model_version"]) == {learned.version}
@@ -97,8 +104,9 @@ def test_the_commit_tells_run_and_table_version_when_rows_must_not(
 
     assert written is not None
     history = spark.sql(f"DESCRIBE HISTORY delta.`{spec.predictions_uri}`").collect()
-    note = json.loads(next(row for row in history if row["version"] == written.version)
-                      ["userMetadata"])  # fmt: skip
+    note = json.loads(
+        next(row for row in history if row["version"] == written.version)["userMetadata"]
+    )
     assert note["run_id"] == "run-1"
     assert (note["features"], note["features_version"]) == ("gold.trips", 0)
     assert note["model_version"] == learned.version

@@ -2,7 +2,7 @@
 
 import pytest
 
-from headrace_jobs.engine_errors import EngineLost, is_lost, job_error, raise_if_lost
+from headrace_jobs.engine.errors import EngineLost, is_lost, job_error, raise_if_lost
 
 ENDPOINT = "http://127.0.0.1:9000"
 S3 = "software.amazon.awssdk.services.s3.model.S3Exception"
@@ -33,7 +33,7 @@ TEXTS = {
         "The difference between the request time and the server's time is too large. (Service: S3, Status Code: 403)",
         "refuses a request for t/one.parquet (RequestTimeTooSkewed). This machine's clock is not the store's",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", TEXTS)

@@ -9,10 +9,10 @@ from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs import tables
-from headrace_jobs.engine_errors import is_conflict, is_lost, told
+from headrace_jobs.engine.errors import is_conflict, is_lost, told
+from headrace_jobs.lake import tables
 from headrace_schemas.errors import SchemaBroken, WriteConflict
-from headrace_schemas.job import PinnedTable
+from headrace_schemas.wire.job import PinnedTable
 
 pytestmark = pytest.mark.spark
 

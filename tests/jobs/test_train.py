@@ -12,10 +12,10 @@ from pyspark import SparkConf
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs import evaluate, features, learnable, train
-from headrace_jobs.manifest import FeatureKind
-from headrace_jobs.registry import Registry
-from headrace_jobs.score import predicted_here
+from headrace_jobs.learning import evaluate, features, learnable, train
+from headrace_jobs.learning.manifest import FeatureKind
+from headrace_jobs.learning.registry import Registry
+from headrace_jobs.learning.score import predicted_here
 from headrace_schemas.model_errors import SlotsShort, TrainingDataInvalid
 from headrace_schemas.partition import Partition, PartitionUnit
 from tests.jobs.learning import (
@@ -48,8 +48,12 @@ def test_manifest_tells_origin_and_inputs_when_a_model_is_trained(learned: Learn
 
     assert manifest.feature_names == list(FEATURES)
     assert [one.kind.value for one in manifest.features] == [
-        "number", "number", "number", "flag", "category",
-    ]  # fmt: skip
+        "number",
+        "number",
+        "number",
+        "flag",
+        "category",
+    ]
     assert manifest.window.holdout_end == latest
     assert manifest.window.holdout_start == latest - timedelta(days=21)
     assert manifest.window.train_rows == older
@@ -160,10 +164,13 @@ def test_only_partitions_that_have_ended_are_seen_when_training_as_of_a_time(
     frame = engine.createDataFrame([(one.key,) for one in held], "_partition STRING")
     offset = timezone(timedelta(hours=-7))
     times = [
-        held[7].start, held[50].end, held[90].end, held[90].end - timedelta(microseconds=1),
+        held[7].start,
+        held[50].end,
+        held[90].end,
+        held[90].end - timedelta(microseconds=1),
         start + timedelta(days=40, hours=3, minutes=7),
         (held[60].end + timedelta(hours=3)).astimezone(offset),
-    ]  # fmt: skip
+    ]
     seen = [
         features.delivered_rows(frame, as_of).withColumn("time", F.lit(index))
         for index, as_of in enumerate(times)
@@ -181,11 +188,13 @@ def test_columns_keep_their_meaning_when_they_have_names_that_spark_xgboost_rese
     renamed = {"wind": "weight", "stops": "label", "fare": "values"}
     plain, trap = model("plain"), model("trap", features=("weight", "label", "values", "is_peak"))
     contract = CONTRACT.model_copy(
-        update={"columns": tuple(
-            one.model_copy(update={"name": renamed.get(one.name, one.name)})
-            for one in CONTRACT.columns
-        )}
-    )  # fmt: skip
+        update={
+            "columns": tuple(
+                one.model_copy(update={"name": renamed.get(one.name, one.name)})
+                for one in CONTRACT.columns
+            )
+        }
+    )
     plain = plain.model_copy(update={"features": ("wind", "stops", "fare", "is_peak")})
     table = publish(spark, tmp_path / "plain", trips())
     frame = spark.read.format("delta").load(table.uri).withColumnsRenamed(renamed)
@@ -272,15 +281,21 @@ def test_training_is_refused_when_values_cannot_be_learnt_from(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda rows: rows.assign(is_late=True),
-         "column is_late: the same value, 1, in all 1300 rows. There is nothing to tell apart"),
-        (lambda rows: rows.assign(known_at=pd.Timestamp("2030-01-01", tz="UTC")),
-         "column is_late: no row has a value that was known in time"),
-        (lambda rows: rows.iloc[-380:],
-         "column is_late: 80 rows lie before the holdout, 100 are needed"),
+        (
+            lambda rows: rows.assign(is_late=True),
+            "column is_late: the same value, 1, in all 1300 rows. There is nothing to tell apart",
+        ),
+        (
+            lambda rows: rows.assign(known_at=pd.Timestamp("2030-01-01", tz="UTC")),
+            "column is_late: no row has a value that was known in time",
+        ),
+        (
+            lambda rows: rows.iloc[-380:],
+            "column is_late: 80 rows lie before the holdout, 100 are needed",
+        ),
     ],
     ids=["single class", "nothing known", "too few rows"],
-)  # fmt: skip
+)
 def test_nothing_is_registered_when_rows_cannot_be_learnt_from(
     spark: SparkSession, mlflow_uri: str, tmp_path: Path, change: object, message: str
 ) -> None:

@@ -3,9 +3,9 @@
 import pytest
 from pyspark.sql import SparkSession
 
-from headrace_jobs import train
-from headrace_jobs.engine_errors import job_error, refused_by_xgboost
-from headrace_jobs.registry import Registry
+from headrace_jobs.engine.errors import job_error, refused_by_xgboost
+from headrace_jobs.learning import train
+from headrace_jobs.learning.registry import Registry
 from headrace_schemas.model_errors import TrainingRefused
 from tests.jobs.learning import Learned, train_spec
 
@@ -45,14 +45,18 @@ LOST_BY_ONE = (
     ("text", "problem"),
     [
         (LOST_BY_ONE, None),
-        (LOST_BY_ONE + "xgboost.core.XGBoostError: value 0 for Parameter max_bin is low\n",
-         "value 0 for Parameter max_bin is low"),
+        (
+            LOST_BY_ONE + "xgboost.core.XGBoostError: value 0 for Parameter max_bin is low\n",
+            "value 0 for Parameter max_bin is low",
+        ),
         (LOST_BY_ONE + "xgboost.core.XGBoostError: Check failed: x\nExecutorLostFailure", None),
-        ("xgboost._c_api.XGBoostError: [02:19:32] /workspace/src/gbm/gbm.cc:25: Unknown gbm type x",
-         "Unknown gbm type x"),
+        (
+            "xgboost._c_api.XGBoostError: [02:19:32] /workspace/src/gbm/gbm.cc:25: Unknown gbm type x",
+            "Unknown gbm type x",
+        ),
         ("Could not recover from a failed barrier ResultStage", None),
     ],
     ids=["a worker left", "a worker left after it", "an executor was lost", "said plainly", "else"],
-)  # fmt: skip
+)
 def test_a_lost_worker_is_no_refusal_when_others_tell_of_it(text: str, problem: str | None) -> None:
     assert refused_by_xgboost(RuntimeError(text)) == problem

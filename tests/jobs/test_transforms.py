@@ -12,8 +12,8 @@ import yaml
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headrace_schemas.catalog import Catalog
-from headrace_schemas.contract import Contract
+from headrace_schemas.declarations.catalog import Catalog
+from headrace_schemas.declarations.contract import Contract
 
 pytestmark = pytest.mark.spark
 

@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession, types
 
-from headrace_jobs.united import containing
+from headrace_jobs.sources.united import containing
+from headrace_schemas.declarations.pipeline import Evolution
+from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import SchemaBroken, SourceInvalid
-from headrace_schemas.pipeline import Evolution
-from headrace_schemas.source import Source
 from tests.jobs.batches import Batch, contract
 
 METERS = """
@@ -35,8 +35,14 @@ def deliver(batch: Batch, name: str, **columns: object) -> str:
     file = batch.folder / "landing" / "readings" / name
     file.parent.mkdir(parents=True, exist_ok=True)
     rows = len(next(iter(columns.values())))  # type: ignore[arg-type]
-    given = {"meter": [name] * rows, "serial": pa.nulls(rows), "read_at": pa.nulls(rows),
-             "clock": pa.nulls(rows), "visits": pa.nulls(rows), **columns}  # fmt: skip
+    given = {
+        "meter": [name] * rows,
+        "serial": pa.nulls(rows),
+        "read_at": pa.nulls(rows),
+        "clock": pa.nulls(rows),
+        "visits": pa.nulls(rows),
+        **columns,
+    }
     pq.write_table(pa.table(given), file, write_page_checksum=True)
     return str(file)
 
@@ -54,15 +60,19 @@ def test_each_file_keeps_its_values_when_types_differ(engine: SparkSession, tmp_
         deliver(batch, "text", serial=["8"], visits=[[]]),
         deliver(batch, "lists", visits=[[{"at": None, "by": "x"}], [None], [], None]),
         deliver(
-            batch, "whole", read_at=nanoseconds(HOUR_NS, -1_000, None, zone="UTC"),
+            batch,
+            "whole",
+            read_at=nanoseconds(HOUR_NS, -1_000, None, zone="UTC"),
             clock=nanoseconds(HOUR_NS + 1_000, -1_000, None),
         ),
         deliver(
-            batch, "fine", read_at=nanoseconds(HOUR_NS, 1_001, None, -1, zone="UTC"),
+            batch,
+            "fine",
+            read_at=nanoseconds(HOUR_NS, 1_001, None, -1, zone="UTC"),
             clock=nanoseconds(HOUR_NS, 7_000, None, 1),
         ),
         deliver(batch, "coarse", read_at=pa.array([1], pa.timestamp("s", "UTC"))),
-    )  # fmt: skip
+    )
     rows = {(row["meter"], row["_source_row"]): row for row in batch.staged_rows()}
     first = datetime(1970, 1, 1)
     hour, before = first.replace(hour=1), datetime(1969, 12, 31, 23, 59, 59, 999_999)
@@ -71,8 +81,11 @@ def test_each_file_keeps_its_values_when_types_differ(engine: SparkSession, tmp_
         return [row[column] for (meter, _), row in sorted(rows.items()) if meter == name]
 
     assert [values(name, "serial") for name in ("long", "double", "small", "text")] == [
-        [EXACT], [5, None, None], [7], [8],
-    ]  # fmt: skip
+        [EXACT],
+        [5, None, None],
+        [7],
+        [8],
+    ]
     assert values("double", "_load_failures") == [[], ["serial.type"], []]
     assert values("text", "visits") == [[]]
     assert values("lists", "visits") == [[{"at": None, "by": "x"}], [None], [], None]
@@ -85,8 +98,11 @@ def test_each_file_keeps_its_values_when_types_differ(engine: SparkSession, tmp_
     assert values("fine", "read_at") == [hour, None, None, None]
     assert values("fine", "clock") == [hour, first.replace(microsecond=7), None, None]
     assert values("fine", "_load_failures") == [
-        [], ["read_at.type"], [], ["read_at.type", "clock.type"],
-    ]  # fmt: skip
+        [],
+        ["read_at.type"],
+        [],
+        ["read_at.type", "clock.type"],
+    ]
     assert '"read_at":"1969-12-31 23:59:59.999999999Z"' in str(values("fine", "_raw")[3])
     assert values("coarse", "read_at") == [datetime(1970, 1, 1, 0, 0, 1)]
 

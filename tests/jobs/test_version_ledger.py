@@ -5,19 +5,31 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from headrace_jobs.version_ledger import record_evaluation, record_version, recorded_version
+from headrace_jobs.learning.version_ledger import (
+    record_evaluation,
+    record_version,
+    recorded_version,
+)
+from headrace_schemas.decisions.model_version import Evaluation, ModelVersion, PinnedModel
 from headrace_schemas.model_errors import VersionTaken
-from headrace_schemas.model_version import Evaluation, ModelVersion, PinnedModel
 from tests.jobs.learning import MAY_3, content
 
 pytestmark = pytest.mark.spark
 
 
-def version(number: str, booster: str = "b", manifest: str = "m", answers: str = "run-1") -> ModelVersion:  # fmt: skip
+def version(
+    number: str, booster: str = "b", manifest: str = "m", answers: str = "run-1"
+) -> ModelVersion:
     return ModelVersion(
-        model="late", version=number, booster_sha256=booster, manifest_sha256=manifest,
-        table="gold.trips", table_version=3, as_of=MAY_3, answers=answers,
-    )  # fmt: skip
+        model="late",
+        version=number,
+        booster_sha256=booster,
+        manifest_sha256=manifest,
+        table="gold.trips",
+        table_version=3,
+        as_of=MAY_3,
+        answers=answers,
+    )
 
 
 def test_version_is_written_once_when_its_run_is_repeated(
@@ -31,7 +43,11 @@ def test_version_is_written_once_when_its_run_is_repeated(
     assert recorded_version(engine, uri, "late", "run-1", "b") == PinnedModel(
         version="1", booster_sha256="b", manifest_sha256="m"
     )
-    for model, answers, booster in (("other", "run-1", "b"), ("late", "run-2", "b"), ("late", "run-1", "c")):  # fmt: skip
+    for model, answers, booster in (
+        ("other", "run-1", "b"),
+        ("late", "run-2", "b"),
+        ("late", "run-1", "c"),
+    ):
         assert recorded_version(engine, uri, model, answers, booster) is None
 
 

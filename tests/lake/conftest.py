@@ -25,10 +25,13 @@ def spark_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of tables, not to be changed."""
     folder = tmp_path_factory.mktemp("written")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.lake.spark_tables", str(folder)], cwd=ROOT,
-        env={**os.environ, "SPARK_LOCAL_IP": "127.0.0.1"}, capture_output=True, text=True,
+        [sys.executable, "-m", "tests.lake.spark_tables", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "SPARK_LOCAL_IP": "127.0.0.1"},
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-4000:]
     for hidden in folder.rglob(".*.crc"):  # Hadoop's, which no object store has
         hidden.unlink()

@@ -10,7 +10,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs import session
+from headrace_jobs.engine import session
 
 COMMITS, ROWS_EACH = 14, 10
 
@@ -71,8 +71,10 @@ def changed(spark: SparkSession, uri: str) -> None:
     batch.select("id", "_partition").write.format("delta").mode("append").save(uri)
     again.createOrReplaceTempView("source")
     spark.sql(f"DELETE FROM {at} WHERE text IS NULL AND id < 5")
-    spark.sql(f"MERGE INTO {at} AS t USING source AS s ON t.id = s.id AND t.text = s.text "
-              "WHEN MATCHED THEN UPDATE SET t.double = s.double + 1")  # fmt: skip
+    spark.sql(
+        f"MERGE INTO {at} AS t USING source AS s ON t.id = s.id AND t.text = s.text "
+        "WHEN MATCHED THEN UPDATE SET t.double = s.double + 1"
+    )
     spark.sql(f"DELETE FROM {at} WHERE id = 3")
     spark.sql(f"ALTER TABLE {at} SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')")
     spark.sql(f"ALTER TABLE {at} RENAME COLUMN double TO `a double, renamed`")

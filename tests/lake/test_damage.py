@@ -13,7 +13,7 @@ from headrace_lake.damage import Kind
 from headrace_lake.depth import Depth
 from headrace_lake.fsck import check, refuse_damaged, repair
 from headrace_schemas.errors import TableDamaged
-from headrace_schemas.lake import Lake
+from headrace_schemas.places import Lake
 from tests.lake.tables import Table, change, empty, flipped, half
 
 DEPTHS = list(Depth)
@@ -94,9 +94,11 @@ def test_each_damage_is_told_once_when_there_are_several(table: Table):
     change(table.log(13), empty)
     table.data(11).unlink()
     assert table.found() == [
-        (Kind.COMMIT_BROKEN, commit(3), 3), (Kind.COMMIT_MISSING, commit(7), 7),
-        (Kind.COMMIT_EMPTY, commit(13), 13), (Kind.FILE_MISSING, table.name(table.data(11)), 11),
-    ]  # fmt: skip
+        (Kind.COMMIT_BROKEN, commit(3), 3),
+        (Kind.COMMIT_MISSING, commit(7), 7),
+        (Kind.COMMIT_EMPTY, commit(13), 13),
+        (Kind.FILE_MISSING, table.name(table.data(11)), 11),
+    ]
 
 
 @at_each_depth
@@ -152,9 +154,10 @@ def test_checkpoint_is_left_when_the_commits_alone_are_not_enough(table: Table, 
 def test_checkpoint_is_named_when_a_bit_of_it_was_flipped(table: Table):
     chunk = pq.ParquetFile(table.log(10, CHECKPOINT)).metadata.row_group(0)
     add = next(
-        chunk.column(one) for one in range(chunk.num_columns)
+        chunk.column(one)
+        for one in range(chunk.num_columns)
         if chunk.column(one).path_in_schema == "add.path"
-    )  # fmt: skip
+    )
     end = add.data_page_offset + add.total_compressed_size
     change(table.log(10, CHECKPOINT), flipped(end - 3))
     assert table.found() == []

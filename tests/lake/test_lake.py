@@ -10,7 +10,7 @@ from headrace_lake.damage import Kind
 from headrace_lake.depth import Depth
 from headrace_lake.fsck import check_lake
 from headrace_schemas.errors import TableMissing
-from headrace_schemas.lake import Lake
+from headrace_schemas.places import Lake
 from tests.lake.tables import Table, change, flipped, short
 
 NAME = "silver.readings"
@@ -20,8 +20,11 @@ NAME = "silver.readings"
 def lake(table: Table, tmp_path: Path) -> Lake:
     """A lake with a table of each kind."""
     for path in (
-        "quarantine/silver/readings", "predictions/late", "monitoring/late", "ledger/decisions",
-    ):  # fmt: skip
+        "quarantine/silver/readings",
+        "predictions/late",
+        "monitoring/late",
+        "ledger/decisions",
+    ):
         shutil.copytree(table.place, tmp_path / path)
     (tmp_path / "gates/silver.readings").mkdir(parents=True)
     return Lake(root=str(tmp_path))
@@ -44,9 +47,12 @@ def exchange_unseen(table: Table, version: int) -> Path:
 def test_every_kind_of_table_is_checked_when_none_is_named(lake: Lake):
     checked = check_lake(lake, Depth.FULL)
     assert checked.tables == (
-        NAME, "quarantine.silver.readings", "predictions.late", "monitoring.late",
+        NAME,
+        "quarantine.silver.readings",
+        "predictions.late",
+        "monitoring.late",
         "ledger.decisions",
-    )  # fmt: skip
+    )
     assert checked.is_well
     again = check_lake(lake, Depth.LOG)  # digests lie in the ledger and are no table
     assert again == checked

@@ -37,9 +37,15 @@ def test_file_is_whole_however_it_was_written(
 ):
     file = tmp_path / "file.parquet"
     pq.write_table(
-        rows, file, write_page_checksum=True, use_dictionary=is_dictionary, row_group_size=2000,
-        data_page_version=version, data_page_size=1000, write_page_index=True,
-    )  # fmt: skip
+        rows,
+        file,
+        write_page_checksum=True,
+        use_dictionary=is_dictionary,
+        row_group_size=2000,
+        data_page_version=version,
+        data_page_size=1000,
+        write_page_index=True,
+    )
     footer, _ = read(file)
     expected = pq.ParquetFile(file).metadata
     assert footer.rows == expected.num_rows

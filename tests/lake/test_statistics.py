@@ -46,15 +46,21 @@ def test_nothing_differs_when_the_file_is_the_one(table: Table, is_typed: bool):
 @pytest.mark.parametrize(
     ("column", "value", "told"),
     [
-        ("id", 138, "the smallest id"), ("id", 0, "the largest id"),
+        ("id", 138, "the smallest id"),
+        ("id", 0, "the largest id"),
         ("sometimes", None, "column sometimes is NULL in 10 rows, the log says"),
         ("never", 1, "column never is NULL in 0 rows, the log says 10"),
-        ("double", 999.5, "the smallest double"), ("float", -1.5, "the largest float"),
-        ("decimal", None, "column decimal"), ("long_decimal", 7, "the smallest long_decimal"),
-        ("text", "z", "the smallest text"), ("day", 0, "the smallest day"),
-        ("at", 0, "the largest at"), ("local", 0, "the largest local"), ("tiny", -5, "the largest tiny"),
+        ("double", 999.5, "the smallest double"),
+        ("float", -1.5, "the largest float"),
+        ("decimal", None, "column decimal"),
+        ("long_decimal", 7, "the smallest long_decimal"),
+        ("text", "z", "the smallest text"),
+        ("day", 0, "the smallest day"),
+        ("at", 0, "the largest at"),
+        ("local", 0, "the largest local"),
+        ("tiny", -5, "the largest tiny"),
     ],
-)  # fmt: skip
+)
 def test_column_is_told_when_its_values_are_others(
     table: Table, tmp_path: Path, column: str, value: object, told: str, is_typed: bool
 ):

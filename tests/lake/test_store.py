@@ -10,7 +10,7 @@ from headrace_lake.damage import Kind
 from headrace_lake.depth import Depth
 from headrace_lake.fsck import check, check_lake, repair
 from headrace_schemas.errors import EngineUnavailable
-from headrace_schemas.lake import Lake
+from headrace_schemas.places import Lake
 from tests.lake.tables import Table, empty, flipped, half, short
 from tests.object_store import ObjectStore, free_port
 
@@ -61,8 +61,9 @@ def test_nothing_is_found_when_all_is_well(depth: Depth):
 
 
 @pytest.mark.parametrize(
-    ("by", "kind"), [(empty, Kind.COMMIT_EMPTY), (half, Kind.COMMIT_BROKEN), (None, Kind.COMMIT_MISSING)]
-)  # fmt: skip
+    ("by", "kind"),
+    [(empty, Kind.COMMIT_EMPTY), (half, Kind.COMMIT_BROKEN), (None, Kind.COMMIT_MISSING)],
+)
 def test_newest_commit_is_named_when_it_is_damaged(
     store: ObjectStore, by: Callable[[bytes], bytes] | None, kind: Kind
 ):

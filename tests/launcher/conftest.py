@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from headrace_launcher import processes, stack
 from headrace_launcher.object_store.doctor import Report, examine
-from headrace_launcher.secrets import Secrets
-from headrace_launcher.settings import Settings
+from headrace_launcher.services import processes, stack
+from headrace_launcher.services.secrets import Secrets
+from headrace_launcher.services.settings import Settings
 from tests.launcher.stores import Examine, Place
 from tests.launcher.tiny_stack import TinyStack
 

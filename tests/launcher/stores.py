@@ -21,7 +21,7 @@ from headrace_launcher.object_store.doctor import Report
 from headrace_launcher.object_store.endpoint import Keys, Store, code
 from headrace_launcher.object_store.finding import Verdict
 from headrace_launcher.object_store.provision import Login, provision
-from headrace_launcher.settings import Settings
+from headrace_launcher.services.settings import Settings
 from headrace_schemas.accounts import FOLDER, Account, keys_file, keys_text, read_keys
 from tests.fault_proxy import Exchange, Fault
 from tests.object_store import REGION, ObjectStore
@@ -99,9 +99,11 @@ class Place:
     def admin(self, keys: Keys | None = None) -> MinioAdmin:
         who = keys or self.root
         return MinioAdmin(
-            endpoint=f"127.0.0.1:{self.server.port}", secure=False, region=REGION,
+            endpoint=f"127.0.0.1:{self.server.port}",
+            secure=False,
+            region=REGION,
             credentials=StaticProvider(who.access_key, who.secret_key),
-        )  # fmt: skip
+        )
 
     def objects(self) -> list[str]:
         found = self.server.client.list_objects(self.bucket, recursive=True)
@@ -141,8 +143,10 @@ def headrace(
     return subprocess.run(
         [sys.executable, "-m", "headrace_launcher", *arguments],
         env={**plain, "HEADRACE_HOME": str(home), **environment},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def verdicts(report: Report, *but: Verdict) -> dict[str, Verdict]:

@@ -33,10 +33,12 @@ class Lake:
 
     def options(self, keys: Keys) -> dict[str, str]:
         return {
-            "AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key,
-            "AWS_ENDPOINT_URL": self.place.server.endpoint, "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": keys.access_key,
+            "AWS_SECRET_ACCESS_KEY": keys.secret_key,
+            "AWS_ENDPOINT_URL": self.place.server.endpoint,
+            "AWS_REGION": REGION,
             "AWS_ALLOW_HTTP": "true",
-        }  # fmt: skip
+        }
 
     def uri(self, table: str) -> str:
         return f"s3a://{self.place.bucket}/lake/{table}"
@@ -45,7 +47,7 @@ class Lake:
         rows = Table.from_pydict({"n": Array([number], DataType.int64())})
         write_deltalake(
             self.uri(table), rows, mode="append", storage_options=self.options(self.keys(account))
-        )  # fmt: skip
+        )
 
     def table(self, table: str, keys: Keys) -> DeltaTable:
         return DeltaTable(self.uri(table), storage_options=self.options(keys))
@@ -163,10 +165,12 @@ def test_a_loading_job_unpacks_no_archive_elsewhere(lake: Lake, prefix: str, nam
     unpacked = {"Snowball-Auto-Extract": "true", "Minio-Snowball-Prefix": prefix}
     answer = refusal(
         lambda: s3.put_object(
-            Bucket=lake.place.bucket, Key="lake/staging/x.tar", Body=archive.getvalue(),
+            Bucket=lake.place.bucket,
+            Key="lake/staging/x.tar",
+            Body=archive.getvalue(),
             Metadata=unpacked,
         )
-    )  # fmt: skip
+    )
     assert answer == "AccessDenied"
     assert lake.digests() == before
 

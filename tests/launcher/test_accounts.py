@@ -18,26 +18,26 @@ ACCOUNTS = ("deliver", "ingest", "publish", "learn", "maintain", "airflow")
 # r: read; w: write, which on S3 is to overwrite as well; d: delete
 MAY = {
     #                       deliver  ingest  publish  learn  maintain  airflow
-    "landing":              ("rw",   "r",    "r",     "",    "",       "r"),
-    "lake/tables/gold/t":   ("",     "r",    "rw",    "r",   "rd",     "r"),
-    "lake/quarantine/t":    ("",     "r",    "rw",    "r",   "rd",     "r"),
-    "lake/predictions/m":   ("",     "r",    "rw",    "r",   "rd",     "r"),
-    "lake/monitoring/m":    ("",     "r",    "rw",    "r",   "rd",     "r"),
-    "lake/ledger":          ("",     "r",    "rw",    "rw",  "rd",     "r"),
-    "lake/ledger/decisions": ("",    "r",    "rw",    "rw",  "rd",     "r"),
-    "lake/ledger/digests":  ("",     "r",    "rw",    "rw",  "rd",     "rw"),
-    "lake/ledger/holds":    ("",     "r",    "rw",    "rw",  "rd",     "rw"),
-    "lake/staging/t":       ("",     "rwd",  "rwd",   "r",   "rwd",    "r"),
-    "lake/gates/t":         ("",     "rw",   "rw",    "r",   "rd",     "r"),
-    "lake/spark-events":    ("",     "rwd",  "rwd",   "rwd", "r",      "r"),
-    "lake/mlflow/1":        ("",     "r",    "r",     "rw",  "r",      "r"),
-    "lake/logs/dag":        ("",     "r",    "r",     "r",   "r",      "rw"),
-    "lake/doctor/run":      ("",     "r",    "r",     "r",   "rwd",    "r"),
-    "lake":                 ("",     "r",    "r",     "r",   "r",      "r"),
-    "lake/tables-beside":   ("",     "r",    "r",     "r",   "r",      "r"),
-    "lakeside":             ("",     "",     "",      "",    "",       ""),
-    "":                     ("",     "",     "",      "",    "",       ""),
-}  # fmt: skip
+    "landing": ("rw", "r", "r", "", "", "r"),
+    "lake/tables/gold/t": ("", "r", "rw", "r", "rd", "r"),
+    "lake/quarantine/t": ("", "r", "rw", "r", "rd", "r"),
+    "lake/predictions/m": ("", "r", "rw", "r", "rd", "r"),
+    "lake/monitoring/m": ("", "r", "rw", "r", "rd", "r"),
+    "lake/ledger": ("", "r", "rw", "rw", "rd", "r"),
+    "lake/ledger/decisions": ("", "r", "rw", "rw", "rd", "r"),
+    "lake/ledger/digests": ("", "r", "rw", "rw", "rd", "rw"),
+    "lake/ledger/holds": ("", "r", "rw", "rw", "rd", "rw"),
+    "lake/staging/t": ("", "rwd", "rwd", "r", "rwd", "r"),
+    "lake/gates/t": ("", "rw", "rw", "r", "rd", "r"),
+    "lake/spark-events": ("", "rwd", "rwd", "rwd", "r", "r"),
+    "lake/mlflow/1": ("", "r", "r", "rw", "r", "r"),
+    "lake/logs/dag": ("", "r", "r", "r", "r", "rw"),
+    "lake/doctor/run": ("", "r", "r", "r", "rwd", "r"),
+    "lake": ("", "r", "r", "r", "r", "r"),
+    "lake/tables-beside": ("", "r", "r", "r", "r", "r"),
+    "lakeside": ("", "", "", "", "", ""),
+    "": ("", "", "", "", "", ""),
+}
 
 RIGHT = {"get": "r", "put": "w", "overwrite": "w", "delete": "d"}
 

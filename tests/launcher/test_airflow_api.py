@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from headrace_launcher.airflow_api import READ_ATTEMPTS, AirflowApi
+from headrace_launcher.services.airflow_api import READ_ATTEMPTS, AirflowApi
 from headrace_schemas.errors import EngineUnavailable
 
 

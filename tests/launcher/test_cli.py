@@ -5,8 +5,8 @@ import os
 import subprocess
 import sys
 
-from headrace_launcher.secrets import Secrets
-from headrace_launcher.settings import Settings
+from headrace_launcher.services.secrets import Secrets
+from headrace_launcher.services.settings import Settings
 from tests.launcher.tiny_stack import TinyStack
 
 
@@ -14,8 +14,10 @@ def headrace(settings: Settings, *arguments: str) -> subprocess.CompletedProcess
     return subprocess.run(
         [sys.executable, "-m", "headrace_launcher", *arguments],
         env={**os.environ, "HEADRACE_HOME": str(settings.home), "COLUMNS": "120"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_status_fails_when_nothing_was_started(settings: Settings):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from headrace_launcher.compose import FOLDER, MADE, ensure_env
+from headrace_launcher.services.compose import FOLDER, MADE, ensure_env
 from headrace_schemas.accounts import Account, keys_text, read_keys
 
 PROJECT = Path(__file__).parents[2]

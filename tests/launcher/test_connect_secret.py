@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from headrace_launcher.connect_secret import ConnectSecret
-from headrace_schemas.spark_settings import CONNECT_PROOF
+from headrace_launcher.spark.connect_secret import ConnectSecret
+from headrace_schemas.wire.spark_settings import CONNECT_PROOF
 
 LISTENS = """
 import socket, sys

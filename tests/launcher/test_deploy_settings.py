@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from headrace_schemas import spark_settings
+from headrace_schemas.wire import spark_settings
 
 PROJECT = Path(__file__).parents[2]
 

@@ -16,7 +16,7 @@ from headrace_launcher.object_store.doctor import CHECKS, examine
 from headrace_launcher.object_store.endpoint import Endpoint, Keys
 from headrace_launcher.object_store.finding import Verdict
 from headrace_launcher.object_store.probe import Probe
-from headrace_launcher.settings import Settings
+from headrace_launcher.services.settings import Settings
 from tests.fault_proxy import FaultProxy, Request, slow_down
 from tests.launcher.stores import (
     Examine,
@@ -34,9 +34,17 @@ from tests.object_store import ObjectStore, free_port
 
 ALL = {check.name for check in CHECKS}
 NEEDS_BUCKET = {
-    "read-write", "path-style", "delta-reader", "conditional-put", "conditional-multipart", "unsigned-put",
-    "anonymous", "least-privilege", "encryption", "versioning",
-}  # fmt: skip
+    "read-write",
+    "path-style",
+    "delta-reader",
+    "conditional-put",
+    "conditional-multipart",
+    "unsigned-put",
+    "anonymous",
+    "least-privilege",
+    "encryption",
+    "versioning",
+}
 PROBES = r".*/doctor/[0-9a-f]{32}/"
 
 
@@ -171,9 +179,11 @@ def test_a_skewed_clock_fails_alone(place: Place, proxy: FaultProxy, examined: E
 
 def test_a_public_bucket_is_unsafe(place: Place, proxy: FaultProxy, examined: Examine):
     statement = {
-        "Effect": "Allow", "Principal": {"AWS": ["*"]},
-        "Action": ["s3:GetObject", "s3:PutObject"], "Resource": ["arn:aws:s3:::headrace/*"],
-    }  # fmt: skip
+        "Effect": "Allow",
+        "Principal": {"AWS": ["*"]},
+        "Action": ["s3:GetObject", "s3:PutObject"],
+        "Resource": ["arn:aws:s3:::headrace/*"],
+    }
     policy = {"Version": "2012-10-17", "Statement": [statement]}
     proxy.on(r"^PUT ", refuse_unsigned)
     before = place.objects()

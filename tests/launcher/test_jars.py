@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from headrace_launcher.errors import JarRefused, JarsUnavailable, LockInvalid
-from headrace_launcher.ivy import EXCLUDED, FLAT, WITH_DEPENDENCIES
-from headrace_launcher.jars import (
+from headrace_launcher.spark.ivy import EXCLUDED, FLAT, WITH_DEPENDENCIES
+from headrace_launcher.spark.jars import (
     Jar,
     Module,
     are_in_place,

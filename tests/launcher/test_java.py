@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from headrace_launcher.errors import JavaMissing
-from headrace_launcher.java import ACCEPTED, describe, find_java
+from headrace_launcher.spark.java import ACCEPTED, describe, find_java
 
 
 def installed(folder: Path, version: str) -> Path:

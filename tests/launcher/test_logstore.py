@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from headrace_launcher.errors import FolderNotEmpty, JarNotBuilt
-from headrace_launcher.jars import BuiltJar, Jar, Module, place, read_lock
-from headrace_launcher.java import Java, find_java
-from headrace_launcher.logstore import SOURCE, log_store
-from headrace_launcher.settings import Settings
-from headrace_launcher.setup import place_jars
-from headrace_launcher.spark import spark_home
+from headrace_launcher.services.settings import Settings
+from headrace_launcher.services.setup import place_jars
+from headrace_launcher.spark.jars import BuiltJar, Jar, Module, place, read_lock
+from headrace_launcher.spark.java import Java, find_java
+from headrace_launcher.spark.logstore import SOURCE, log_store
+from headrace_launcher.spark.settings import spark_home
 
 PROJECT = Path(__file__).parents[2]
 CLASS = "headrace/ConditionalS3LogStore.class"
@@ -166,10 +166,13 @@ def test_nothing_is_placed_when_a_jar_cannot_be_built(tmp_path: Path) -> None:
 def test_folder_holds_all_jars_when_the_command_places_them(cache: Path, tmp_path: Path) -> None:
     target = tmp_path / "image" / "jars"
     ended = subprocess.run(
-        [sys.executable, "-m", "headrace_launcher", "jars", "place", target], cwd=tmp_path,
+        [sys.executable, "-m", "headrace_launcher", "jars", "place", target],
+        cwd=tmp_path,
         env={**os.environ, "XDG_CACHE_HOME": str(cache.parents[1])},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert ended.returncode == 0, ended.stderr
     log_stores = [name for name in names(target) if name.startswith("headrace-logstore-")]
     assert len(log_stores) == 1

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from headrace_launcher import demo, ownership
 from headrace_launcher.errors import FolderForeign, FolderNotEmpty
-from headrace_launcher.settings import Settings
-from headrace_launcher.setup import refuse_strangers
+from headrace_launcher.project import demo
+from headrace_launcher.services import ownership
+from headrace_launcher.services.settings import Settings
+from headrace_launcher.services.setup import refuse_strangers
 
 OWN = ("airflow", "mlflow", "jobs", "lake")
 

@@ -12,7 +12,7 @@ import pyarrow
 import pytest
 from deltalake import write_deltalake
 
-from headrace_schemas.lake import Lake
+from headrace_schemas.places import Lake
 from tests.jobs.aged import age
 
 DECLARATIONS = Path(__file__).parents[1] / "dags" / "declarations"
@@ -41,13 +41,19 @@ def lake(tmp_path: Path) -> Lake:
 def headrace(tmp_path: Path, lake: Lake) -> Headrace:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {
-            **os.environ, "HEADRACE_HOME": str(tmp_path), "HEADRACE_LAKE": lake.root,
-            "HEADRACE_SCHEMAS": str(DECLARATIONS), "COLUMNS": "200",
-        }  # fmt: skip
+            **os.environ,
+            "HEADRACE_HOME": str(tmp_path),
+            "HEADRACE_LAKE": lake.root,
+            "HEADRACE_SCHEMAS": str(DECLARATIONS),
+            "COLUMNS": "200",
+        }
         return subprocess.run(
-            [sys.executable, "-m", "headrace_launcher", "pins", *arguments], env=environment,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            [sys.executable, "-m", "headrace_launcher", "pins", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     return run
 
@@ -78,8 +84,16 @@ def test_pins_are_listed_with_what_only_they_keep(
     headrace: Headrace, lake: Lake, tmp_path: Path
 ) -> None:
     now = datetime.now(tz=UTC)
-    model = {"model": "long_trip", "version": "1", "booster_sha256": "b", "manifest_sha256": "m",
-             "table": TABLE, "table_version": 3, "as_of": now, "answers": "x"}  # fmt: skip
+    model = {
+        "model": "long_trip",
+        "version": "1",
+        "booster_sha256": "b",
+        "manifest_sha256": "m",
+        "table": TABLE,
+        "table_version": 3,
+        "as_of": now,
+        "answers": "x",
+    }
     write_deltalake(lake.versions, pyarrow.Table.from_pylist([model]), partition_by=["model"])
     job = tmp_path / "jobs" / "trains"
     job.mkdir(parents=True)

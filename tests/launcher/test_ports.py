@@ -3,7 +3,7 @@
 import socket
 from dataclasses import asdict
 
-from headrace_launcher.ports import LOOPBACK, choose, is_free
+from headrace_launcher.services.ports import LOOPBACK, choose, is_free
 
 
 def listening() -> socket.socket:

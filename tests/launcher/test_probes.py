@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from headrace_launcher import probes
-from headrace_launcher.probes import (
+from headrace_launcher.services import probes
+from headrace_launcher.services.probes import (
     AirflowHealth,
     AirflowProbe,
     Health,

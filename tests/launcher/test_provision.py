@@ -25,7 +25,7 @@ from headrace_launcher.object_store.provision import (
     policy_text,
     provision,
 )
-from headrace_launcher.settings import Settings
+from headrace_launcher.services.settings import Settings
 from tests.fault_proxy import FaultProxy, slow_down
 from tests.launcher.stores import Place, encrypting_store, headrace, own_keys, refusal
 from tests.object_store import ObjectStore, free_port
@@ -245,9 +245,11 @@ def test_command_makes_the_account_and_prints_no_secret(place: Place, tmp_path: 
 
 
 AWS = {
-    "HEADRACE_LAKE": "s3a://company-lake/headrace/lake", "HEADRACE_LANDING": "s3a://drop",
-    "HEADRACE_S3_ROOT_USER": "ignored", "HEADRACE_S3_ROOT_PASSWORD": "ignored",
-}  # fmt: skip
+    "HEADRACE_LAKE": "s3a://company-lake/headrace/lake",
+    "HEADRACE_LANDING": "s3a://drop",
+    "HEADRACE_S3_ROOT_USER": "ignored",
+    "HEADRACE_S3_ROOT_PASSWORD": "ignored",
+}
 
 
 def test_the_policy_for_aws_is_printed_without_asking_anybody(tmp_path: Path):

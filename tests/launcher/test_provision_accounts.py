@@ -11,7 +11,7 @@ import pytest
 
 from headrace_launcher.errors import SettingInvalid
 from headrace_launcher.object_store.provision import asked_for, policy_text
-from headrace_launcher.settings import Settings
+from headrace_launcher.services.settings import Settings
 from headrace_schemas.accounts import FOLDER, KEYS, Account, keys_file, keys_text
 from headrace_schemas.errors import SecretUnreadable
 from tests.launcher.stores import (
@@ -186,11 +186,13 @@ def test_an_account_s_policy_for_aws_is_printed_before_there_are_keys(tmp_path: 
     policy = printed(tmp_path, "learn")
     assert policy["Statement"] == [
         {
-            "Effect": "Allow", "Action": ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
+            "Effect": "Allow",
+            "Action": ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
             "Resource": ["arn:aws:s3:::company", "arn:aws:s3:::drop"],
         },
         {
-            "Effect": "Allow", "Action": ["s3:GetObject"],
+            "Effect": "Allow",
+            "Action": ["s3:GetObject"],
             "Resource": ["arn:aws:s3:::company/lake", "arn:aws:s3:::company/lake/*"],
         },
         {
@@ -201,30 +203,36 @@ def test_an_account_s_policy_for_aws_is_printed_before_there_are_keys(tmp_path: 
             ],
         },
         {
-            "Effect": "Allow", "Action": ["s3:DeleteObject"],
+            "Effect": "Allow",
+            "Action": ["s3:DeleteObject"],
             "Resource": [
                 "arn:aws:s3:::company/lake/spark-events/*",
                 "arn:aws:s3:::company/lake/ledger/*/_delta_log/.*.tmp",
             ],
         },
         {
-            "Effect": "Deny", "Action": ["s3:PutObject"],
+            "Effect": "Deny",
+            "Action": ["s3:PutObject"],
             "Resource": ["arn:aws:s3:::company/lake/*/_delta_log/*.json"],
             "Condition": {
                 "Null": {"s3:if-none-match": "true"},
                 "Bool": {"s3:ObjectCreationOperation": "true"},
             },
         },
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(
     ("account", "commits"),
     [
-        ("deliver", False), ("ingest", False), ("publish", True),
-        ("learn", True), ("maintain", False), ("airflow", True),
+        ("deliver", False),
+        ("ingest", False),
+        ("publish", True),
+        ("learn", True),
+        ("maintain", False),
+        ("airflow", True),
     ],
-)  # fmt: skip
+)
 def test_who_commits_may_replace_no_commit_on_aws(account: str, commits: bool):
     store, login = asked_for(Settings.from_environment(AWS), AWS)
     policy = json.loads(policy_text(store, login, Account(account)))

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from headrace_launcher.lake_view import LakeView
-from headrace_launcher.replay import Delivery, Replay, ReplayStalled, StallWatch
-from headrace_schemas.catalog import Catalog
-from headrace_schemas.lake import Lake
+from headrace_launcher.project.lake_view import LakeView
+from headrace_launcher.project.replay import Delivery, Replay, ReplayStalled, StallWatch
+from headrace_schemas.declarations.catalog import Catalog
+from headrace_schemas.places import Lake
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
@@ -31,10 +31,15 @@ def watch(tmp_path: Path, airflow: OneTask) -> StallWatch:
     catalog = Catalog.load(SCHEMAS)
     pipeline = catalog.pipelines["flights"].model_copy(update={"end": date(2013, 2, 1)})
     replay = Replay(
-        api=airflow, lake=LakeView(Lake(root=str(tmp_path))), catalog=catalog, pipeline=pipeline,
-        model=catalog.models["delay"], landing=tmp_path, stall_seconds=60,
+        api=airflow,
+        lake=LakeView(Lake(root=str(tmp_path))),
+        catalog=catalog,
+        pipeline=pipeline,
+        model=catalog.models["delay"],
+        landing=tmp_path,
+        stall_seconds=60,
         delivery=Delivery(lambda landing: [], lambda landing, key: []),
-    )  # fmt: skip
+    )
     begun = StallWatch(replay, "2013-01")
     begun.last_activity -= 61
     return begun

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from headrace_launcher.lake_view import LakeView
-from headrace_launcher.report import Account, Line, Story, tell, terminal_table, write_page
-from headrace_schemas.catalog import Catalog
-from headrace_schemas.decisions import Verdict
-from headrace_schemas.evidence import MonitorEvidence, Performance
-from headrace_schemas.lake import Lake
+from headrace_launcher.project.lake_view import LakeView
+from headrace_launcher.project.report import Account, Line, Story, tell, terminal_table, write_page
+from headrace_schemas.decisions.decision import Verdict
+from headrace_schemas.decisions.evidence import MonitorEvidence, Performance
+from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.partition import Partition, PartitionUnit
+from headrace_schemas.places import Lake
 from tests.page_safety import dangers, visit
 from tests.plugins.ledger import decision, write_ledger, write_table
 
@@ -52,9 +52,13 @@ def told(tmp_path: Path) -> Path:
         Verdict.REFUSE, model="delay", answers=asks.id, model_version="2", reason="tie"
     )
     by_hand = decision(
-        Verdict.PROMOTE, model="delay", as_of=datetime(2013, 5, 3, tzinfo=UTC),
-        answers="manual:run", model_version="3", reason="better",
-    )  # fmt: skip
+        Verdict.PROMOTE,
+        model="delay",
+        as_of=datetime(2013, 5, 3, tzinfo=UTC),
+        answers="manual:run",
+        model_version="3",
+        reason="better",
+    )
     write_ledger(tmp_path, [asks, refused, by_hand])
     write_table(tmp_path, "silver.weather", ["2013-02"])
     return tmp_path
@@ -92,17 +96,23 @@ def test_page_does_nothing_when_names_and_reasons_are_hostile(tmp_path):
     hostile = """"'></svg></title><script>alert(1)</script><img src=x onerror=alert(2)>--><a href="javascript:alert(3)">"""
     performance = Performance(metric="auc", current=0.71, reference=0.75, first=0.72)
     evidence = [
-        MonitorEvidence(window=window, matured_partitions=2, champion=champion, performance=performance)
+        MonitorEvidence(
+            window=window, matured_partitions=2, champion=champion, performance=performance
+        )
         for window, champion in (("2013-01", "1"), ("2013-02", hostile))
-    ]  # fmt: skip
+    ]
     lines = tuple(
         Line(
-            window=one.window, rows_in=2, published=1, quarantined=1, evidence=one,
+            window=one.window,
+            rows_in=2,
+            published=1,
+            quarantined=1,
+            evidence=one,
             decision=decision(Verdict.TRAIN, model="delay", reason=hostile),
             answer=decision(Verdict.REFUSE, model="delay", reason=hostile, model_version=hostile),
         )
         for one in evidence
-    )  # fmt: skip
+    )
     catalog = Catalog.load(SCHEMAS)
     model = catalog.models["delay"].model_copy(update={"description": hostile})
     account = Account("silver.weather", "2013-02", 2, 1, 1, broken_rules={hostile: 1})

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from headrace_launcher.jars import read_lock
 from headrace_launcher.sbom import bill_of_materials
+from headrace_launcher.spark.jars import read_lock
 
 PROJECT = Path(__file__).parents[2]
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from headrace_launcher.java import Java
-from headrace_launcher.ports import PREFERRED
-from headrace_launcher.secrets import Secrets
-from headrace_launcher.services import Service, Stack, declare
-from headrace_launcher.settings import Settings
+from headrace_launcher.services.ports import PREFERRED
+from headrace_launcher.services.secrets import Secrets
+from headrace_launcher.services.services import Service, Stack, declare
+from headrace_launcher.services.settings import Settings
+from headrace_launcher.spark.java import Java
 
 
 def mode(path: Path) -> int:

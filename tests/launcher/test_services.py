@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from headrace_launcher.java import Java
-from headrace_launcher.ports import LOOPBACK, PREFERRED
-from headrace_launcher.processes import MARK
-from headrace_launcher.services import Service, Stack, declare
-from headrace_launcher.settings import SOCKET_PATH_LIMIT, Settings
-from headrace_launcher.spark import configuration_folder, write_configuration
+from headrace_launcher.services.ports import LOOPBACK, PREFERRED
+from headrace_launcher.services.processes import MARK
+from headrace_launcher.services.services import Service, Stack, declare
+from headrace_launcher.services.settings import SOCKET_PATH_LIMIT, Settings
+from headrace_launcher.spark.java import Java
+from headrace_launcher.spark.settings import configuration_folder, write_configuration
 
 SHELL = {
     "PATH": "/bin",
@@ -44,7 +44,7 @@ def test_settings_of_another_installation_are_not_inherited(settings: Settings):
     services = declared(settings, SHELL)
     airflow = services["scheduler"].environment
     assert airflow["AIRFLOW_HOME"] == str(settings.airflow)
-    assert airflow["AIRFLOW__CORE__EXECUTOR"] == "headrace_airflow.executor.LocalExecutor"
+    assert airflow["AIRFLOW__CORE__EXECUTOR"] == "headrace_airflow.engine.executor.LocalExecutor"
     assert airflow["SPARK_HOME"] != "/other/spark"
     assert airflow["MLFLOW_TRACKING_URI"] == settings.registry
     for name, service in services.items():

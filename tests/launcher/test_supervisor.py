@@ -10,11 +10,11 @@ from threading import Barrier, BrokenBarrierError
 import psutil
 import pytest
 
-from headrace_launcher import processes, stack
 from headrace_launcher.errors import ServiceFailed
-from headrace_launcher.ports import is_free
-from headrace_launcher.settings import Settings
-from headrace_launcher.state import Phase, StackState, Status
+from headrace_launcher.services import processes, stack
+from headrace_launcher.services.ports import is_free
+from headrace_launcher.services.settings import Settings
+from headrace_launcher.services.state import Phase, StackState, Status
 from tests.launcher.tiny_stack import TinyStack, until
 
 pytestmark = pytest.mark.timeout(120)
@@ -28,8 +28,10 @@ def test_up_returns_when_all_services_answer(tiny: TinyStack):
     state = tiny.up("web", "once", "second")
     assert state.is_ready
     assert [service.status for service in state.services] == [
-        Status.READY, Status.DONE, Status.READY,
-    ]  # fmt: skip
+        Status.READY,
+        Status.DONE,
+        Status.READY,
+    ]
     assert not is_free(state.ports["airflow"])
     assert len({told.services for told in tiny.told}) > 1  # progress was told on the way
 

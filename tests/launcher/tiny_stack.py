@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from headrace_launcher import stack
-from headrace_launcher.settings import Settings
-from headrace_launcher.state import ServiceState, StackState, read_state
+from headrace_launcher.services import stack
+from headrace_launcher.services.settings import Settings
+from headrace_launcher.services.state import ServiceState, StackState, read_state
 
 SUPERVISOR = Path(__file__).with_name("tiny_supervisor.py")
 

@@ -5,13 +5,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from headrace_launcher.keeper import RestartPolicy
-from headrace_launcher.ports import LOOPBACK, Ports
-from headrace_launcher.probes import Health, HttpProbe
-from headrace_launcher.processes import MARK
-from headrace_launcher.services import Service
-from headrace_launcher.settings import Settings
-from headrace_launcher.stack import supervise
+from headrace_launcher.services.keeper import RestartPolicy
+from headrace_launcher.services.ports import LOOPBACK, Ports
+from headrace_launcher.services.probes import Health, HttpProbe
+from headrace_launcher.services.processes import MARK
+from headrace_launcher.services.services import Service
+from headrace_launcher.services.settings import Settings
+from headrace_launcher.services.stack import supervise
 
 SERVER = [sys.executable, "-m", "http.server", "--bind", LOOPBACK]
 
@@ -61,16 +61,24 @@ def tiny_services(settings: Settings, ports: Ports) -> dict[str, Service]:
 
     def python(name: str, code: str, **more: object) -> Service:
         return Service(
-            name=name, command=(sys.executable, "-c", code), environment=environment,
-            directory=settings.home, probe=FileProbe(settings, f"{name}.ready"), stop_seconds=1.0,
+            name=name,
+            command=(sys.executable, "-c", code),
+            environment=environment,
+            directory=settings.home,
+            probe=FileProbe(settings, f"{name}.ready"),
+            stop_seconds=1.0,
             **more,
-        )  # fmt: skip
+        )
 
     return {
         "web": Service(
-            name="web", command=(*SERVER, str(ports.airflow)), environment=environment,
-            directory=settings.run, probe=HttpProbe(f"http://{LOOPBACK}:{ports.airflow}/"),
-            port=ports.airflow, url=f"http://{LOOPBACK}:{ports.airflow}",
+            name="web",
+            command=(*SERVER, str(ports.airflow)),
+            environment=environment,
+            directory=settings.run,
+            probe=HttpProbe(f"http://{LOOPBACK}:{ports.airflow}/"),
+            port=ports.airflow,
+            url=f"http://{LOOPBACK}:{ports.airflow}",
         ),
         "tree": python("tree", TREE),
         "stubborn": python("stubborn", STUBBORN),
@@ -80,8 +88,11 @@ def tiny_services(settings: Settings, ports: Ports) -> dict[str, Service]:
         ),
         "chatty": python("chatty", CHATTY),
         "once": Service(
-            name="once", command=(sys.executable, "-c", "open('once.done', 'a').write('x')"),
-            environment=environment, directory=settings.home, probe=None,
+            name="once",
+            command=(sys.executable, "-c", "open('once.done', 'a').write('x')"),
+            environment=environment,
+            directory=settings.home,
+            probe=None,
         ),
         "second": python(
             "second",
@@ -89,16 +100,19 @@ def tiny_services(settings: Settings, ports: Ports) -> dict[str, Service]:
             "import time; time.sleep(600)",
             after=("once",),
         ),
-    }  # fmt: skip
+    }
 
 
 def main(names: Sequence[str]) -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     settings = Settings.from_environment(os.environ)
     policy = RestartPolicy(
-        first_pause_seconds=0.1, longest_pause_seconds=0.5, probe_seconds=0.2,
-        starting_probe_seconds=0.1, log_limit_bytes=2_000,
-    )  # fmt: skip
+        first_pause_seconds=0.1,
+        longest_pause_seconds=0.5,
+        probe_seconds=0.2,
+        starting_probe_seconds=0.1,
+        log_limit_bytes=2_000,
+    )
 
     def declared(ports: Ports) -> Sequence[Service]:
         services = tiny_services(settings, ports)

@@ -9,11 +9,11 @@ from uuid import uuid4
 import pytest
 
 import tests.own_airflow  # noqa: F401 - before Airflow
-from headrace_airflow.job_directory import JobDirectory
+from headrace_airflow.engine.job_directory import JobDirectory
 from headrace_airflow.operators import spark_job
 from headrace_airflow.settings import Settings
-from headrace_schemas.catalog import Catalog
-from headrace_schemas.job import SPEC, JobReport
+from headrace_schemas.declarations.catalog import Catalog
+from headrace_schemas.wire.job import SPEC, JobReport
 
 DECLARATIONS = Path(__file__).parents[1] / "dags" / "declarations"
 
@@ -81,20 +81,26 @@ def run_context() -> Callable[..., Any]:
     """Builds a run's context: what Airflow hands to `execute`."""
 
     def build(
-        partition: str | None = None, *, kind: str = "manual", conf: dict[str, Any] | None = None,
+        partition: str | None = None,
+        *,
+        kind: str = "manual",
+        conf: dict[str, Any] | None = None,
         **handed_on: Any,
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> dict[str, Any]:
         run = SimpleNamespace(
             partition_key=partition, run_type=kind, run_id=f"{kind}__1", conf=conf or {}
         )
         form = {"as_of": None, "reason": "by hand", "num_boost_round": None, "max_depth": None}
         return {
-            "ti": Attempt("dag", "task", handed_on), "dag_run": run, "run_id": run.run_id,
-            "params": {**form, **(conf or {})}, "task_state_store": StateStore(),
+            "ti": Attempt("dag", "task", handed_on),
+            "dag_run": run,
+            "run_id": run.run_id,
+            "params": {**form, **(conf or {})},
+            "task_state_store": StateStore(),
             "asset_state_store": PerAsset(StateStore),
             "outlet_events": PerAsset(lambda: SimpleNamespace(extra=None)),
             "triggering_asset_events": PerAsset(list),
-        }  # fmt: skip
+        }
 
     return build
 

@@ -8,9 +8,9 @@ from typing import Any
 from arro3.core import Array, DataType, Table
 from deltalake import DeltaTable, write_deltalake
 
-from headrace_schemas.decisions import Decision, Kind, Verdict
-from headrace_schemas.empty_batches import PUBLISHED_EMPTY
-from headrace_schemas.model_version import PinnedModel
+from headrace_schemas.decisions.decision import Decision, Kind, Verdict
+from headrace_schemas.decisions.model_version import PinnedModel
+from headrace_schemas.declarations.empty_batches import PUBLISHED_EMPTY
 
 FEBRUARY = datetime(2013, 3, 3, tzinfo=UTC)
 """When the labels of 2013-02 have matured in the small declarations."""
@@ -22,9 +22,15 @@ def decision(
     """A row of the ledger."""
     kind = Kind.PROMOTION if verdict in (Verdict.PROMOTE, Verdict.REFUSE) else Kind.RETRAINING
     given = {
-        "id": f"{model}/{kind.value}/{as_of:%Y-%m-%d}/{verdict.value}", "model": model, "kind": kind,
-        "window": "2013-02", "as_of": as_of, "verdict": verdict, "reason": "inputs moved", **fields,
-    }  # fmt: skip
+        "id": f"{model}/{kind.value}/{as_of:%Y-%m-%d}/{verdict.value}",
+        "model": model,
+        "kind": kind,
+        "window": "2013-02",
+        "as_of": as_of,
+        "verdict": verdict,
+        "reason": "inputs moved",
+        **fields,
+    }
     return Decision.model_validate(given)
 
 
@@ -56,12 +62,14 @@ def write_versions(home: Path, *versions: str, model: str = "long_trip") -> None
     columns: dict[str, Any] = {
         name: Array([value(one) for one in versions], DataType.utf8())
         for name, value in {
-            "model": lambda _: model, "version": str, "answers": lambda _: "asked",
+            "model": lambda _: model,
+            "version": str,
+            "answers": lambda _: "asked",
             "booster_sha256": lambda one: digests(one).booster_sha256,
             "manifest_sha256": lambda one: digests(one).manifest_sha256,
             "table": lambda _: "gold.trip_features",
         }.items()
-    }  # fmt: skip
+    }
     micros = Array([round(FEBRUARY.timestamp() * 1_000_000)] * len(versions), DataType.int64())
     columns["as_of"] = micros.cast(DataType.timestamp("us", tz="UTC"))
     columns["table_version"] = Array([0] * len(versions), DataType.int64())

@@ -7,8 +7,8 @@ import pytest
 from airflow.providers.common.compat.security import permissions as of_assets
 from airflow.providers.fab.www.security import permissions as fab
 
-from headrace_airflow import access
-from headrace_airflow.access_roles import (
+from headrace_airflow.access import database as access
+from headrace_airflow.access.roles import (
     ADMIN,
     DAGS,
     DEEDS,

@@ -14,16 +14,18 @@ from headrace_airflow.retrain_requests import RequestWatch, look_for_request
 from headrace_airflow.sensors.drift import DriftSensor
 from headrace_airflow.triggers import drift
 from headrace_airflow.triggers.drift import FIRED, DriftTrigger, DriftWatchTrigger
-from headrace_schemas.decisions import Verdict
+from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.errors import EngineUnavailable
 from tests.plugins.conftest import StateStore
 from tests.plugins.ledger import FEBRUARY, decision, write_ledger
 
 ASKED = decision(Verdict.TRAIN)
 REQUEST = {
-    "decision": ASKED.id, "window": "2013-02", "as_of": "2013-03-03T00:00:00Z",
+    "decision": ASKED.id,
+    "window": "2013-02",
+    "as_of": "2013-03-03T00:00:00Z",
     "reason": "inputs moved",
-}  # fmt: skip
+}
 
 Context = Callable[..., Any]
 

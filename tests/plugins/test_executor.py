@@ -12,7 +12,7 @@ import psutil
 import pytest
 from airflow.executors.base_executor import BaseExecutor
 
-from headrace_airflow.executor import LocalExecutor
+from headrace_airflow.engine.executor import LocalExecutor
 
 SECONDS = 30
 
@@ -24,9 +24,12 @@ class Busy:
         self.worker = multiprocessing.Value("i", 0)
         self.begun, self.may_end = multiprocessing.Event(), multiprocessing.Event()
         self.workload = SimpleNamespace(
-            key="a task", display_name="a task", running_state=None, success_state="success",
+            key="a task",
+            display_name="a task",
+            running_state=None,
+            success_state="success",
             failure_state="failed",
-        )  # fmt: skip
+        )
 
     def run(self, workload: Any, **_: Any) -> None:
         self.worker.value = os.getpid()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from headrace_airflow.job_directory import LONGEST_LINE, JobDirectory, LogFollower
-from headrace_airflow.job_starters import submit
+from headrace_airflow.engine.job_directory import LONGEST_LINE, JobDirectory, LogFollower
+from headrace_airflow.engine.job_starters import submit
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_job_is_lost_when_it_was_killed_from_outside(directory: JobDirectory) ->
 def test_job_leaves_nothing_behind_when_it_ignores_the_first_signal(
     directory: JobDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("headrace_airflow.job_directory.KILL_SECONDS", 0.0)
+    monkeypatch.setattr("headrace_airflow.engine.job_directory.KILL_SECONDS", 0.0)
     submit(directory, ["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 60; done"])
     while not directory.log.exists() or "ready" not in directory.log.read_text():
         assert directory.status() == "RUNNING"

@@ -11,15 +11,18 @@ import psutil
 import pytest
 from airflow.sdk import Connection
 
-from headrace_airflow.job_directory import JobDirectory
-from headrace_airflow.job_host import ask, ask_host, host_environment
+from headrace_airflow.engine.job_directory import JobDirectory
+from headrace_airflow.engine.job_host import ask, ask_host, host_environment
 from headrace_airflow.settings import Settings
 from headrace_schemas.errors import ConnectionInvalid, EngineUnavailable
 
 CONNECT = Connection(
-    conn_id="headrace_connect", conn_type="spark_connect", host="spark-connect", port=15002,
+    conn_id="headrace_connect",
+    conn_type="spark_connect",
+    host="spark-connect",
+    port=15002,
     password="the token",
-)  # fmt: skip
+)
 
 
 @pytest.fixture
@@ -99,9 +102,12 @@ def test_the_token_of_the_connection_reaches_the_host_and_airflow_s_secrets_do_n
 
 def test_options_of_the_connection_are_the_url_s(monkeypatch: pytest.MonkeyPatch) -> None:
     secured = Connection(
-        conn_id="headrace_connect", conn_type="spark_connect", host="spark.example", port=443,
+        conn_id="headrace_connect",
+        conn_type="spark_connect",
+        host="spark.example",
+        port=443,
         extra='{"use_ssl": "true"}',
-    )  # fmt: skip
+    )
     monkeypatch.setattr(Connection, "get", lambda name: secured)
 
     assert host_environment()["SPARK_REMOTE"] == "sc://spark.example:443/;use_ssl=true"
@@ -112,11 +118,13 @@ def test_two_servers_are_known_by_a_file_each_when_publishing_has_its_own(
 ) -> None:
     servers = {
         f"headrace_connect{name}": Connection(
-            conn_id=f"headrace_connect{name}", conn_type="spark_connect", host=f"host{name}",
+            conn_id=f"headrace_connect{name}",
+            conn_type="spark_connect",
+            host=f"host{name}",
             extra=f'{{"token-file": "/secrets/token{name}"}}',
         )
         for name in ("", "_publish")
-    }  # fmt: skip
+    }
     monkeypatch.setattr(Connection, "get", servers.__getitem__)
 
     environment = host_environment()

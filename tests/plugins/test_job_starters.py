@@ -14,9 +14,9 @@ import pytest
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from headrace_airflow import job_starters
-from headrace_airflow.job_directory import JobDirectory
-from headrace_airflow.job_starters import start_job, submit_command, submitted_environment
+from headrace_airflow.engine import job_starters
+from headrace_airflow.engine.job_directory import JobDirectory
+from headrace_airflow.engine.job_starters import start_job, submit_command, submitted_environment
 from headrace_airflow.settings import Settings, job_environment
 from headrace_schemas.accounts import keys_text
 from headrace_schemas.errors import ConnectionInvalid, EngineUnavailable
@@ -111,9 +111,11 @@ def spark(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def test_submit_command_holds_everything_when_built(
-    directory: JobDirectory, spark: Callable[..., None], tmp_path: Path,
+    directory: JobDirectory,
+    spark: Callable[..., None],
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     spark(extra_dejson={"queue": "night", "conf": {"spark.executor.memory": "1g"}})
     (tmp_path / "b.jar").touch()
     (tmp_path / "a.jar").touch()
@@ -178,9 +180,11 @@ def test_connection_is_asked_for_when_it_is_missing(
 
 
 def test_jars_are_not_handed_over_when_spark_has_them(
-    directory: JobDirectory, spark: Callable[..., None], tmp_path: Path,
+    directory: JobDirectory,
+    spark: Callable[..., None],
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     spark(extra_dejson={"has-jars": True})
     (tmp_path / "a.jar").touch()
     monkeypatch.setenv("HEADRACE_JARS", str(tmp_path))
@@ -188,9 +192,11 @@ def test_jars_are_not_handed_over_when_spark_has_them(
 
 
 def test_jars_are_missed_when_their_directory_is_empty(
-    directory: JobDirectory, spark: Callable[..., None], tmp_path: Path,
+    directory: JobDirectory,
+    spark: Callable[..., None],
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     spark()
     (tmp_path / "jars").mkdir()
     monkeypatch.setenv("HEADRACE_JARS", str(tmp_path / "jars"))
@@ -215,13 +221,19 @@ def test_job_is_submitted_when_there_is_no_host(
 
 def test_job_gets_no_key_of_airflow_when_it_is_submitted() -> None:
     given = {
-        "AIRFLOW__CORE__FERNET_KEY": "k", "AIRFLOW_CONN_X": "c", "_AIRFLOW_X": "x",
-        "SPARK_REMOTE": "sc://host", "AWS_SECRET_ACCESS_KEY": "the job's own", "PATH": "/bin",
-    }  # fmt: skip
+        "AIRFLOW__CORE__FERNET_KEY": "k",
+        "AIRFLOW_CONN_X": "c",
+        "_AIRFLOW_X": "x",
+        "SPARK_REMOTE": "sc://host",
+        "AWS_SECRET_ACCESS_KEY": "the job's own",
+        "PATH": "/bin",
+    }
     assert job_environment(given) == {
-        "AWS_SECRET_ACCESS_KEY": "the job's own", "PATH": "/bin",
-        "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable,
-    }  # fmt: skip
+        "AWS_SECRET_ACCESS_KEY": "the job's own",
+        "PATH": "/bin",
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+    }
 
 
 def test_a_submitted_job_has_its_account_s_keys_and_spark_s_secret_when_files_hold_them(

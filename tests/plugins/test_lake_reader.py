@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from headrace_airflow.lake_reader import partition_keys, published_keys, read_ledger, version_of
-from headrace_schemas.decisions import Verdict
+from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.errors import EngineUnavailable
 from tests.plugins.ledger import FEBRUARY, decision, note_empty, write_ledger, write_table
 
@@ -38,8 +38,12 @@ def test_ledger_is_empty_when_nothing_was_decided(tmp_path: Path) -> None:
 
 def test_decisions_come_back_as_written_when_read_from_the_ledger(home: Path) -> None:
     promoted = decision(
-        Verdict.PROMOTE, answers="it's", model_version="3", effective_from=FEBRUARY, evidence='{"a": 1}'
-    )  # fmt: skip
+        Verdict.PROMOTE,
+        answers="it's",
+        model_version="3",
+        effective_from=FEBRUARY,
+        evidence='{"a": 1}',
+    )
     waited = decision(Verdict.WAIT, as_of=datetime(2013, 2, 3, tzinfo=UTC))
     write_ledger(home, [promoted, waited, decision(Verdict.TRAIN, model="duration")])
     assert read_ledger(str(home / "lake/ledger/decisions"), "long_trip") == [waited, promoted]

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from arro3.core import Array, DataType, Table
 from deltalake import write_deltalake
 
-from headrace_airflow.old_folders import (
+from headrace_airflow.engine.old_folders import (
     FAILED,
     LOGS,
     NEWEST_JOBS,
@@ -22,10 +22,10 @@ from headrace_airflow.old_folders import (
     clean_logs,
 )
 from headrace_airflow.operators.maintenance import CheckLakeOperator, MaintainOperator
-from headrace_schemas.catalog import Catalog
+from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import ClockSkewed
-from headrace_schemas.job_folders import JobFolder
-from headrace_schemas.lake import Lake
+from headrace_schemas.places import Lake
+from headrace_schemas.wire.job_folders import JobFolder
 from tests.plugins.ledger import write_table
 
 TABLE = "gold.trip_features"
@@ -89,23 +89,41 @@ def test_versions_that_models_and_people_need_are_pinned(
 def versions(lake: Lake, *rows: tuple[int, int]) -> None:
     """Registered versions of long_trip: number, version of the table."""
     count = len(rows)
-    write_deltalake(lake.versions, Table.from_pydict({
-        "model": text(["long_trip"] * count), "version": text([str(one) for one, _ in rows]),
-        "booster_sha256": text(["b"] * count), "manifest_sha256": text(["m"] * count),
-        "table": text([TABLE] * count),
-        "table_version": Array([version for _, version in rows], DataType.int64()),
-        "as_of": instants([NOW] * count), "answers": text(["x"] * count),
-    }), partition_by=["model"])  # fmt: skip
+    write_deltalake(
+        lake.versions,
+        Table.from_pydict(
+            {
+                "model": text(["long_trip"] * count),
+                "version": text([str(one) for one, _ in rows]),
+                "booster_sha256": text(["b"] * count),
+                "manifest_sha256": text(["m"] * count),
+                "table": text([TABLE] * count),
+                "table_version": Array([version for _, version in rows], DataType.int64()),
+                "as_of": instants([NOW] * count),
+                "answers": text(["x"] * count),
+            }
+        ),
+        partition_by=["model"],
+    )
 
 
 def holds(lake: Lake, *said: tuple[int, str]) -> None:
     """What a person said, one after the other."""
     for number, (version, action) in enumerate(said):
-        write_deltalake(lake.holds, Table.from_pydict({
-            "table": text([TABLE]), "version": Array([version], DataType.int64()),
-            "action": text([action]), "reason": text(["an audit"]), "by": text(["ada"]),
-            "at": instants([NOW + timedelta(seconds=number)]),
-        }), mode="append")  # fmt: skip
+        write_deltalake(
+            lake.holds,
+            Table.from_pydict(
+                {
+                    "table": text([TABLE]),
+                    "version": Array([version], DataType.int64()),
+                    "action": text([action]),
+                    "reason": text(["an audit"]),
+                    "by": text(["ada"]),
+                    "at": instants([NOW + timedelta(seconds=number)]),
+                }
+            ),
+            mode="append",
+        )
 
 
 def text(values: list[str]) -> Array:
@@ -171,8 +189,11 @@ def test_job_folders_go_when_they_are_old(home: Path) -> None:
     short, long = SUCCEEDED.days + 1, FAILED.days + 1
     for number in range(NEWEST_JOBS):
         job(home, f"new-{number:03}", {}, "succeeded")
-    gone = [job(home, "old", {}, "succeeded", short), job(home, "bad", {}, "failed", long),
-            job(home, "lost", {}, "", long)]  # fmt: skip
+    gone = [
+        job(home, "old", {}, "succeeded", short),
+        job(home, "bad", {}, "failed", long),
+        job(home, "lost", {}, "", long),
+    ]
     kept = [job(home, "bad-new", {}, "failed", short), job(home, "lost-new", {}, "", short)]
     assert clean_jobs(home / "jobs", NOW) == len(gone)
     assert [one.exists() for one in (*gone, *kept)] == [False] * 3 + [True] * 2
@@ -193,8 +214,12 @@ def test_no_job_folder_goes_when_the_clock_is_behind(home: Path) -> None:
 
 def test_logs_go_when_their_run_is_old(tmp_path: Path) -> None:
     old, new = LOGS.days + 1, LOGS.days - 1
-    for name, days in (("dag_id=a/run_id=1", old), ("dag_id=a/run_id=2", new),
-                       ("dag_processor/2024-01-01", old), ("other/run_id=1", old)):  # fmt: skip
+    for name, days in (
+        ("dag_id=a/run_id=1", old),
+        ("dag_id=a/run_id=2", new),
+        ("dag_processor/2024-01-01", old),
+        ("other/run_id=1", old),
+    ):
         folder = tmp_path / name
         (folder / "task_id=b").mkdir(parents=True)
         then = time.time() - days * 86_400

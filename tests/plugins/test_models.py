@@ -22,8 +22,8 @@ from headrace_airflow.operators.models import (
     ScoreOperator,
     TrainOperator,
 )
-from headrace_schemas.catalog import Catalog
-from headrace_schemas.decisions import Verdict
+from headrace_schemas.decisions.decision import Verdict
+from headrace_schemas.declarations.catalog import Catalog
 from tests.plugins.conftest import FakeSubmit
 from tests.plugins.ledger import (
     FEBRUARY,
@@ -37,9 +37,11 @@ from tests.plugins.ledger import (
 RunContext = Callable[..., Any]
 
 PLAN = {
-    "as_of": FEBRUARY.isoformat(), "answers": "asked", "reason": "why",
+    "as_of": FEBRUARY.isoformat(),
+    "answers": "asked",
+    "reason": "why",
     "overrides": {"max_depth": 3},
-}  # fmt: skip
+}
 
 GOOD = {"challenger": "7", "champion": None, "holdout_rows": 99, "metrics": {"auc": 0.7, "rmse": 9}}
 BAD = {**GOOD, "metrics": {"auc": 0.5, "rmse": 99}}
@@ -63,9 +65,13 @@ def features(home: Path) -> None:
 @pytest.mark.usefixtures("features")
 @pytest.mark.parametrize(("partition", "champion"), [("2013-02", None), ("2013-03", "7")])
 def test_partition_is_scored_by_the_champion_of_its_time(
-    home: Path, asked: dict[str, Any], fake_submit: FakeSubmit, run_context: RunContext,
-    partition: str, champion: str | None,
-) -> None:  # fmt: skip
+    home: Path,
+    asked: dict[str, Any],
+    fake_submit: FakeSubmit,
+    run_context: RunContext,
+    partition: str,
+    champion: str | None,
+) -> None:
     promoted = decision(Verdict.PROMOTE, model_version="7", effective_from=FEBRUARY)
     write_ledger(home, [promoted])
     write_versions(home, "7")
@@ -74,8 +80,12 @@ def test_partition_is_scored_by_the_champion_of_its_time(
     ScoreOperator(task_id="score", **asked).execute(context)
     assert fake_submit.spec.champion == (digests(champion) if champion else None)
     assert context["outlet_events"]["predictions.long_trip"].extra == {
-        "table": None, "version": None, "rows": 5, "partition": partition, "model_version": champion,
-    }  # fmt: skip
+        "table": None,
+        "version": None,
+        "rows": 5,
+        "partition": partition,
+        "model_version": champion,
+    }
 
 
 @pytest.mark.usefixtures("features")
@@ -203,9 +213,12 @@ def test_refusal_is_written_down_when_the_candidate_is_too_bad_to_ask(
 
 @pytest.mark.parametrize(("is_approved", "name"), [(True, "Uma"), (False, None)])
 def test_answer_of_the_person_counts_when_a_candidate_waited(
-    asked_with_approval: dict[str, Any], fake_submit: FakeSubmit, run_context: RunContext,
-    is_approved: bool, name: str | None,
-) -> None:  # fmt: skip
+    asked_with_approval: dict[str, Any],
+    fake_submit: FakeSubmit,
+    run_context: RunContext,
+    is_approved: bool,
+    name: str | None,
+) -> None:
     context = run_context(approve={"responded_by_user": {"id": "u", "name": "Uma"}})
     older, newer = (
         SimpleNamespace(extra={"as_of": FEBRUARY.isoformat(), "answers": answers, "evidence": GOOD})

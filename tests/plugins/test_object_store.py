@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from headrace_airflow import object_store
+from headrace_airflow.engine import object_store
 from headrace_schemas.errors import EngineUnavailable
 from tests.object_store import ObjectStore, free_port
 
 FILES = (
-    "landing/trips/2013-01.csv", "landing/trips/2013-02.csv", "landing/trips/old/2013-03.csv",
-    "landing/trips-of-others/2013-01.csv", "landing/a b/#1 ü?.csv",
-)  # fmt: skip
+    "landing/trips/2013-01.csv",
+    "landing/trips/2013-02.csv",
+    "landing/trips/old/2013-03.csv",
+    "landing/trips-of-others/2013-01.csv",
+    "landing/a b/#1 ü?.csv",
+)
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from headrace_airflow.operators.models import WAITING, PlanTrainingOperator
 from headrace_airflow.training_plan import Training
-from headrace_schemas.catalog import Catalog
-from headrace_schemas.decisions import Verdict
+from headrace_schemas.decisions.decision import Verdict
+from headrace_schemas.declarations.catalog import Catalog
 from tests.plugins.ledger import FEBRUARY, decision, write_ledger, write_table
 
 Context = Callable[..., Any]
@@ -29,8 +29,11 @@ def test_run_answers_the_request_when_monitoring_asked(
     write_ledger(home, [asked])
     planned = plan.execute(run_context(kind="asset_triggered"))
     assert planned == {
-        "as_of": FEBRUARY.isoformat(), "answers": asked.id, "reason": asked.reason, "overrides": {},
-    }  # fmt: skip
+        "as_of": FEBRUARY.isoformat(),
+        "answers": asked.id,
+        "reason": asked.reason,
+        "overrides": {},
+    }
 
 
 @pytest.mark.parametrize("verdict", [Verdict.PROMOTE, Verdict.REFUSE])

@@ -11,8 +11,8 @@ import uvicorn
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi.testclient import TestClient
 
+from headrace_airflow.pages.records import app
 from headrace_airflow.plugin import HeadracePlugin
-from headrace_airflow.records import app
 from tests.page_safety import visit
 
 OLD_PAGE = """<!doctype html><title>old</title>

@@ -16,16 +16,16 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.execution_time.timeout import timeout
 
-from headrace_airflow import job_directory
-from headrace_airflow.job_directory import JobDirectory
-from headrace_airflow.job_starters import submit
+from headrace_airflow.builders.time_limit import table_limit
+from headrace_airflow.engine import job_directory
+from headrace_airflow.engine.job_directory import JobDirectory
+from headrace_airflow.engine.job_starters import submit
 from headrace_airflow.operators import spark_job
 from headrace_airflow.operators.spark_job import SparkJobOperator
-from headrace_airflow.time_limit import table_limit
-from headrace_schemas.catalog import Catalog
+from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import JobCrashed, JobFailed, StaleInput, TimeLimitPassed
-from headrace_schemas.job import GateSpec, JobError, JobReport, RuleFailure
-from headrace_schemas.planning import Planner
+from headrace_schemas.planning.planner import Planner
+from headrace_schemas.wire.job import GateSpec, JobError, JobReport, RuleFailure
 from tests.plugins.conftest import FakeSubmit
 
 RunContext = Callable[..., Any]
@@ -64,8 +64,11 @@ def test_spec_is_written_when_the_job_is_started(
     assert fake_submit.spec.run_id == "manual__1"
     assert (home / "jobs" / fake_submit.spec.job_id / "spec.json").exists()
     assert handed_on == {
-        "job": "gate", "job_id": fake_submit.spec.job_id, "verdict": "warned", "output_uri": "gated",
-    }  # fmt: skip
+        "job": "gate",
+        "job_id": fake_submit.spec.job_id,
+        "verdict": "warned",
+        "output_uri": "gated",
+    }
 
 
 def test_attempts_share_nothing_when_a_task_runs_twice(
@@ -82,9 +85,12 @@ def test_failed_rules_are_shown_without_values_when_the_report_has_some(
     gate: Gate, fake_submit: FakeSubmit, run_context: RunContext, capsys: pytest.CaptureFixture[str]
 ) -> None:
     failure = RuleFailure(
-        rule="height.minimum", severity="critical", description="height: minimum 0", failed=2,
+        rule="height.minimum",
+        severity="critical",
+        description="height: minimum 0",
+        failed=2,
         examples=("stations.csv:4",),
-    )  # fmt: skip
+    )
     fake_submit.answer = {"failures": (failure,), "notes": ("two rows were set aside",)}
     handed_on = gate.execute(run_context())
     shown = capsys.readouterr().out
@@ -97,9 +103,12 @@ def test_failed_rules_are_shown_without_values_when_the_report_has_some(
     ("retryable", "expected"), [(True, JobFailed), (False, AirflowFailException)]
 )
 def test_error_is_tried_again_only_when_that_can_help(
-    gate: Gate, fake_submit: FakeSubmit, run_context: RunContext, retryable: bool,
+    gate: Gate,
+    fake_submit: FakeSubmit,
+    run_context: RunContext,
+    retryable: bool,
     expected: type[Exception],
-) -> None:  # fmt: skip
+) -> None:
     error = JobError(type="SourceInvalid", message="a.csv: cut off.", retryable=retryable)
     fake_submit.answer = {"status": "failed", "error": error}
     with pytest.raises(expected, match=r"SourceInvalid: a\.csv: cut off\."):
@@ -121,9 +130,11 @@ def test_planning_error_is_tried_again_only_when_that_can_help(
 
 
 def test_job_has_crashed_when_it_ends_without_a_report(
-    gate: Gate, run_context: RunContext, monkeypatch: pytest.MonkeyPatch,
+    gate: Gate,
+    run_context: RunContext,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     def start(engine: str, directory: JobDirectory, *_: Any) -> None:
         submit(directory, ["sh", "-c", "echo first; printf 'no line end'; exit 3"])
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from airflow.sdk import Connection
 
-from headrace_airflow import job_starters
-from headrace_airflow.job_directory import JobDirectory
-from headrace_airflow.job_starters import submit_command
+from headrace_airflow.engine import job_starters
+from headrace_airflow.engine.job_directory import JobDirectory
+from headrace_airflow.engine.job_starters import submit_command
 from headrace_airflow.settings import Settings
 
 ALWAYS = {
@@ -49,26 +49,46 @@ YARN = {
         ),
         (
             {
-                "host": "k8s://https://kubernetes.default.svc", "port": None,
+                "host": "k8s://https://kubernetes.default.svc",
+                "port": None,
                 "extra": {"has-jars": True, "conf": KUBERNETES},
             },
-            ["--master", "k8s://https://kubernetes.default.svc", "--deploy-mode", "client",
-             "--name", "job-1"],
+            [
+                "--master",
+                "k8s://https://kubernetes.default.svc",
+                "--deploy-mode",
+                "client",
+                "--name",
+                "job-1",
+            ],
             KUBERNETES,
         ),
         (
             {"host": "yarn", "port": None, "extra": {"queue": "night", "conf": YARN}},
-            ["--master", "yarn", "--deploy-mode", "client", "--name", "job-1", "--queue", "night",
-             "--jars", "{jars}/a.jar,{jars}/headrace-logstore.jar"],
+            [
+                "--master",
+                "yarn",
+                "--deploy-mode",
+                "client",
+                "--name",
+                "job-1",
+                "--queue",
+                "night",
+                "--jars",
+                "{jars}/a.jar,{jars}/headrace-logstore.jar",
+            ],
             YARN,
         ),
     ],
     ids=["standalone", "kubernetes", "yarn"],
-)  # fmt: skip
+)
 def test_the_command_is_this_one(
-    connection: dict[str, Any], start: list[str], conf: dict[str, str], tmp_path: Path,
+    connection: dict[str, Any],
+    start: list[str],
+    conf: dict[str, str],
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     jars = tmp_path / "jars"
     jars.mkdir()
     for name in ("a.jar", "headrace-logstore.jar"):
@@ -77,9 +97,11 @@ def test_the_command_is_this_one(
     monkeypatch.setenv("HEADRACE_JOB_MAIN", "/opt/headrace/jobs/main.py")
     monkeypatch.setattr(job_starters, "spark_submit", lambda: "spark-submit")
     found = SimpleNamespace(
-        conn_type="spark", host=connection["host"], port=connection["port"],
+        conn_type="spark",
+        host=connection["host"],
+        port=connection["port"],
         extra_dejson=connection["extra"],
-    )  # fmt: skip
+    )
     monkeypatch.setattr(Connection, "get", lambda _: found)
     directory = JobDirectory.create(tmp_path / "job-1", "{}")
 
@@ -93,8 +115,10 @@ def test_the_command_is_this_one(
     given = dict(one.split("=", 1) for one in pairs[1::2])
     s3 = {key for key in given if key.startswith("spark.hadoop.fs.s3a.")}
     assert {key: given[key] for key in given.keys() - s3} == {
-        **ALWAYS, **conf, "spark.task.cpus": "1",
-    }  # fmt: skip
+        **ALWAYS,
+        **conf,
+        "spark.task.cpus": "1",
+    }
 
 
 def test_a_secret_s_name_may_stand_on_the_command_line_and_no_secret(

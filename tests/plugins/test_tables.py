@@ -8,15 +8,15 @@ from uuid import uuid4
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from headrace_airflow.landing import delivered_files
-from headrace_airflow.links import GateRecordLink
+from headrace_airflow.engine.landing import delivered_files
 from headrace_airflow.operators.tables import (
     GateOperator,
     LoadOperator,
     PublishOperator,
     RebuildOperator,
 )
-from headrace_schemas.catalog import Catalog
+from headrace_airflow.pages.links import GateRecordLink
+from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import SourceMissing, StaleInput
 from tests.plugins.conftest import FakeSubmit
 from tests.plugins.ledger import note_empty, write_table
@@ -177,8 +177,11 @@ def test_batch_goes_from_task_to_task_when_a_table_is_built(
     publish.execute(context)
     assert fake_submit.spec.gated_uri == "gated"
     assert context["outlet_events"]["bronze.trips"].extra == {
-        "table": "bronze.trips", "version": 1, "rows": 98, "partition": "2013-04",
-    }  # fmt: skip
+        "table": "bronze.trips",
+        "version": 1,
+        "rows": 98,
+        "partition": "2013-04",
+    }
 
 
 def published(home: Path, *partitions: str) -> dict[str, Any]:
@@ -189,7 +192,7 @@ def published(home: Path, *partitions: str) -> dict[str, Any]:
     return {
         "table": {"name": "bronze.trips", "uri": uri, "version": version},
         "counts": {"rows_out": 98},
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("damage", ["lost", "empty", "cut", "data"])
@@ -227,8 +230,9 @@ def test_every_batch_is_asked_for_when_a_table_is_built_anew(
     spec = fake_submit.spec
     assert [one.partition.key for one in spec.batches] == ["2013-04", "2013-05"]
     assert [one.source_files for one in spec.batches] == [
-        (str(landing / "2013-04.csv"),), (str(landing / "2013-05.csv"),),
-    ]  # fmt: skip
+        (str(landing / "2013-04.csv"),),
+        (str(landing / "2013-05.csv"),),
+    ]
     assert (spec.table.name, spec.table.version) == ("bronze.trips", 0)
     assert (
         len({one.staged_uri for one in spec.batches} | {one.gated_uri for one in spec.batches}) == 4

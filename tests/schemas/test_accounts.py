@@ -7,8 +7,8 @@ import pytest
 
 from headrace_schemas.accounts import OF_JOB, RIGHTS, Account, job_account, keys_text, read_keys
 from headrace_schemas.errors import SecretUnreadable
-from headrace_schemas.job import JobName
-from headrace_schemas.secret_files import secret
+from headrace_schemas.wire.job import JobName
+from headrace_schemas.wire.secret_files import secret
 
 
 @pytest.fixture
@@ -32,8 +32,9 @@ def test_nothing_changes_when_there_is_one_account_for_all() -> None:
 def test_a_job_has_the_keys_of_its_account(keys: Path, job: str, account: str) -> None:
     found = job_account(job, {"HEADRACE_S3_ACCOUNTS": str(keys)})
     assert found == {
-        "AWS_ACCESS_KEY_ID": f"key-{account}", "AWS_SECRET_ACCESS_KEY": f"secret-{account}",
-    }  # fmt: skip
+        "AWS_ACCESS_KEY_ID": f"key-{account}",
+        "AWS_SECRET_ACCESS_KEY": f"secret-{account}",
+    }
 
 
 def test_the_job_is_named_the_file_when_its_keys_are_missing(tmp_path: Path) -> None:
@@ -43,14 +44,18 @@ def test_the_job_is_named_the_file_when_its_keys_are_missing(tmp_path: Path) -> 
 
 def test_what_writes_tables_asks_another_server_with_that_one_s_token() -> None:
     environ = {
-        "SPARK_REMOTE": "sc://first", "HEADRACE_CONNECT_TOKEN": "first",
-        "HEADRACE_PUBLISH_REMOTE": "sc://second", "HEADRACE_PUBLISH_TOKEN_FILE": "/second",
-    }  # fmt: skip
+        "SPARK_REMOTE": "sc://first",
+        "HEADRACE_CONNECT_TOKEN": "first",
+        "HEADRACE_PUBLISH_REMOTE": "sc://second",
+        "HEADRACE_PUBLISH_TOKEN_FILE": "/second",
+    }
     assert job_account("gate", environ) == {}
     assert {**environ, **job_account("score", environ)} == {
-        **environ, "SPARK_REMOTE": "sc://second", "HEADRACE_CONNECT_TOKEN": "",
+        **environ,
+        "SPARK_REMOTE": "sc://second",
+        "HEADRACE_CONNECT_TOKEN": "",
         "HEADRACE_CONNECT_TOKEN_FILE": "/second",
-    }  # fmt: skip
+    }
 
 
 def test_keys_are_left_to_the_host_when_the_file_is_empty(tmp_path: Path) -> None:

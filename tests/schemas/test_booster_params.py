@@ -5,17 +5,24 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from headrace_schemas.booster_params import as_xgboost_reads
-from headrace_schemas.model import Model
+from headrace_schemas.declarations.booster_params import as_xgboost_reads
+from headrace_schemas.declarations.model import Model
 
 DECLARED: dict[str, Any] = {
-    "name": "load", "description": "Load.", "owner": "grid", "table": "gold.readings",
-    "task": "binary", "target": "is_high", "event_time": "read_at", "known_time": "known_at",
-    "label_delay_days": 1, "features": ["age", "price", "region"],
+    "name": "load",
+    "description": "Load.",
+    "owner": "grid",
+    "table": "gold.readings",
+    "task": "binary",
+    "target": "is_high",
+    "event_time": "read_at",
+    "known_time": "known_at",
+    "label_delay_days": 1,
+    "features": ["age", "price", "region"],
     "split": {"holdout_days": 2, "first_after_partitions": 3},
     "gates": {"floors": {"auc": 0.6}, "champion": {"metric": "auc"}},
     "monitors": {"performance": {"metric": "auc", "max_drop": 0.05}},
-}  # fmt: skip
+}
 
 
 def declared(**params: Any) -> Model:
@@ -54,7 +61,10 @@ def declared(**params: Any) -> Model:
         ({"objective": "reg:tweedie"}, "objective is not set here: it follows from `task`"),
         ({"missing": -999}, "missing is not set here: what is NULL in the table is missing"),
         ({"early_stopping_rounds": 10}, "early_stopping_rounds is not set here: no rows are set"),
-        ({"eval_metric": "auc"}, "eval_metric is not set here: nothing is measured while it trains"),
+        (
+            {"eval_metric": "auc"},
+            "eval_metric is not set here: nothing is measured while it trains",
+        ),
         ({"n_jobs": 2}, "n_jobs is not set here: a worker has the threads of one Spark task"),
         ({"seed": 1}, "seed is not set here: it is `training.seed`"),
         ({"n_estimators": 1}, "n_estimators is not set here: it is `training.num_boost_round`"),
@@ -68,7 +78,7 @@ def declared(**params: Any) -> Model:
         ({"max_depht": 3, "eta": -1}, "did you mean max_depth?; eta: -1 is not a number, above 0"),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_model_is_refused_when_xgboost_would_fail_on_or_ignore_a_parameter(
     params: dict[str, Any], problem: str
 ) -> None:
@@ -80,10 +90,11 @@ def test_a_model_is_refused_when_xgboost_would_fail_on_or_ignore_a_parameter(
 
 def test_weights_of_a_class_are_refused_when_the_target_is_a_number() -> None:
     number = {
-        "task": "regression", "training": {"params": {"scale_pos_weight": 2, "base_score": 30}},
+        "task": "regression",
+        "training": {"params": {"scale_pos_weight": 2, "base_score": 30}},
         "gates": {"floors": {"rmse": 9}, "champion": {"metric": "rmse"}},
         "monitors": {"performance": {"metric": "rmse", "max_drop": 1}},
-    }  # fmt: skip
+    }
 
     with pytest.raises(ValidationError, match="a number has no positive class"):
         Model.model_validate(DECLARED | number)
@@ -117,21 +128,25 @@ def test_parameters_stay_as_they_were_written_when_xgboost_takes_them(
 
 def test_constraints_go_by_position_when_a_booster_takes_them() -> None:
     params = {
-        "eta": 0.1, "monotone_constraints": {"price": -1},
+        "eta": 0.1,
+        "monotone_constraints": {"price": -1},
         "interaction_constraints": [["price", "region"], ["age"]],
-    }  # fmt: skip
+    }
 
     assert as_xgboost_reads(params, ("age", "price", "region")) == {
-        "eta": 0.1, "monotone_constraints": "(0,-1,0)", "interaction_constraints": "[[1, 2], [0]]",
-    }  # fmt: skip
+        "eta": 0.1,
+        "monotone_constraints": "(0,-1,0)",
+        "interaction_constraints": "[[1, 2], [0]]",
+    }
 
 
 def test_settings_of_one_run_are_checked_when_they_replace_the_file_s() -> None:
     model = declared(max_depth=4, eta=0.1)
 
     assert model.with_training({"max_depth": 3}, num_boost_round=7).training.params == {
-        "max_depth": 3, "eta": 0.1,
-    }  # fmt: skip
+        "max_depth": 3,
+        "eta": 0.1,
+    }
     with pytest.raises(ValueError, match="max_depth: -3 is not a whole number"):
         model.with_training({"max_depth": -3})
     with pytest.raises(ValueError, match="num_boost_round"):

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from headrace_schemas.catalog import Catalog
-from headrace_schemas.column_name import alike, is_reserved, needs_mapping
-from headrace_schemas.contract import Contract, load_contract
+from headrace_schemas.declarations.catalog import Catalog
+from headrace_schemas.declarations.column_name import alike, is_reserved, needs_mapping
+from headrace_schemas.declarations.contract import Contract, load_contract
 from headrace_schemas.errors import DeclarationInvalid
 from tests.schemas.declarations import change, write
 
@@ -40,8 +40,11 @@ def test_contract_holds_names_as_they_are_written_when_they_are_odd(tmp_path: Pa
     names = ("outcome", "wind speed (m/s)", "a.b", "it's", "[x]", "größe", " lead", "x_", "a,b")
     assert load(tmp_path, *names).column_names == names
     assert [name for name in names if needs_mapping(name)] == [
-        "wind speed (m/s)", "a.b", " lead", "a,b",
-    ]  # fmt: skip
+        "wind speed (m/s)",
+        "a.b",
+        " lead",
+        "a,b",
+    ]
 
 
 def test_names_are_alike_when_spark_takes_them_for_one() -> None:

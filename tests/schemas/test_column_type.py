@@ -2,7 +2,7 @@
 
 import pytest
 
-from headrace_schemas.column_type import SYNONYMS, ColumnType, TypeInvalid
+from headrace_schemas.types import SYNONYMS, ColumnType, TypeInvalid
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from headrace_schemas.column_type import SYNONYMS, ColumnType, TypeInvalid
         ("STRUCT<a INT COMMENT 'it''s', b: STRING>", "STRUCT<a:INT,b:STRING>"),
         ("STRUCT<`wind speed`: DOUBLE, `a``b`: INT>", "STRUCT<`wind speed`:DOUBLE,`a``b`:INT>"),
     ],
-)  # fmt: skip
+)
 def test_type_has_one_spelling_when_it_is_read(text, ddl):
     found = ColumnType.parse(text)
     assert found.ddl == ddl
@@ -68,7 +68,7 @@ def test_type_has_one_name_when_spark_knows_several(text, stem):
         ("ARRAY<" * 40 + "INT" + ">" * 40, "32 levels"),
         ("STRING;", "';' follows the type STRING"),
     ],
-)  # fmt: skip
+)
 def test_type_is_refused_when_it_is_none(text, says):
     with pytest.raises(TypeInvalid) as refused:
         ColumnType.parse(text)

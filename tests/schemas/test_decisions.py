@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace_schemas.decisions import (
+from headrace_schemas.decisions.decision import (
     Decision,
     Kind,
     Verdict,
@@ -15,7 +15,7 @@ from headrace_schemas.decisions import (
     first_champion,
     open_request,
 )
-from headrace_schemas.evidence import (
+from headrace_schemas.decisions.evidence import (
     Comparison,
     FeatureShift,
     MonitorEvidence,
@@ -23,7 +23,7 @@ from headrace_schemas.evidence import (
     PromotionEvidence,
     canonical,
 )
-from headrace_schemas.model import Model, load_model
+from headrace_schemas.declarations.model import Model, load_model
 
 AS_OF = datetime(2024, 6, 3, tzinfo=UTC)
 
@@ -71,27 +71,41 @@ def decision(verdict: Verdict, as_of: datetime, **fields: object) -> Decision:
     if verdict is Verdict.PROMOTE:
         fields.setdefault("effective_from", as_of)
     return Decision(
-        **{"model": "delay", "window": "w", "as_of": as_of, "verdict": verdict, "reason": "",
-           **fields}
-    )  # fmt: skip
+        **{
+            "model": "delay",
+            "window": "w",
+            "as_of": as_of,
+            "verdict": verdict,
+            "reason": "",
+            **fields,
+        }
+    )
 
 
 def monitored(
-    current: float | None = 0.70, reference: float = 0.70, psi: float = 0.0, age: float = 40,
+    current: float | None = 0.70,
+    reference: float = 0.70,
+    psi: float = 0.0,
+    age: float = 40,
     **fields: object,
-) -> MonitorEvidence:  # fmt: skip
+) -> MonitorEvidence:
     performance = None
     if current is not None:
         performance = Performance(metric="auc", current=current, reference=reference)
     found = {
-        "window": "2024-05", "matured_partitions": 5, "champion": "1",
-        "champion_as_of": days_ago(age), "performance": performance, "rows": 20_000,
-        "labelled": 0 if current is None else 20_000, "positive": 0 if current is None else 4_000,
+        "window": "2024-05",
+        "matured_partitions": 5,
+        "champion": "1",
+        "champion_as_of": days_ago(age),
+        "performance": performance,
+        "rows": 20_000,
+        "labelled": 0 if current is None else 20_000,
+        "positive": 0 if current is None else 4_000,
         "shifts": (
             FeatureShift(feature="temp", psi=psi, importance=0.6),
             FeatureShift(feature="carrier", psi=0.0, importance=0.4),
         ),
-    }  # fmt: skip
+    }
     return MonitorEvidence(**(found | fields))
 
 
@@ -102,60 +116,160 @@ TRAINED_LATELY = [decision(Verdict.TRAIN, days_ago(24))]
 @pytest.mark.parametrize(
     ("evidence", "history", "verdict", "reason"),
     [
-        pytest.param(monitored(**UNSERVED, matured_partitions=2), [],
-                     Verdict.WAIT, "no model yet: 2 of 3 partitions", id="too little history"),
-        pytest.param(monitored(**UNSERVED, matured_partitions=3), [],
-                     Verdict.TRAIN, "no model yet, and 3 partitions", id="enough history"),
-        pytest.param(monitored(**UNSERVED), TRAINED_LATELY,
-                     Verdict.KEEP, "cooldown: trained at 2024-05-10", id="first one was refused"),
-        pytest.param(monitored(**UNSERVED), [decision(Verdict.TRAIN, days_ago(25))],
-                     Verdict.TRAIN, "no model yet", id="first one was refused long ago"),
-        pytest.param(monitored(**UNSERVED),
-                     [decision(Verdict.PROMOTE, days_ago(1), model_version="4")],
-                     Verdict.KEEP, "version 4 serves now", id="promoted after the window"),
-        pytest.param(monitored(current=0.60), TRAINED_LATELY,
-                     Verdict.KEEP, "cooldown: trained at 2024-05-10", id="worse within cooldown"),
-        pytest.param(monitored(current=0.60), [decision(Verdict.TRAIN, days_ago(25))],
-                     Verdict.TRAIN, "results got worse", id="worse after cooldown"),
-        pytest.param(monitored(current=0.60), [decision(Verdict.TRAIN, AS_OF)],
-                     Verdict.TRAIN, "results got worse", id="its own answer is not looked at"),
-        pytest.param(monitored(current=0.60),
-                     [decision(Verdict.TRAIN, days_ago(1), model="other")],
-                     Verdict.TRAIN, "results got worse", id="another model's cooldown"),
-        pytest.param(monitored(current=0.66), [],
-                     Verdict.TRAIN, "results got worse: auc 0.660 against 0.700", id="worse"),
-        pytest.param(monitored(current=0.68), [],
-                     Verdict.KEEP, "nothing to gain", id="a little worse"),
-        pytest.param(monitored(current=0.69, psi=0.2), [],
-                     Verdict.TRAIN, "inputs moved: 60% of the importance", id="moved and lost"),
-        pytest.param(monitored(current=None, psi=0.5), [],
-                     Verdict.TRAIN, "no matured labels", id="moved and unknown"),
-        pytest.param(monitored(current=0.70, psi=0.5), [],
-                     Verdict.KEEP, "inputs moved but the results hold", id="moved and held"),
-        pytest.param(monitored(current=0.70, psi=0.19), [],
-                     Verdict.KEEP, "nothing to gain", id="moved too little"),
-        pytest.param(monitored(current=None), [],
-                     Verdict.KEEP, "nothing to go by: no matured labels", id="nothing known"),
-        pytest.param(monitored(age=91), [],
-                     Verdict.TRAIN, "old: learnt 91 days ago", id="old"),
-        pytest.param(monitored(age=91, psi=0.5), [],
-                     Verdict.TRAIN, "old: learnt 91 days ago", id="old, moved and held"),
-        pytest.param(monitored(age=90), [],
-                     Verdict.KEEP, "nothing to gain", id="just not old"),
-        pytest.param(monitored(age=152), [decision(Verdict.REFUSE, days_ago(61), answers="a")],
-                     Verdict.KEEP, "nothing to gain", id="old, but tried and refused"),
-        pytest.param(monitored(age=152), [decision(Verdict.TRAIN, days_ago(61))],
-                     Verdict.KEEP, "nothing to gain", id="old, but tried and never decided"),
-        pytest.param(monitored(age=152), [decision(Verdict.REFUSE, days_ago(91), answers="a")],
-                     Verdict.TRAIN, "old: learnt 152 days ago, tried again 91 days ago, 90 allowed",
-                     id="old, and tried long ago"),
-        pytest.param(monitored(age=152), [decision(Verdict.KEEP, days_ago(5))],
-                     Verdict.TRAIN, "old: learnt 152 days ago, 90", id="old, and left alone lately"),
-        pytest.param(monitored(age=152),
-                     [decision(Verdict.REFUSE, days_ago(61), model="other", answers="a")],
-                     Verdict.TRAIN, "old: learnt 152 days ago, 90", id="another model was tried"),
+        pytest.param(
+            monitored(**UNSERVED, matured_partitions=2),
+            [],
+            Verdict.WAIT,
+            "no model yet: 2 of 3 partitions",
+            id="too little history",
+        ),
+        pytest.param(
+            monitored(**UNSERVED, matured_partitions=3),
+            [],
+            Verdict.TRAIN,
+            "no model yet, and 3 partitions",
+            id="enough history",
+        ),
+        pytest.param(
+            monitored(**UNSERVED),
+            TRAINED_LATELY,
+            Verdict.KEEP,
+            "cooldown: trained at 2024-05-10",
+            id="first one was refused",
+        ),
+        pytest.param(
+            monitored(**UNSERVED),
+            [decision(Verdict.TRAIN, days_ago(25))],
+            Verdict.TRAIN,
+            "no model yet",
+            id="first one was refused long ago",
+        ),
+        pytest.param(
+            monitored(**UNSERVED),
+            [decision(Verdict.PROMOTE, days_ago(1), model_version="4")],
+            Verdict.KEEP,
+            "version 4 serves now",
+            id="promoted after the window",
+        ),
+        pytest.param(
+            monitored(current=0.60),
+            TRAINED_LATELY,
+            Verdict.KEEP,
+            "cooldown: trained at 2024-05-10",
+            id="worse within cooldown",
+        ),
+        pytest.param(
+            monitored(current=0.60),
+            [decision(Verdict.TRAIN, days_ago(25))],
+            Verdict.TRAIN,
+            "results got worse",
+            id="worse after cooldown",
+        ),
+        pytest.param(
+            monitored(current=0.60),
+            [decision(Verdict.TRAIN, AS_OF)],
+            Verdict.TRAIN,
+            "results got worse",
+            id="its own answer is not looked at",
+        ),
+        pytest.param(
+            monitored(current=0.60),
+            [decision(Verdict.TRAIN, days_ago(1), model="other")],
+            Verdict.TRAIN,
+            "results got worse",
+            id="another model's cooldown",
+        ),
+        pytest.param(
+            monitored(current=0.66),
+            [],
+            Verdict.TRAIN,
+            "results got worse: auc 0.660 against 0.700",
+            id="worse",
+        ),
+        pytest.param(
+            monitored(current=0.68), [], Verdict.KEEP, "nothing to gain", id="a little worse"
+        ),
+        pytest.param(
+            monitored(current=0.69, psi=0.2),
+            [],
+            Verdict.TRAIN,
+            "inputs moved: 60% of the importance",
+            id="moved and lost",
+        ),
+        pytest.param(
+            monitored(current=None, psi=0.5),
+            [],
+            Verdict.TRAIN,
+            "no matured labels",
+            id="moved and unknown",
+        ),
+        pytest.param(
+            monitored(current=0.70, psi=0.5),
+            [],
+            Verdict.KEEP,
+            "inputs moved but the results hold",
+            id="moved and held",
+        ),
+        pytest.param(
+            monitored(current=0.70, psi=0.19),
+            [],
+            Verdict.KEEP,
+            "nothing to gain",
+            id="moved too little",
+        ),
+        pytest.param(
+            monitored(current=None),
+            [],
+            Verdict.KEEP,
+            "nothing to go by: no matured labels",
+            id="nothing known",
+        ),
+        pytest.param(monitored(age=91), [], Verdict.TRAIN, "old: learnt 91 days ago", id="old"),
+        pytest.param(
+            monitored(age=91, psi=0.5),
+            [],
+            Verdict.TRAIN,
+            "old: learnt 91 days ago",
+            id="old, moved and held",
+        ),
+        pytest.param(monitored(age=90), [], Verdict.KEEP, "nothing to gain", id="just not old"),
+        pytest.param(
+            monitored(age=152),
+            [decision(Verdict.REFUSE, days_ago(61), answers="a")],
+            Verdict.KEEP,
+            "nothing to gain",
+            id="old, but tried and refused",
+        ),
+        pytest.param(
+            monitored(age=152),
+            [decision(Verdict.TRAIN, days_ago(61))],
+            Verdict.KEEP,
+            "nothing to gain",
+            id="old, but tried and never decided",
+        ),
+        pytest.param(
+            monitored(age=152),
+            [decision(Verdict.REFUSE, days_ago(91), answers="a")],
+            Verdict.TRAIN,
+            "old: learnt 152 days ago, tried again 91 days ago, 90 allowed",
+            id="old, and tried long ago",
+        ),
+        pytest.param(
+            monitored(age=152),
+            [decision(Verdict.KEEP, days_ago(5))],
+            Verdict.TRAIN,
+            "old: learnt 152 days ago, 90",
+            id="old, and left alone lately",
+        ),
+        pytest.param(
+            monitored(age=152),
+            [decision(Verdict.REFUSE, days_ago(61), model="other", answers="a")],
+            Verdict.TRAIN,
+            "old: learnt 152 days ago, 90",
+            id="another model was tried",
+        ),
     ],
-)  # fmt: skip
+)
 def test_retraining_is_weighed_when_evidence_and_history_say(
     model: Model,
     evidence: MonitorEvidence,
@@ -180,66 +294,141 @@ def test_lower_metrics_count_as_better_when_the_metric_is_a_loss(model: Model) -
 
 def evaluated(comparison: Comparison | None = None, **metrics: float) -> PromotionEvidence:
     return PromotionEvidence(
-        challenger="2", champion="1" if comparison else None, holdout_rows=1000,
-        metrics={"auc": 0.7, "logloss": 0.5} | metrics, comparison=comparison,
-    )  # fmt: skip
+        challenger="2",
+        champion="1" if comparison else None,
+        holdout_rows=1000,
+        metrics={"auc": 0.7, "logloss": 0.5} | metrics,
+        comparison=comparison,
+    )
 
 
 def compared(challenger: float, share_better: float, drop: float = 0.0) -> Comparison:
     return Comparison(
-        metric="auc", challenger=challenger, champion=0.7, share_better=share_better,
-        worst_slice="carrier=UA" if drop else None, worst_slice_drop=drop,
-    )  # fmt: skip
+        metric="auc",
+        challenger=challenger,
+        champion=0.7,
+        share_better=share_better,
+        worst_slice="carrier=UA" if drop else None,
+        worst_slice_drop=drop,
+    )
 
 
 @pytest.mark.parametrize(
     ("evidence", "verdict", "reason"),
     [
         pytest.param(evaluated(), Verdict.PROMOTE, "first model", id="first"),
-        pytest.param(evaluated(auc=0.6, logloss=0.7), Verdict.PROMOTE, "first model", id="on floors"),
-        pytest.param(evaluated(auc=0.599), Verdict.REFUSE, "auc 0.599 misses the floor 0.6",
-                     id="below a floor"),
-        pytest.param(evaluated(logloss=0.71), Verdict.REFUSE, "logloss 0.710 misses the floor 0.7",
-                     id="above a ceiling"),
+        pytest.param(
+            evaluated(auc=0.6, logloss=0.7), Verdict.PROMOTE, "first model", id="on floors"
+        ),
+        pytest.param(
+            evaluated(auc=0.599),
+            Verdict.REFUSE,
+            "auc 0.599 misses the floor 0.6",
+            id="below a floor",
+        ),
+        pytest.param(
+            evaluated(logloss=0.71),
+            Verdict.REFUSE,
+            "logloss 0.710 misses the floor 0.7",
+            id="above a ceiling",
+        ),
         pytest.param(evaluated(auc=NAN), Verdict.REFUSE, "auc was not measured", id="not a number"),
-        pytest.param(evaluated(logloss=-INFINITE), Verdict.REFUSE, "logloss was not measured",
-                     id="infinitely good"),
-        pytest.param(evaluated(compared(NAN, 1.0)), Verdict.REFUSE,
-                     "it was not compared with champion 1", id="compared with no number"),
-        pytest.param(evaluated(compared(0.75, NAN)), Verdict.REFUSE,
-                     "it was not compared with champion 1", id="no share of resamples"),
-        pytest.param(evaluated().model_copy(update={"holdout_rows": 47}), Verdict.REFUSE,
-                     "it cannot be judged: 47 holdout rows, 50 are needed; lengthen `split.holdout",
-                     id="first on a tiny holdout"),
-        pytest.param(evaluated(compared(0.75, 0.95)).model_copy(update={"positive": 49}),
-                     Verdict.REFUSE,
-                     "it cannot be judged: 1000 holdout rows, 49 of the rarer class, 50 of each are",
-                     id="better on few of a class"),
-        pytest.param(evaluated().model_copy(update={"measured": 90, "positive": 50}), Verdict.REFUSE,
-                     "it cannot be judged: 90 holdout rows, 40 of the rarer", id="small sample"),
-        pytest.param(evaluated().model_copy(update={"positive": 0}), Verdict.REFUSE,
-                     "it cannot be judged: 1000 holdout rows, all of one class", id="one class"),
-        pytest.param(evaluated().model_copy(update={"positive": 50}), Verdict.PROMOTE,
-                     "first model", id="just enough of a class"),
-        pytest.param(evaluated().model_copy(update={"metrics": {"auc": 0.7}}),
-                     Verdict.REFUSE, "logloss was not measured", id="floor without a measurement"),
-        pytest.param(evaluated().model_copy(update={"champion": "1"}),
-                     Verdict.REFUSE, "it was not compared with champion 1", id="not compared"),
-        pytest.param(evaluated(compared(0.75, 0.95)), Verdict.PROMOTE, "better: auc 0.750 against",
-                     id="better"),
+        pytest.param(
+            evaluated(logloss=-INFINITE),
+            Verdict.REFUSE,
+            "logloss was not measured",
+            id="infinitely good",
+        ),
+        pytest.param(
+            evaluated(compared(NAN, 1.0)),
+            Verdict.REFUSE,
+            "it was not compared with champion 1",
+            id="compared with no number",
+        ),
+        pytest.param(
+            evaluated(compared(0.75, NAN)),
+            Verdict.REFUSE,
+            "it was not compared with champion 1",
+            id="no share of resamples",
+        ),
+        pytest.param(
+            evaluated().model_copy(update={"holdout_rows": 47}),
+            Verdict.REFUSE,
+            "it cannot be judged: 47 holdout rows, 50 are needed; lengthen `split.holdout",
+            id="first on a tiny holdout",
+        ),
+        pytest.param(
+            evaluated(compared(0.75, 0.95)).model_copy(update={"positive": 49}),
+            Verdict.REFUSE,
+            "it cannot be judged: 1000 holdout rows, 49 of the rarer class, 50 of each are",
+            id="better on few of a class",
+        ),
+        pytest.param(
+            evaluated().model_copy(update={"measured": 90, "positive": 50}),
+            Verdict.REFUSE,
+            "it cannot be judged: 90 holdout rows, 40 of the rarer",
+            id="small sample",
+        ),
+        pytest.param(
+            evaluated().model_copy(update={"positive": 0}),
+            Verdict.REFUSE,
+            "it cannot be judged: 1000 holdout rows, all of one class",
+            id="one class",
+        ),
+        pytest.param(
+            evaluated().model_copy(update={"positive": 50}),
+            Verdict.PROMOTE,
+            "first model",
+            id="just enough of a class",
+        ),
+        pytest.param(
+            evaluated().model_copy(update={"metrics": {"auc": 0.7}}),
+            Verdict.REFUSE,
+            "logloss was not measured",
+            id="floor without a measurement",
+        ),
+        pytest.param(
+            evaluated().model_copy(update={"champion": "1"}),
+            Verdict.REFUSE,
+            "it was not compared with champion 1",
+            id="not compared",
+        ),
+        pytest.param(
+            evaluated(compared(0.75, 0.95)),
+            Verdict.PROMOTE,
+            "better: auc 0.750 against",
+            id="better",
+        ),
         pytest.param(evaluated(compared(0.75, 0.9)), Verdict.PROMOTE, "better", id="just sure"),
-        pytest.param(evaluated(compared(0.71, 0.89)), Verdict.REFUSE, "tie, the champion stays",
-                     id="not sure enough"),
-        pytest.param(evaluated(compared(0.7, 0.0)), Verdict.REFUSE, "tie, the champion stays",
-                     id="the same model again"),
-        pytest.param(evaluated(compared(0.65, 0.02)), Verdict.REFUSE, "worse: auc 0.650 against",
-                     id="worse"),
-        pytest.param(evaluated(compared(0.75, 0.95, 0.06)), Verdict.REFUSE,
-                     "loses 0.060 in slice carrier=UA, 0.05 allowed", id="worse in a slice"),
-        pytest.param(evaluated(compared(0.75, 0.95, 0.05)), Verdict.PROMOTE, "better",
-                     id="slice within limits"),
+        pytest.param(
+            evaluated(compared(0.71, 0.89)),
+            Verdict.REFUSE,
+            "tie, the champion stays",
+            id="not sure enough",
+        ),
+        pytest.param(
+            evaluated(compared(0.7, 0.0)),
+            Verdict.REFUSE,
+            "tie, the champion stays",
+            id="the same model again",
+        ),
+        pytest.param(
+            evaluated(compared(0.65, 0.02)), Verdict.REFUSE, "worse: auc 0.650 against", id="worse"
+        ),
+        pytest.param(
+            evaluated(compared(0.75, 0.95, 0.06)),
+            Verdict.REFUSE,
+            "loses 0.060 in slice carrier=UA, 0.05 allowed",
+            id="worse in a slice",
+        ),
+        pytest.param(
+            evaluated(compared(0.75, 0.95, 0.05)),
+            Verdict.PROMOTE,
+            "better",
+            id="slice within limits",
+        ),
     ],
-)  # fmt: skip
+)
 def test_promotion_is_judged_when_evidence_says(
     model: Model, evidence: PromotionEvidence, verdict: Verdict, reason: str
 ) -> None:
@@ -340,21 +529,42 @@ KEPT = decision(Verdict.KEEP, days_ago(4))
         pytest.param([KEPT], False, id="nothing to train"),
         pytest.param([ASKED], True, id="asked"),
         pytest.param([ASKED, KEPT], True, id="asked before the newest decision"),
-        pytest.param([ASKED, decision(Verdict.PROMOTE, days_ago(20), answers=ASKED.id)], False,
-                     id="answered by a promotion"),
-        pytest.param([ASKED, decision(Verdict.REFUSE, days_ago(20), answers=ASKED.id)], False,
-                     id="answered by a refusal"),
-        pytest.param([ASKED, decision(Verdict.PROMOTE, days_ago(19), answers="by hand")], False,
-                     id="overtaken by a later training"),
-        pytest.param([ASKED, decision(Verdict.PROMOTE, days_ago(21), answers="by hand")], True,
-                     id="an earlier training does not answer"),
-        pytest.param([ASKED, decision(Verdict.PROMOTE, days_ago(1), model="other")], True,
-                     id="another model's promotion"),
-        pytest.param([decision(Verdict.TRAIN, days_ago(50)), ASKED,
-                      decision(Verdict.REFUSE, days_ago(50), answers="train/2024-04-14")], True,
-                     id="only an older request was answered"),
+        pytest.param(
+            [ASKED, decision(Verdict.PROMOTE, days_ago(20), answers=ASKED.id)],
+            False,
+            id="answered by a promotion",
+        ),
+        pytest.param(
+            [ASKED, decision(Verdict.REFUSE, days_ago(20), answers=ASKED.id)],
+            False,
+            id="answered by a refusal",
+        ),
+        pytest.param(
+            [ASKED, decision(Verdict.PROMOTE, days_ago(19), answers="by hand")],
+            False,
+            id="overtaken by a later training",
+        ),
+        pytest.param(
+            [ASKED, decision(Verdict.PROMOTE, days_ago(21), answers="by hand")],
+            True,
+            id="an earlier training does not answer",
+        ),
+        pytest.param(
+            [ASKED, decision(Verdict.PROMOTE, days_ago(1), model="other")],
+            True,
+            id="another model's promotion",
+        ),
+        pytest.param(
+            [
+                decision(Verdict.TRAIN, days_ago(50)),
+                ASKED,
+                decision(Verdict.REFUSE, days_ago(50), answers="train/2024-04-14"),
+            ],
+            True,
+            id="only an older request was answered",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_request_stays_open_when_no_promotion_decision_answers_it(
     history: list[Decision], is_open: bool
 ) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from pydantic import field_validator
 
-from headrace_schemas.catalog import Catalog
-from headrace_schemas.declaration import Frozen, Misfit, Misfits
+from headrace_schemas.declarations.catalog import Catalog
+from headrace_schemas.declarations.declaration import Frozen, Misfit, Misfits
+from headrace_schemas.declarations.reading import loaded
+from headrace_schemas.declarations.transform_source import check_transform_source
 from headrace_schemas.errors import DeclarationInvalid, TransformInvalid
-from headrace_schemas.reading import loaded
-from headrace_schemas.transform_source import check_transform_source
 from tests.schemas.declarations import change, write
 
 
@@ -29,33 +29,153 @@ def test_catalog_loads_when_declarations_fit_together(root):
 @pytest.mark.parametrize(
     ("file", "old", "new", "line", "says"),
     [
-        ("models/load.yaml", "monitors:", "monitor:", 15, "monitor: unknown key. Known keys here: "),
+        (
+            "models/load.yaml",
+            "monitors:",
+            "monitor:",
+            15,
+            "monitor: unknown key. Known keys here: ",
+        ),
         ("models/load.yaml", "max_drop: 1", "max_drop: -1", 16, "greater than 0 (found: -1)"),
-        ("models/load.yaml", "features: [meter]", "features: [kilowatts]", 10, "known only afterwards"),
-        ("models/load.yaml", "floors: {rmse: 10}", "floors: {auc: 0.6}", 13, "do not fit regression"),
-        ("models/load.yaml", "features: [meter]", "features: [colour]", 10, "no such column in gold.readings"),
+        (
+            "models/load.yaml",
+            "features: [meter]",
+            "features: [kilowatts]",
+            10,
+            "known only afterwards",
+        ),
+        (
+            "models/load.yaml",
+            "floors: {rmse: 10}",
+            "floors: {auc: 0.6}",
+            13,
+            "do not fit regression",
+        ),
+        (
+            "models/load.yaml",
+            "features: [meter]",
+            "features: [colour]",
+            10,
+            "no such column in gold.readings",
+        ),
         ("models/load.yaml", "owner: grid", "owner: grid\nowner: grid", 4, "stands twice"),
-        ("pipelines/meters.yaml", "readings/{partition}.csv", "../secrets.csv", 9, "below the landing root"),
-        ("pipelines/meters.yaml", "readings/{partition}.csv", "readings/*.csv", 9, "every one would be made of all files that match readings/*.csv. Put {partition} where"),
-        ("pipelines/meters.yaml", 'source: {', 'partition: none\n    source: {', 10, "bronze.readings has no partitions, so nothing can stand for {partition}"),
-        ("pipelines/meters.yaml", "readings/{partition}.csv", "{partition}/{partition}.csv", 9, "names {partition} twice; write *"),
-        ("pipelines/meters.yaml", "readings/{partition}.csv", "readings/{Partition}.csv", 9, "{Partition} stands for nothing: the only placeholder is {partition}"),
-        ("pipelines/meters.yaml", "readings/{partition}.csv", "{day}/{partition}.csv", 9, "{day} stands for nothing"),
-        ("pipelines/meters.yaml", "readings/{partition}.csv", "readings{}/{partition}.csv", 9, "{} stands for nothing"),
-        ("pipelines/meters.yaml", "readings/{partition}.csv", "readings/{{partition}}.csv", 9, "{} stands for nothing"),
-        ("pipelines/meters.yaml", "readings/{partition}.csv", "readings/{partition}}.csv", 9, "} stands for nothing"),
-        ("pipelines/meters.yaml", "readings/{partition}.csv", "readings/{ partition }.csv", 9, "{ partition } stands for nothing"),
+        (
+            "pipelines/meters.yaml",
+            "readings/{partition}.csv",
+            "../secrets.csv",
+            9,
+            "below the landing root",
+        ),
+        (
+            "pipelines/meters.yaml",
+            "readings/{partition}.csv",
+            "readings/*.csv",
+            9,
+            "every one would be made of all files that match readings/*.csv. Put {partition} where",
+        ),
+        (
+            "pipelines/meters.yaml",
+            "source: {",
+            "partition: none\n    source: {",
+            10,
+            "bronze.readings has no partitions, so nothing can stand for {partition}",
+        ),
+        (
+            "pipelines/meters.yaml",
+            "readings/{partition}.csv",
+            "{partition}/{partition}.csv",
+            9,
+            "names {partition} twice; write *",
+        ),
+        (
+            "pipelines/meters.yaml",
+            "readings/{partition}.csv",
+            "readings/{Partition}.csv",
+            9,
+            "{Partition} stands for nothing: the only placeholder is {partition}",
+        ),
+        (
+            "pipelines/meters.yaml",
+            "readings/{partition}.csv",
+            "{day}/{partition}.csv",
+            9,
+            "{day} stands for nothing",
+        ),
+        (
+            "pipelines/meters.yaml",
+            "readings/{partition}.csv",
+            "readings{}/{partition}.csv",
+            9,
+            "{} stands for nothing",
+        ),
+        (
+            "pipelines/meters.yaml",
+            "readings/{partition}.csv",
+            "readings/{{partition}}.csv",
+            9,
+            "{} stands for nothing",
+        ),
+        (
+            "pipelines/meters.yaml",
+            "readings/{partition}.csv",
+            "readings/{partition}}.csv",
+            9,
+            "} stands for nothing",
+        ),
+        (
+            "pipelines/meters.yaml",
+            "readings/{partition}.csv",
+            "readings/{ partition }.csv",
+            9,
+            "{ partition } stands for nothing",
+        ),
         ("pipelines/meters.yaml", 'schedule: "0 2 * * *"', "schedule: daily", 4, "five fields"),
         ("pipelines/meters.yaml", "partition: day", "partition: week", 5, "partition"),
         ("pipelines/meters.yaml", "start: 2024-01-01", "start: {", 8, "yaml"),
-        ("contracts/gold/readings.odcs.yaml", "logicalType: object", "logicalTyp: object", 11, "logicalTyp"),
-        ("contracts/gold/readings.odcs.yaml", "min_value: 0, max_value: 100", "", 20, "min_value or max_value"),
-        ("contracts/gold/readings.odcs.yaml", "severity: warning", "severity: loud", 25, "severity loud"),
-        ("contracts/gold/readings.odcs.yaml", "metric: rowCount", "metric: rowcount", 25, "metric rowcount is not known"),
-        ("contracts/gold/readings.odcs.yaml", "meters.enough", "kilowatts.plausible", 20, "two rules"),
-        ("contracts/gold/readings.odcs.yaml", "name: gold.readings", "name: gold.reading", 4, "after the file"),
+        (
+            "contracts/gold/readings.odcs.yaml",
+            "logicalType: object",
+            "logicalTyp: object",
+            11,
+            "logicalTyp",
+        ),
+        (
+            "contracts/gold/readings.odcs.yaml",
+            "min_value: 0, max_value: 100",
+            "",
+            20,
+            "min_value or max_value",
+        ),
+        (
+            "contracts/gold/readings.odcs.yaml",
+            "severity: warning",
+            "severity: loud",
+            25,
+            "severity loud",
+        ),
+        (
+            "contracts/gold/readings.odcs.yaml",
+            "metric: rowCount",
+            "metric: rowcount",
+            25,
+            "metric rowcount is not known",
+        ),
+        (
+            "contracts/gold/readings.odcs.yaml",
+            "meters.enough",
+            "kilowatts.plausible",
+            20,
+            "two rules",
+        ),
+        (
+            "contracts/gold/readings.odcs.yaml",
+            "name: gold.readings",
+            "name: gold.reading",
+            4,
+            "after the file",
+        ),
     ],
-)  # fmt: skip
+)
 def test_declaration_is_refused_when_wrong(root, file, old, new, line, says):
     changed = change(root / file, old, new)
     with pytest.raises(DeclarationInvalid) as refused:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from headrace_schemas.catalog import Catalog
-from headrace_schemas.empty_batches import PUBLISHED_EMPTY, published_empty
+from headrace_schemas.declarations.catalog import Catalog
+from headrace_schemas.declarations.empty_batches import PUBLISHED_EMPTY, published_empty
 from tests.schemas.declarations import change, write
 
 CUSTOM = (

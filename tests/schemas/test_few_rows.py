@@ -2,8 +2,8 @@
 
 import pytest
 
-from headrace_schemas.decisions import Verdict, decide_promotion, decide_retraining
-from headrace_schemas.evidence import (
+from headrace_schemas.decisions.decision import Verdict, decide_promotion, decide_retraining
+from headrace_schemas.decisions.evidence import (
     FeatureShift,
     MonitorEvidence,
     Performance,
@@ -11,7 +11,7 @@ from headrace_schemas.evidence import (
     canonical,
     chi_square_quantile,
 )
-from headrace_schemas.model import Model
+from headrace_schemas.declarations.model import Model
 from tests.schemas.test_decisions import AS_OF, INFINITE, NAN, model, monitored
 
 __all__ = ["model"]
@@ -35,88 +35,152 @@ def performance(current: float = 0.5, **changes: float) -> Performance:
     ("evidence", "verdict", "reason"),
     [
         pytest.param(
-            monitored(0.5, psi=0.9, **FEW), Verdict.KEEP,
+            monitored(0.5, psi=0.9, **FEW),
+            Verdict.KEEP,
             "nothing to go by: results cannot be judged: 12 labelled rows, 4 of the rarer class, 50 "
             "of each are needed; inputs cannot be judged: 12 rows, 109 are needed",
-            id="twelve rows"),
+            id="twelve rows",
+        ),
         pytest.param(
-            monitored(0.5, labelled=12, positive=6), Verdict.KEEP,
+            monitored(0.5, labelled=12, positive=6),
+            Verdict.KEEP,
             "nothing to go by: results cannot be judged: 12 labelled rows, 6 of the rarer class",
-            id="twelve labels of many rows"),
+            id="twelve labels of many rows",
+        ),
         pytest.param(
-            monitored(0.9, psi=0.9, labelled=12, positive=6), Verdict.TRAIN,
+            monitored(0.9, psi=0.9, labelled=12, positive=6),
+            Verdict.TRAIN,
             "inputs moved: 60% of the importance lies in features that moved (PSI >= 0.2); results "
-            "cannot be judged: 12", id="moved, and few labels cannot say that they hold"),
+            "cannot be judged: 12",
+            id="moved, and few labels cannot say that they hold",
+        ),
         pytest.param(
-            monitored(None, **ONE_CLASS), Verdict.KEEP,
+            monitored(None, **ONE_CLASS),
+            Verdict.KEEP,
             "nothing to go by: results cannot be judged: 109 labelled rows, all of one class; 0%",
-            id="one class"),
+            id="one class",
+        ),
         pytest.param(
-            monitored(None, **ONE_CLASS | {"positive": 109}), Verdict.KEEP,
+            monitored(None, **ONE_CLASS | {"positive": 109}),
+            Verdict.KEEP,
             "nothing to go by: results cannot be judged: 109 labelled rows, all of one class; 0%",
-            id="the other class"),
+            id="the other class",
+        ),
         pytest.param(
-            monitored(None, labelled=900, positive=90), Verdict.KEEP,
-            "nothing to go by: auc is not defined on 900 labelled rows", id="not defined"),
+            monitored(None, labelled=900, positive=90),
+            Verdict.KEEP,
+            "nothing to go by: auc is not defined on 900 labelled rows",
+            id="not defined",
+        ),
         pytest.param(
             monitored(None, labelled=900, positive=90, unmeasured="version 1 was never evaluated"),
-            Verdict.KEEP, "nothing to go by: version 1 was never evaluated", id="never evaluated"),
+            Verdict.KEEP,
+            "nothing to go by: version 1 was never evaluated",
+            id="never evaluated",
+        ),
         pytest.param(
-            monitored(None, unmeasured="none of 900 labelled rows was scored"), Verdict.KEEP,
-            "nothing to go by: none of 900 labelled rows was scored", id="no predictions"),
+            monitored(None, unmeasured="none of 900 labelled rows was scored"),
+            Verdict.KEEP,
+            "nothing to go by: none of 900 labelled rows was scored",
+            id="no predictions",
+        ),
         pytest.param(
-            monitored(NAN), Verdict.KEEP, "nothing to go by: auc was not measured: it is not a",
-            id="results are no number"),
+            monitored(NAN),
+            Verdict.KEEP,
+            "nothing to go by: auc was not measured: it is not a",
+            id="results are no number",
+        ),
         pytest.param(
-            monitored(INFINITE, psi=0.5), Verdict.TRAIN,
+            monitored(INFINITE, psi=0.5),
+            Verdict.TRAIN,
             "inputs moved: 60% of the importance lies in features that moved (PSI >= 0.2); auc was "
-            "not measured", id="infinite results do not hold"),
+            "not measured",
+            id="infinite results do not hold",
+        ),
         pytest.param(
-            monitored(0.5, reference=NAN), Verdict.KEEP, "nothing to go by: auc was not measured",
-            id="reference is no number"),
+            monitored(0.5, reference=NAN),
+            Verdict.KEEP,
+            "nothing to go by: auc was not measured",
+            id="reference is no number",
+        ),
         pytest.param(
-            monitored(psi=NAN), Verdict.KEEP,
+            monitored(psi=NAN),
+            Verdict.KEEP,
             "nothing to gain: auc 0.700 against 0.700 on its own holdout; inputs were not measured: "
-            "PSI of temp is not a number", id="inputs are no number"),
+            "PSI of temp is not a number",
+            id="inputs are no number",
+        ),
         pytest.param(
-            monitored(performance=performance(0.66, error=0.03, reference_error=0.01)), Verdict.KEEP,
+            monitored(performance=performance(0.66, error=0.03, reference_error=0.01)),
+            Verdict.KEEP,
             "nothing to go by: auc 0.660 against 0.700 on its own holdout, and chance alone makes up "
-            "to 0.063 on 20000 labelled rows", id="lost less than chance makes"),
+            "to 0.063 on 20000 labelled rows",
+            id="lost less than chance makes",
+        ),
         pytest.param(
-            monitored(performance=performance(0.6, error=0.03, reference_error=0.01)), Verdict.TRAIN,
+            monitored(performance=performance(0.6, error=0.03, reference_error=0.01)),
+            Verdict.TRAIN,
             "results got worse: auc 0.600 against 0.700 on its own holdout, more than 0.03 lost",
-            id="lost more than chance makes"),
+            id="lost more than chance makes",
+        ),
         pytest.param(
-            monitored(psi=0.5, performance=performance(0.7, error=0.04)), Verdict.TRAIN,
-            "inputs moved", id="an uncertain result does not hold"),
+            monitored(psi=0.5, performance=performance(0.7, error=0.04)),
+            Verdict.TRAIN,
+            "inputs moved",
+            id="an uncertain result does not hold",
+        ),
         pytest.param(
-            monitored(psi=0.5, performance=performance(0.7, error=0.01)), Verdict.KEEP,
-            "inputs moved but the results hold", id="a certain result holds"),
+            monitored(psi=0.5, performance=performance(0.7, error=0.01)),
+            Verdict.KEEP,
+            "inputs moved but the results hold",
+            id="a certain result holds",
+        ),
         pytest.param(
-            monitored(None, rows=108, shifts=shifts(2.0, trained=10**9)), Verdict.KEEP,
+            monitored(None, rows=108, shifts=shifts(2.0, trained=10**9)),
+            Verdict.KEEP,
             "nothing to go by: no matured labels; inputs cannot be judged: 108 rows, 109 are needed",
-            id="one row too few"),
+            id="one row too few",
+        ),
         pytest.param(
-            monitored(None, rows=109, shifts=shifts(2.0, trained=10**9)), Verdict.TRAIN,
-            "inputs moved: 100%", id="just enough rows"),
+            monitored(None, rows=109, shifts=shifts(2.0, trained=10**9)),
+            Verdict.TRAIN,
+            "inputs moved: 100%",
+            id="just enough rows",
+        ),
         pytest.param(
-            monitored(None, rows=200, shifts=shifts(2.0, bins=33)), Verdict.KEEP,
+            monitored(None, rows=200, shifts=shifts(2.0, bins=33)),
+            Verdict.KEEP,
             "nothing to go by: no matured labels; inputs cannot be judged: 200 rows, 283 are needed",
-            id="many bins need more rows"),
+            id="many bins need more rows",
+        ),
         pytest.param(
-            monitored(None, shifts=shifts(2.0, trained=100)), Verdict.KEEP,
+            monitored(None, shifts=shifts(2.0, trained=100)),
+            Verdict.KEEP,
             "nothing to go by: no matured labels; inputs cannot be judged: 20000 rows, and the "
-            "champion learnt from too few to compare any with", id="few training rows"),
+            "champion learnt from too few to compare any with",
+            id="few training rows",
+        ),
         pytest.param(
-            monitored(None, rows=200, shifts=(
-                FeatureShift(feature="a", psi=2.0, importance=0.7, bins=10, trained_rows=5_000),
-                FeatureShift(feature="b", psi=2.0, importance=0.3, bins=90, trained_rows=5_000),
-            )), Verdict.TRAIN, "inputs moved: 70% of the", id="what cannot be judged does not matter"),
+            monitored(
+                None,
+                rows=200,
+                shifts=(
+                    FeatureShift(feature="a", psi=2.0, importance=0.7, bins=10, trained_rows=5_000),
+                    FeatureShift(feature="b", psi=2.0, importance=0.3, bins=90, trained_rows=5_000),
+                ),
+            ),
+            Verdict.TRAIN,
+            "inputs moved: 70% of the",
+            id="what cannot be judged does not matter",
+        ),
         pytest.param(
-            monitored(None, rows=0, shifts=()), Verdict.KEEP, "nothing to go by: no matured labels; 0%",
-            id="nothing at all"),
+            monitored(None, rows=0, shifts=()),
+            Verdict.KEEP,
+            "nothing to go by: no matured labels; 0%",
+            id="nothing at all",
+        ),
     ],
-)  # fmt: skip
+)
 def test_nothing_is_decided_when_rows_are_too_few_or_numbers_are_none(
     model: Model, evidence: MonitorEvidence, verdict: Verdict, reason: str
 ) -> None:

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from headrace_schemas.decisions import Decision, Kind, Verdict
-from headrace_schemas.model_version import ModelVersion
-from headrace_schemas.pins import Hold, Pin, hold_pins, model_pins
+from headrace_schemas.decisions.decision import Decision, Kind, Verdict
+from headrace_schemas.decisions.model_version import ModelVersion
+from headrace_schemas.planning.pins import Hold, Pin, hold_pins, model_pins
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 HISTORY = 100
@@ -16,18 +16,30 @@ def ago(days: float) -> datetime:
 
 def learnt(version: int, table_version: int, days: float) -> ModelVersion:
     return ModelVersion(
-        model="load", version=str(version), booster_sha256="b", manifest_sha256="m",
-        table="gold.readings", table_version=table_version, as_of=ago(days), answers="run",
-    )  # fmt: skip
+        model="load",
+        version=str(version),
+        booster_sha256="b",
+        manifest_sha256="m",
+        table="gold.readings",
+        table_version=table_version,
+        as_of=ago(days),
+        answers="run",
+    )
 
 
 def judged(version: int, days: float, verdict: Verdict = Verdict.PROMOTE) -> Decision:
     serves = ago(days) if verdict is Verdict.PROMOTE else None
     return Decision(
-        id=f"load/promotion/{version}", model="load", kind=Kind.PROMOTION, window=str(version),
-        as_of=ago(days), verdict=verdict, reason="better", model_version=str(version),
+        id=f"load/promotion/{version}",
+        model="load",
+        kind=Kind.PROMOTION,
+        window=str(version),
+        as_of=ago(days),
+        verdict=verdict,
+        reason="better",
+        model_version=str(version),
         effective_from=serves,
-    )  # fmt: skip
+    )
 
 
 def kept(learnt_from: list[ModelVersion], history: list[Decision]) -> set[tuple[int, str]]:
@@ -64,10 +76,23 @@ def test_newest_candidate_is_kept_until_somebody_decides():
 
 def test_hold_lasts_until_its_release():
     said = [
-        Hold(table="gold.readings", version=version, action=action, reason="audit", by="ada", at=ago(days))
-        for version, action, days in [(1, "release", 1), (1, "hold", 3), (2, "hold", 3), (2, "hold", 2),
-                                      (3, "release", 4), (3, "hold", 2)]
-    ]  # fmt: skip
+        Hold(
+            table="gold.readings",
+            version=version,
+            action=action,
+            reason="audit",
+            by="ada",
+            at=ago(days),
+        )
+        for version, action, days in [
+            (1, "release", 1),
+            (1, "hold", 3),
+            (2, "hold", 3),
+            (2, "hold", 2),
+            (3, "release", 4),
+            (3, "hold", 2),
+        ]
+    ]
     found = {pin.version: pin for pin in hold_pins(said)}
     assert set(found) == {2, 3}
     assert found[2] == Pin(

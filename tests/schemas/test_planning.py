@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from headrace_schemas.catalog import Catalog
-from headrace_schemas.decisions import Decision, Kind, Verdict
+from headrace_schemas.decisions.decision import Decision, Kind, Verdict
+from headrace_schemas.decisions.model_version import PinnedModel
+from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import StaleInput
-from headrace_schemas.job import SPEC
-from headrace_schemas.lake import Lake
-from headrace_schemas.model_version import PinnedModel
 from headrace_schemas.partition import Partition, PartitionUnit
-from headrace_schemas.planning import Planner
+from headrace_schemas.places import Lake
+from headrace_schemas.planning.planner import Planner
+from headrace_schemas.wire.job import SPEC
 from tests.schemas.declarations import change, write
 
 DAY = Partition.parse(PartitionUnit.DAY, "2024-01-05")
@@ -30,10 +30,17 @@ def digests(model: str, version: str) -> PinnedModel:
 def promoted(version: str, day: int, answers: str) -> Decision:
     instant = datetime(2024, 1, day, tzinfo=UTC)
     return Decision(
-        id=f"load/promotion/{answers}", model="load", kind=Kind.PROMOTION, window=version,
-        as_of=instant, verdict=Verdict.PROMOTE, reason="", answers=answers, model_version=version,
+        id=f"load/promotion/{answers}",
+        model="load",
+        kind=Kind.PROMOTION,
+        window=version,
+        as_of=instant,
+        verdict=Verdict.PROMOTE,
+        reason="",
+        answers=answers,
+        model_version=version,
         effective_from=instant,
-    )  # fmt: skip
+    )
 
 
 def test_inputs_are_pinned_with_their_partitions_when_a_derived_table_is_loaded(planner):

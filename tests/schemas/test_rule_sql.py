@@ -5,27 +5,56 @@ import sys
 
 import pytest
 
-from headrace_schemas.rule_sql import predicate_problem, query_problem
-from headrace_schemas.rules import query_rule
-from headrace_schemas.sql_text import SqlUnreadable
+from headrace_schemas.rules.rule import query_rule
+from headrace_schemas.rules.sql import predicate_problem, query_problem
+from headrace_schemas.rules.sql_text import SqlUnreadable
 
 COLUMNS = ("a", "b", "c", "v", "tags", "pos", "s", "user")
 
 PREDICATES = [
-    "a > 1", "v LIKE '%  %'", "NOT a RLIKE '^x{3}$'", "a IN (1, 2) AND b NOT IN ('x')", "pos.lat > 1",
-    "exists(tags, x -> x > 1)", "tags[0] = 'x'", "A BETWEEN 1 AND 2", "`a` IS NULL -- note",
-    "/* note */ a > 1 OR /* b */ b < 2", "CASE WHEN a > 1 THEN b = 2 ELSE FALSE END",
-    "datediff(day, a, b) > 3", "cast(a as decimal(10,2)) > 1.5", "a::int > 1",
-    "timestampdiff(HOUR, a, b) > 2", "a <=> b", "extract(year from a) > 2000",
-    "trim(both ' ' from s) <> s", "s ILIKE 'x%'", "s LIKE ANY ('a%', 'b%')", "a > current_date()",
-    "a > current_timestamp", "interval 1 day + a > b", "map('x', 1)['x'] = a", 's = "x"',
-    "a IS DISTINCT FROM b", "size(filter(tags, t -> t is null)) > 0", "user = 'x'",
-    "`a` NOT IN (DATE '2020-01-01', TIMESTAMP '2020-01-01 00:00:00Z')", "a > 1e-07",
-    "a = TIMESTAMP_NTZ '2020-01-01 00:00:00'", "s RLIKE r'\\d+'", "s = 'it''s'", "a % 2 = 0",
-    "CASE WHEN (a > 1\n) THEN (b > 2\n) ELSE FALSE END", "position('x' in s) > 0",
-    "s LIKE '10#%' ESCAPE '#'", "aggregate(tags, 0, (acc, x) -> acc + x) > 1", "s = ';'",
-    "named_struct('x', a).x > 1", "s = '${env:HOME} {batch} :x ? -- /*'", "`a``b` > 1 OR a > 1",
-]  # fmt: skip
+    "a > 1",
+    "v LIKE '%  %'",
+    "NOT a RLIKE '^x{3}$'",
+    "a IN (1, 2) AND b NOT IN ('x')",
+    "pos.lat > 1",
+    "exists(tags, x -> x > 1)",
+    "tags[0] = 'x'",
+    "A BETWEEN 1 AND 2",
+    "`a` IS NULL -- note",
+    "/* note */ a > 1 OR /* b */ b < 2",
+    "CASE WHEN a > 1 THEN b = 2 ELSE FALSE END",
+    "datediff(day, a, b) > 3",
+    "cast(a as decimal(10,2)) > 1.5",
+    "a::int > 1",
+    "timestampdiff(HOUR, a, b) > 2",
+    "a <=> b",
+    "extract(year from a) > 2000",
+    "trim(both ' ' from s) <> s",
+    "s ILIKE 'x%'",
+    "s LIKE ANY ('a%', 'b%')",
+    "a > current_date()",
+    "a > current_timestamp",
+    "interval 1 day + a > b",
+    "map('x', 1)['x'] = a",
+    's = "x"',
+    "a IS DISTINCT FROM b",
+    "size(filter(tags, t -> t is null)) > 0",
+    "user = 'x'",
+    "`a` NOT IN (DATE '2020-01-01', TIMESTAMP '2020-01-01 00:00:00Z')",
+    "a > 1e-07",
+    "a = TIMESTAMP_NTZ '2020-01-01 00:00:00'",
+    "s RLIKE r'\\d+'",
+    "s = 'it''s'",
+    "a % 2 = 0",
+    "CASE WHEN (a > 1\n) THEN (b > 2\n) ELSE FALSE END",
+    "position('x' in s) > 0",
+    "s LIKE '10#%' ESCAPE '#'",
+    "aggregate(tags, 0, (acc, x) -> acc + x) > 1",
+    "s = ';'",
+    "named_struct('x', a).x > 1",
+    "s = '${env:HOME} {batch} :x ? -- /*'",
+    "`a``b` > 1 OR a > 1",
+]
 
 QUERIES = [
     "SELECT count(*) FROM {table}",
@@ -84,14 +113,18 @@ def test_query_is_taken_when_it_asks_the_batch(query):
         ("input_file_name() = 'x'", "tells of files"),
         ("my_udf(a) > 1", "not one of Spark's"),
         ("ai_query('x') = a", "not one of Spark's"),
-        ("a > :x", "no sign"), ("a > ?", "no sign"), ("a > ${x}", "no sign"), ("a = @@x", "no sign"),
+        ("a > :x", "no sign"),
+        ("a > ?", "no sign"),
+        ("a > ${x}", "no sign"),
+        ("a = @@x", "no sign"),
         ("a RLIKE '('", "no regular expression"),
-        ("/* /* */ a */ > 1", "comment"), ("a > 1 -- x \\\n or true", "comment"),
+        ("/* /* */ a */ > 1", "comment"),
+        ("a > 1 -- x \\\n or true", "comment"),
         ("a > 1 /*+ x */", "comment"),
         ("a > " + "(" * 2000 + "1" + ")" * 2000, "nested too deeply"),
         ("a > 1 " * 5000, "longer than"),
     ],
-)  # fmt: skip
+)
 def test_predicate_is_refused_when_it_looks_at_more_than_its_row(text, problem):
     assert problem in str(predicate_problem(text, COLUMNS))
 
@@ -106,7 +139,10 @@ def test_predicate_is_refused_when_it_looks_at_more_than_its_row(text, problem):
         ("SELECT count(*) FROM {table}, secret s", "a rule sees its batch"),
         ("SELECT count(*) FROM range(10)", "a rule sees its batch"),
         ("SELECT count(*) FROM IDENTIFIER('x')", "a rule sees its batch"),
-        ("SELECT count(*) FROM {table} WHERE a IN (SELECT value FROM text.`/x`)", "a rule sees its batch"),
+        (
+            "SELECT count(*) FROM {table} WHERE a IN (SELECT value FROM text.`/x`)",
+            "a rule sees its batch",
+        ),
         ("WITH t AS (SELECT * FROM t) SELECT count(*) FROM t", "a rule sees its batch"),
         ("SELECT count(*) FROM (WITH s AS (SELECT 1 AS k) SELECT k FROM s), s", "WITH inside"),
         ("WITH RECURSIVE r AS (SELECT 1 AS n) SELECT max(n) FROM r", "RECURSIVE"),
@@ -123,13 +159,16 @@ def test_predicate_is_refused_when_it_looks_at_more_than_its_row(text, problem):
         ("SELECT user_name()", "not one of Spark's"),
         ("SELECT a, b FROM {table}", "selects 2 values"),
         ("SELECT 1; SELECT 2", "one statement"),
-        ("DROP TABLE x", "no query"), ("SET x = 1", "no query"), ("SHOW TABLES", "no query"),
-        ("INSERT INTO x SELECT 1", "no query"), ("EXECUTE IMMEDIATE 'SELECT 1'", "no query"),
+        ("DROP TABLE x", "no query"),
+        ("SET x = 1", "no query"),
+        ("SHOW TABLES", "no query"),
+        ("INSERT INTO x SELECT 1", "no query"),
+        ("EXECUTE IMMEDIATE 'SELECT 1'", "no query"),
         ("SELECT count(*) FROM {table}) SELECT (1", "closes nothing"),
         ("SELECT ( FROM {table}", "does not close"),
         ("SELECT count(*) FROM {table} /* ", "cannot be read"),
     ],
-)  # fmt: skip
+)
 def test_query_is_refused_when_it_looks_beyond_the_batch(query, problem):
     text = query_rule(query, "value > 1").kwargs["unexpected_rows_query"]
     assert problem in str(query_problem(text, COLUMNS))
@@ -146,5 +185,5 @@ def test_condition_is_read_apart_when_a_text_looks_like_the_end_of_the_query():
 
 
 def test_contracts_are_loaded_without_the_parser_of_sql():
-    code = "import sys, headrace_schemas.contract; assert 'sqlglot' not in sys.modules"
+    code = "import sys, headrace_schemas.declarations.contract; assert 'sqlglot' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

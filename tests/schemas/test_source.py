@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from headrace_schemas.contract import Column, Contract
-from headrace_schemas.source import Source, misfits
-from headrace_schemas.time_format import has_offset, has_short_year
+from headrace_schemas.declarations.contract import Column, Contract
+from headrace_schemas.declarations.source import Source, misfits
+from headrace_schemas.declarations.time_format import has_offset, has_short_year
 
 PATTERN = "timestamp_format"
 
@@ -17,22 +17,43 @@ def declared(**options: object) -> Source:
 @pytest.mark.parametrize(
     "options",
     [
-        {"delimiter": ";"}, {"delimiter": "\\t"}, {"delimiter": "tab"}, {"delimiter": "\x01"},
-        {"quote": "'"}, {"quote": "none", "delimiter": "|"}, {"comment": "#", "skip_lines": 3},
-        {"encoding": "latin-1"}, {"encoding": "Windows-1252"}, {"encoding": "utf-16-le"},
-        {"encoding": "shift_jis"}, {"encoding": "utf-8-sig"}, {"header": False},
-        {"trim_header": True, "unnamed_columns": "drop"}, {"last_line": "any"},
-        {"decimal": ",", "thousands": "."}, {"decimal": ",", "thousands": "\u202f"},
-        {"decimal": ","}, {"thousands": ","},  # values are quoted then
+        {"delimiter": ";"},
+        {"delimiter": "\\t"},
+        {"delimiter": "tab"},
+        {"delimiter": "\x01"},
+        {"quote": "'"},
+        {"quote": "none", "delimiter": "|"},
+        {"comment": "#", "skip_lines": 3},
+        {"encoding": "latin-1"},
+        {"encoding": "Windows-1252"},
+        {"encoding": "utf-16-le"},
+        {"encoding": "shift_jis"},
+        {"encoding": "utf-8-sig"},
+        {"header": False},
+        {"trim_header": True, "unnamed_columns": "drop"},
+        {"last_line": "any"},
+        {"decimal": ",", "thousands": "."},
+        {"decimal": ",", "thousands": "\u202f"},
+        {"decimal": ","},
+        {"thousands": ","},  # values are quoted then
         {"true_values": ["Y", "1"], "false_values": ["N"]},
-        {PATTERN: "dd/MM/yyyy HH:mm"}, {PATTERN: ["d.M.yy", "epoch_seconds"]},
-        {PATTERN: "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS][XXX]"}, {PATTERN: "yyyyMMddHHmmss"},
-        {PATTERN: "MMM d, yyyy hh:mm:ss a"}, {PATTERN: "yyyy-DDD"}, {"date_format": "yyyy\u5e74M\u6708d\u65e5"},
+        {PATTERN: "dd/MM/yyyy HH:mm"},
+        {PATTERN: ["d.M.yy", "epoch_seconds"]},
+        {PATTERN: "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS][XXX]"},
+        {PATTERN: "yyyyMMddHHmmss"},
+        {PATTERN: "MMM d, yyyy hh:mm:ss a"},
+        {PATTERN: "yyyy-DDD"},
+        {"date_format": "yyyy\u5e74M\u6708d\u65e5"},
         {"date_format": "dd 'of' MMMM yyyy"},
-        {"columns": {"a": {"decimal": ",", "thousands": "."}, "b": {"format": "epoch_nanoseconds"}}},
+        {
+            "columns": {
+                "a": {"decimal": ",", "thousands": "."},
+                "b": {"format": "epoch_nanoseconds"},
+            }
+        },
         {"format": "parquet", PATTERN: "epoch_milliseconds"},
     ],
-)  # fmt: skip
+)
 def test_form_is_kept_when_it_travels_in_a_spec(options: dict[str, object]) -> None:
     source = declared(**options)
     assert Source.model_validate_json(source.model_dump_json()) == source
@@ -58,7 +79,7 @@ def test_form_is_kept_when_it_travels_in_a_spec(options: dict[str, object]) -> N
         ({"encoding": "unicode_escape"}, "no such encoding"),
         ({"encoding": "a\0b"}, "no such encoding"),
         ({"decimal": ";"}, '"." or ","'),
-        ({"thousands": "x"}, "or \"\" for none"),
+        ({"thousands": "x"}, 'or "" for none'),
         ({"decimal": ",", "thousands": ","}, "`decimal` and `thousands` are both ','"),
         ({"columns": {"a": {"thousands": "."}}}, "`decimal` and `thousands` are both '.'"),
         ({"columns": {"a": {"from": "x"}}}, "Extra inputs"),
@@ -73,7 +94,7 @@ def test_form_is_kept_when_it_travels_in_a_spec(options: dict[str, object]) -> N
         ({"format": "parquet", "null_values": ["NA"]}, "has no `null_values`"),
         ({"format": "parquet", "columns": {"a": {"thousands": "."}}}, "are both '.'"),
     ],
-)  # fmt: skip
+)
 def test_form_is_refused_when_nothing_can_be_written_so(
     options: dict[str, object], says: str
 ) -> None:
@@ -131,21 +152,31 @@ def test_column_is_written_as_its_source_unless_it_says_else() -> None:
 def test_source_fits_its_contract_when_it_speaks_of_columns_that_can_be_so() -> None:
     types = {"at": "TIMESTAMP", "seen": "TIMESTAMP_NTZ", "price": "DECIMAL(9,2)", "on": "BOOLEAN"}
     contract = Contract(
-        name="bronze.sales", version="1",
+        name="bronze.sales",
+        version="1",
         columns=tuple(Column(name=name, type=type) for name, type in types.items()),
-    )  # fmt: skip
+    )
     fit = {
-        "at": {"format": "yyyy-MM-dd HH:mmXXX"}, "seen": {"format": "epoch_seconds"},
-        "price": {"decimal": ","}, "on": {"true_values": ["x"], "false_values": ["-"]},
-    }  # fmt: skip
+        "at": {"format": "yyyy-MM-dd HH:mmXXX"},
+        "seen": {"format": "epoch_seconds"},
+        "price": {"decimal": ","},
+        "on": {"true_values": ["x"], "false_values": ["-"]},
+    }
     assert misfits(declared(columns=fit), contract) == []
     wrong = {
-        "lost": {"decimal": ","}, "at": {"decimal": ","}, "price": {"format": "epoch_seconds"},
-        "seen": {"format": "yyyy-MM-dd HH:mmXXX"}, "on": {"thousands": ","},
-    }  # fmt: skip
+        "lost": {"decimal": ","},
+        "at": {"decimal": ","},
+        "price": {"format": "epoch_seconds"},
+        "seen": {"format": "yyyy-MM-dd HH:mmXXX"},
+        "on": {"thousands": ","},
+    }
     assert [key for key, _ in misfits(declared(columns=wrong), contract)] == [
-        "lost", "at.decimal", "price.format", "on.thousands", "seen.format"
-    ]  # fmt: skip
+        "lost",
+        "at.decimal",
+        "price.format",
+        "on.thousands",
+        "seen.format",
+    ]
 
 
 def test_letters_in_quotes_are_no_part_of_the_time() -> None:

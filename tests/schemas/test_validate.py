@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from headrace_launcher.cli import app
-from headrace_launcher.validate import editor_schemas, validate
+from headrace_launcher.cli.app import app
+from headrace_launcher.project.validate import editor_schemas, validate
 from headrace_schemas.errors import DeclarationInvalid, DeclarationsInvalid
 from tests.schemas.declarations import CONTRACT, change, write
 from tests.schemas.right_declarations import RIGHT
@@ -99,9 +99,7 @@ def test_declaration_is_refused_when_more_follows(root, file, old, new, line, ke
 
 
 @pytest.mark.parametrize(("file", "old", "new", "line", "key", "says"), BINARY)
-def test_threshold_is_refused_when_out_of_the_metric_s_range(
-    root, file, old, new, line, key, says
-):  # fmt: skip
+def test_threshold_is_refused_when_out_of_the_metric_s_range(root, file, old, new, line, key, says):
     change(root / MODEL, "task: regression", "task: binary")
     change(root / MODEL, "{rmse: 10}", "{auc: 0.6}")
     change(root / MODEL, "{metric: rmse}", "{metric: auc}")
@@ -214,12 +212,17 @@ def test_files_are_let_be_when_they_are_no_declarations(root):
         (b"- a\n- b\n", 1, "no mapping"),
         (b"a: " + b"[" * 100_000, 1, "nesting"),
         (b"".join(b" " * n + b"a:\n" for n in range(1500)), 1000, "nesting"),
-        (b"a0: &a0 [x]\n" + b"".join(b"a%d: &a%d [*a%d, *a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 40)), 1, "stands for"),
+        (
+            b"a0: &a0 [x]\n"
+            + b"".join(b"a%d: &a%d [*a%d, *a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 40)),
+            1,
+            "stands for",
+        ),
         (b"name: " + b"9" * 5000, 1, "is no int"),
         (b"x: y\n" * (1 << 21), 1, "bytes"),
     ],
     ids=range(10),
-)  # fmt: skip
+)
 def test_file_is_refused_when_no_declaration_can_be_in_it(root, content, line, says):
     (root / "models/other.yaml").write_bytes(content)
     (only,) = refused(root)
@@ -237,8 +240,10 @@ def test_table_is_refused_when_two_pipelines_build_it(root):
     text = (root / PIPELINE).read_text().replace("name: meters", "name: second")
     (root / "pipelines/second.yaml").write_text(text)
     found = refused(root)
-    assert [one.split(":")[:2] for one in found] == [["pipelines/second.yaml", "8"],
-                                                     ["pipelines/second.yaml", "10"]]  # fmt: skip
+    assert [one.split(":")[:2] for one in found] == [
+        ["pipelines/second.yaml", "8"],
+        ["pipelines/second.yaml", "10"],
+    ]
     assert "pipeline meters builds bronze.readings as well" in found[0]
 
 
@@ -286,7 +291,10 @@ def test_merge_is_refused_when_the_contract_has_no_key(root):
         ("SELECT * FROM readings", ""),
         ("SELECT * FROM readings;", ""),
         ("SELECT r.* FROM Readings r LATERAL VIEW explode(array(1)) t AS e", ""),
-        ("SELECT meter, read_at, known_at, max(kilowatts) kilowatts FROM readings GROUP BY ALL", ""),
+        (
+            "SELECT meter, read_at, known_at, max(kilowatts) kilowatts FROM readings GROUP BY ALL",
+            "",
+        ),
         ("SELECT * EXCEPT (kilowatts), 1D AS kilowatts FROM readings", ""),
         ("(SELECT * FROM readings) UNION ALL (SELECT * FROM readings)", ""),
         ("SELECT /*+ BROADCAST(r) */ * FROM readings r WHERE read_at < :end", ""),
@@ -303,10 +311,16 @@ def test_merge_is_refused_when_the_contract_has_no_key(root):
         ("SELECT * FROM meters", "reads meters, and the inputs are readings"),
         ("SELECT * FROM text.`/etc/passwd`", "reads text./etc/passwd"),
         ("SELECT * FROM readings WHERE a IN (SELECT a FROM hidden)", "reads hidden"),
-        ("SELECT meter, read_at FROM readings", "lacks columns of the contract: known_at, kilowatts"),
-        ("SELECT meter, read_at, known_at, kilowatts, 1 AS one FROM readings", "does not know: one"),
+        (
+            "SELECT meter, read_at FROM readings",
+            "lacks columns of the contract: known_at, kilowatts",
+        ),
+        (
+            "SELECT meter, read_at, known_at, kilowatts, 1 AS one FROM readings",
+            "does not know: one",
+        ),
     ],
-)  # fmt: skip
+)
 def test_query_is_read_when_a_table_is_made_by_it(root, query, says):
     change(root / PIPELINE, TRANSFORM, "transform: readings.sql")
     (root / "pipelines/readings.sql").write_text(query)
@@ -319,11 +333,45 @@ def test_query_is_read_when_a_table_is_made_by_it(root, query, says):
 
 
 PIECES = (
-    "", "null", "[]", "{}", "-1", "1e400", ".nan", "true", "2024-13-45", "[1, 2]", "{a: b}",
-    "&a [*a]", "*x", "!!int x", "!!bool x", "!!timestamp x", "!!binary é", "<<: 3", "? a", "\t",
-    "\x00", "🚀", "1:30", "'" + "a" * 300 + "'", "| \n  text", "%", "@", "---", "- {}", '"', "\\",
-    "gold.readings", "STRUCT<", "(?<=", "'61 * * * *'", "!!set {a}", "!!omap [a: 1]", "=",
-)  # fmt: skip
+    "",
+    "null",
+    "[]",
+    "{}",
+    "-1",
+    "1e400",
+    ".nan",
+    "true",
+    "2024-13-45",
+    "[1, 2]",
+    "{a: b}",
+    "&a [*a]",
+    "*x",
+    "!!int x",
+    "!!bool x",
+    "!!timestamp x",
+    "!!binary é",
+    "<<: 3",
+    "? a",
+    "\t",
+    "\x00",
+    "🚀",
+    "1:30",
+    "'" + "a" * 300 + "'",
+    "| \n  text",
+    "%",
+    "@",
+    "---",
+    "- {}",
+    '"',
+    "\\",
+    "gold.readings",
+    "STRUCT<",
+    "(?<=",
+    "'61 * * * *'",
+    "!!set {a}",
+    "!!omap [a: 1]",
+    "=",
+)
 
 
 def mutated(text: str, source: random.Random) -> str:

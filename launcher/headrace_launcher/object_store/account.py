@@ -83,11 +83,13 @@ class Accounts:
             self._tell_of_others(wanted, tell)
         except MinioAdminException as error:
             raise ObjectStoreRefused(
-                str(self.store.endpoint), "making the accounts", _reason(error),
+                str(self.store.endpoint),
+                "making the accounts",
+                _reason(error),
                 "Correct HEADRACE_S3_ROOT_USER, HEADRACE_S3_ROOT_PASSWORD, or the account's access "
                 "key (3 to 20 characters) or secret (8 to 40). Leave HEADRACE_S3_ROOT_USER empty "
                 "where the store is not MinIO",
-            ) from error  # fmt: skip
+            ) from error
         except urllib3.exceptions.HTTPError as error:
             raise ObjectStoreUnavailable(
                 str(self.store.endpoint), ANSWER_SECONDS, type(error).__name__
@@ -166,9 +168,10 @@ class Accounts:
             http_client=urllib3.PoolManager(
                 timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS),
                 retries=urllib3.Retry(total=3, backoff_factor=0.2, status_forcelist=[502, 503]),
-                cert_reqs=ssl.CERT_REQUIRED, ca_certs=bundle,
+                cert_reqs=ssl.CERT_REQUIRED,
+                ca_certs=bundle,
             ),
-        )  # fmt: skip
+        )
 
 
 def _or_none(ask: Callable[[], str], absent: str) -> dict[str, Any] | None:

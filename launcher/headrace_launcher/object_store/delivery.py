@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace_launcher.object_store.endpoint import Endpoint, Keys, Location
-from headrace_launcher.replay import Delivery
+from headrace_launcher.project.replay import Delivery
 from headrace_schemas.accounts import FOLDER, Account, keys_file, read_keys
 
 

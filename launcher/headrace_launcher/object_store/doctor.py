@@ -20,7 +20,7 @@ from headrace_launcher.object_store.endpoint import Keys, Store, described, loca
 from headrace_launcher.object_store.finding import Finding, Judgement, Verdict
 from headrace_launcher.object_store.probe import ASKING, Probe
 from headrace_launcher.object_store.stages import keys_here
-from headrace_launcher.settings import Settings
+from headrace_launcher.services.settings import Settings
 from headrace_schemas.accounts import Account
 
 
@@ -125,9 +125,14 @@ def examine_store(store: Store, stages: Mapping[Account, Keys]) -> list[Finding]
     session = boto3.Session(keys and keys.access_key, keys and keys.secret_key)
     with store.endpoint.http() as http:
         probe = Probe(
-            store=store, location=store.locations[0], client=store.endpoint.client(session=session),
-            http=http, session=session, stages=stages, run=uuid.uuid4().hex,
-        )  # fmt: skip
+            store=store,
+            location=store.locations[0],
+            client=store.endpoint.client(session=session),
+            http=http,
+            session=session,
+            stages=stages,
+            run=uuid.uuid4().hex,
+        )
         try:
             for check in CHECKS:
                 findings[check.name] = _found(check, probe, findings)

@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from headrace_launcher.errors import SettingInvalid
-from headrace_launcher.settings import Settings
+from headrace_launcher.services.settings import Settings
 
 DEFAULT_REGION = "us-east-1"
 CONNECT_SECONDS = 5

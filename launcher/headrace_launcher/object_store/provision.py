@@ -34,7 +34,7 @@ from headrace_launcher.object_store.endpoint import (
     status,
 )
 from headrace_launcher.object_store.policy import account_policy, policy
-from headrace_launcher.settings import Settings
+from headrace_launcher.services.settings import Settings
 from headrace_schemas.accounts import (
     EVENT_LOGS,
     FOLDER,
@@ -45,7 +45,7 @@ from headrace_schemas.accounts import (
     read_keys,
 )
 from headrace_schemas.errors import SecretUnreadable
-from headrace_schemas.secret_files import secret
+from headrace_schemas.wire.secret_files import secret
 
 READY_SECONDS = 60.0
 PAUSE_SECONDS = 0.5
@@ -103,10 +103,11 @@ class Login:
         for one, other in combinations(Account, 2):
             if keys[one].access_key == keys[other].access_key:
                 raise SettingInvalid(
-                    FOLDER, str(self.stages),
+                    FOLDER,
+                    str(self.stages),
                     f"Give s3_{one} and s3_{other} access keys of their own: a user of the store has "
                     "the rights of one account",
-                )  # fmt: skip
+                )
         return tuple(User.of_stage(store, one, keys[one]) for one in Account)
 
     def _of_stage(self, folder: Path, account: Account) -> Keys:
@@ -129,9 +130,10 @@ def refuse_overlap(store: Store) -> None:
         folder = store.lake.key(area, "")
         if folder.startswith(landing) or landing.startswith(folder):
             raise SettingInvalid(
-                "HEADRACE_LANDING", str(store.landing),
+                "HEADRACE_LANDING",
+                str(store.landing),
                 f"Keep it apart from {store.lake}/{area}: an account could change what is another's",
-            )  # fmt: skip
+            )
 
 
 def asked_for(settings: Settings, environ: Mapping[str, str]) -> tuple[Store, Login]:

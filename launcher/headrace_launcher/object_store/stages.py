@@ -93,14 +93,16 @@ def _beyond(probe: Probe, account: Account, client: Any) -> Iterator[str]:
     rights, places = RIGHTS[account], _places(probe.store)
     written = (*rights.writes, LANDING) if rights.lands else rights.writes
     writes = [
-        name for name, place in places.items()
+        name
+        for name, place in places.items()
         if not _is_in(name, written) and may_write(client, place.bucket, _nothing(probe, place))
-    ]  # fmt: skip
+    ]
     removes = [
-        name for name, place in places.items()
+        name
+        for name, place in places.items()
         if not _is_in(name, rights.removes)
         and _may_remove(client, place.bucket, _nothing(probe, place))
-    ]  # fmt: skip
+    ]
     if writes:
         yield f"write to {', '.join(writes)}"
     if removes:

@@ -8,15 +8,15 @@ from typing import Any, Literal
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
-from headrace_airflow.old_folders import clean_jobs, clean_logs
+from headrace_airflow.builders.time_limit import USUAL, model_limit, table_limit
+from headrace_airflow.engine.old_folders import clean_jobs, clean_logs
 from headrace_airflow.operators.spark_job import SparkJobOperator
 from headrace_airflow.pins import upkeep
 from headrace_airflow.settings import Settings
-from headrace_airflow.time_limit import USUAL, model_limit, table_limit
-from headrace_schemas.catalog import Catalog
+from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import listed
-from headrace_schemas.job import MaintainSpec
-from headrace_schemas.planning import Planner
+from headrace_schemas.planning.planner import Planner
+from headrace_schemas.wire.job import MaintainSpec
 
 Subject = Literal["table", "model", "ledger"]
 

@@ -8,11 +8,11 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from headrace_airflow.assets import candidate_asset, predictions_asset
+from headrace_airflow.builders.time_limit import model_limit, training_limit
 from headrace_airflow.lake_reader import learnt_from, partition_keys, read_ledger, refuse_damaged
 from headrace_airflow.operators.spark_job import SparkJobOperator
 from headrace_airflow.operators.tables import event_extra, refuse_key, run_partition
 from headrace_airflow.settings import Settings
-from headrace_airflow.time_limit import model_limit, training_limit
 from headrace_airflow.training_plan import (
     Form,
     NothingToLearn,
@@ -22,11 +22,14 @@ from headrace_airflow.training_plan import (
     plan_requested,
     plan_scheduled,
 )
-from headrace_schemas.catalog import Catalog
-from headrace_schemas.decisions import Decision, Verdict, judge
-from headrace_schemas.evidence import MonitorEvidence as Monitored
-from headrace_schemas.evidence import PromotionEvidence
-from headrace_schemas.job import (
+from headrace_schemas.decisions.decision import Decision, Verdict, judge
+from headrace_schemas.decisions.evidence import MonitorEvidence as Monitored
+from headrace_schemas.decisions.evidence import PromotionEvidence
+from headrace_schemas.declarations.catalog import Catalog
+from headrace_schemas.declarations.model import Model
+from headrace_schemas.partition import Partition
+from headrace_schemas.planning.planner import Planner, matured_at
+from headrace_schemas.wire.job import (
     DecideSpec,
     EvaluateSpec,
     JobReport,
@@ -36,9 +39,6 @@ from headrace_schemas.job import (
     ScoreSpec,
     TrainSpec,
 )
-from headrace_schemas.model import Model
-from headrace_schemas.partition import Partition
-from headrace_schemas.planning import Planner, matured_at
 
 
 class ModelOperator(SparkJobOperator):
@@ -247,11 +247,14 @@ class EvaluateOperator(ModelOperator):
         training = Training.from_json(self.told(context, "plan"))
         trained = self.told(context, "train")
         asked = TrainSpec(
-            **planner.head(job_id), model=training.apply_to(self.declared),
+            **planner.head(job_id),
+            model=training.apply_to(self.declared),
             contract=self.catalog.contract(self.declared.table),
             features=PinnedTable.model_validate(trained["features"]),
-            as_of=training.as_of, answers=training.answers, versions_uri=planner.lake.versions,
-        )  # fmt: skip
+            as_of=training.as_of,
+            answers=training.answers,
+            versions_uri=planner.lake.versions,
+        )
         return planner.evaluate(asked, trained["model_version"], self.history(), job_id)
 
 
@@ -275,9 +278,12 @@ class HandOverOperator(BaseOperator):
         asset = candidate_asset(self.model)
         context["asset_state_store"][asset].set(WAITING, training["answers"])
         context["outlet_events"][asset].extra = {
-            "as_of": training["as_of"], "answers": training["answers"],
-            "asked_because": training["reason"], "judgement": reason, "evidence": evaluated,
-        }  # fmt: skip
+            "as_of": training["as_of"],
+            "answers": training["answers"],
+            "asked_because": training["reason"],
+            "judgement": reason,
+            "evidence": evaluated,
+        }
 
 
 class PromoteOperator(ModelOperator):
@@ -302,9 +308,13 @@ class PromoteOperator(ModelOperator):
             if verdict is Verdict.PROMOTE:
                 raise AirflowSkipException(f"{self.model}: waits for approval: {reason}")
         return planner.promote(
-            model, training.as_of, training.answers, PromotionEvidence.model_validate(evidence),
-            None, job_id,
-        )  # fmt: skip
+            model,
+            training.as_of,
+            training.answers,
+            PromotionEvidence.model_validate(evidence),
+            None,
+            job_id,
+        )
 
 
 class PromoteApprovedOperator(ModelOperator):
@@ -322,9 +332,13 @@ class PromoteApprovedOperator(ModelOperator):
         candidate = self.candidate(context)
         approved_by = approver(self.told(context, self.asked_in)) if self.is_approved else None
         return planner.promote(
-            self.declared, datetime.fromisoformat(candidate["as_of"]), candidate["answers"],
-            PromotionEvidence.model_validate(candidate["evidence"]), approved_by, job_id,
-        )  # fmt: skip
+            self.declared,
+            datetime.fromisoformat(candidate["as_of"]),
+            candidate["answers"],
+            PromotionEvidence.model_validate(candidate["evidence"]),
+            approved_by,
+            job_id,
+        )
 
     def candidate(self, context: Context) -> dict[str, Any]:
         """What the newest event says of the candidate."""

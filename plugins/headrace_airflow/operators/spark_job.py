@@ -9,15 +9,15 @@ from typing import Any, ClassVar, cast
 from airflow.sdk import BaseOperator, Context, ResumableJobMixin
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
-from headrace_airflow.job_directory import JobDirectory, LogFollower
-from headrace_airflow.job_starters import Engine, start_job
+from headrace_airflow.builders.time_limit import USUAL, TimeLimit
+from headrace_airflow.engine.job_directory import JobDirectory, LogFollower
+from headrace_airflow.engine.job_starters import Engine, start_job
 from headrace_airflow.lake_reader import digests_of, version_of
 from headrace_airflow.settings import Settings
-from headrace_airflow.time_limit import USUAL, TimeLimit
-from headrace_schemas.catalog import Catalog
+from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import HeadraceError, JobCrashed, JobFailed, TimeLimitPassed
-from headrace_schemas.job import SPEC, JobReport, JobSpec
-from headrace_schemas.planning import Planner
+from headrace_schemas.planning.planner import Planner
+from headrace_schemas.wire.job import SPEC, JobReport, JobSpec
 
 QUICK_STEPS, QUICK_SECONDS, SLOW_SECONDS = 300, 0.1, 0.5
 """A warm job takes a second or two: look often for half a minute, then less often."""
@@ -105,9 +105,7 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
         if self._directory is not None:
             self._directory.end_overtime()
             where = str(self._directory.path)
-        passed = TimeLimitPassed(
-            self.job, where, self.time_limit.minutes, self.time_limit.declared
-        )  # fmt: skip
+        passed = TimeLimitPassed(self.job, where, self.time_limit.minutes, self.time_limit.declared)
         if self._ran_too_long_before:
             raise AirflowFailException(f"{passed} So did the try before: it is not tried again.")
         raise passed
@@ -135,9 +133,13 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
         """Write what came back into the task's log: where rules broke, never the values."""
         for failure in report.failures:
             self.log.warning(
-                "%s %s: %s bad. %s %s", failure.severity, failure.rule, failure.failed,
-                failure.description, ", ".join(failure.examples),
-            )  # fmt: skip
+                "%s %s: %s bad. %s %s",
+                failure.severity,
+                failure.rule,
+                failure.failed,
+                failure.description,
+                ", ".join(failure.examples),
+            )
         for note in report.notes:
             self.log.info("%s", note)
         self.log.info("job %s %s in %.1f s", report.job, report.status, report.seconds)

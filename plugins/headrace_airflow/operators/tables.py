@@ -6,17 +6,17 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from headrace_airflow.assets import table_asset
+from headrace_airflow.builders.time_limit import table_limit
+from headrace_airflow.engine.landing import delivered_files
 from headrace_airflow.lake_reader import published_keys, refuse_damaged
-from headrace_airflow.landing import delivered_files
-from headrace_airflow.links import GateRecordLink
 from headrace_airflow.operators.spark_job import SparkJobOperator, partition_key
+from headrace_airflow.pages.links import GateRecordLink
 from headrace_airflow.settings import Settings
-from headrace_airflow.time_limit import table_limit
-from headrace_schemas.catalog import Catalog
+from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import StaleInput
-from headrace_schemas.job import GateSpec, JobReport, LoadSpec, PublishSpec, RebuildSpec
 from headrace_schemas.partition import SHOWN_CHARACTERS, Partition, PartitionUnit
-from headrace_schemas.planning import Planner
+from headrace_schemas.planning.planner import Planner
+from headrace_schemas.wire.job import GateSpec, JobReport, LoadSpec, PublishSpec, RebuildSpec
 
 
 class TableOperator(SparkJobOperator):

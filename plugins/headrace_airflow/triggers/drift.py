@@ -57,9 +57,10 @@ class DriftWatchTrigger(BaseEventTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class and arguments: also what tells one watcher from another."""
         return class_path(self), {
-            "model": self.model, "poke_interval": self.poke_interval,
+            "model": self.model,
+            "poke_interval": self.poke_interval,
             "cooldown_seconds": self.cooldown_seconds,
-        }  # fmt: skip
+        }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look for ever."""

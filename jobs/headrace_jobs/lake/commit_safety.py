@@ -1,0 +1,41 @@
+"""Refuses a lake in which one writer's commit could overwrite another's."""
+
+from urllib.parse import urlsplit
+
+from pyspark.sql import SparkSession
+
+from headrace_schemas.errors import CommitsUnsafe
+from headrace_schemas.wire.job import SpecHead
+from headrace_schemas.wire.spark_settings import LOG_STORE, LOG_STORE_KEY
+
+
+def require_safe_commits(spark: SparkSession, spec: SpecHead) -> None:
+    """Let a job go on only if this Spark commits safely to every place that its spec names.
+
+    Raises:
+        CommitsUnsafe: A place lies on S3, and commits to it would overwrite each other.
+    """
+    for name, place in spec:
+        if name.endswith("_uri"):
+            _require(spark, str(place))
+
+
+def _require(spark: SparkSession, uri: str) -> None:
+    parts = urlsplit(uri)
+    scheme = parts.scheme.lower()
+    place = f"{parts.netloc.rpartition('@')[2]}{parts.path}"  # without keys
+    if scheme in ("s3", "s3n"):
+        raise CommitsUnsafe(
+            f"{scheme}://{place}",
+            f"commits are not conditional for {scheme}://",
+            f"Write it as s3a://{place}, in HEADRACE_LAKE for the whole lake.",
+        )
+    if scheme != "s3a":
+        return
+    found = spark.conf.get(LOG_STORE_KEY, None)
+    if found != LOG_STORE:
+        raise CommitsUnsafe(
+            f"s3a://{place}",
+            f"commits are not conditional: {LOG_STORE_KEY} is {found or 'not set'}",
+            f"Start Spark with {LOG_STORE_KEY}={LOG_STORE} and the jars of `headrace jars place`.",
+        )

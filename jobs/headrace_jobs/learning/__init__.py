@@ -1,0 +1,1 @@
+"""The way of a model: features, train, evaluate, promote, score, and its registry."""

@@ -1,0 +1,172 @@
+"""Job `evaluate`: judge a candidate on its holdout, beside the champion on the same rows."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from headrace_jobs.lake import tables
+from headrace_jobs.learning import features
+from headrace_jobs.learning.registry import LoadedModel, Registry
+from headrace_jobs.learning.score import predicted_here
+from headrace_jobs.learning.version_ledger import record_evaluation
+from headrace_jobs.statistics import metrics
+from headrace_schemas.decisions.evidence import Comparison, PromotionEvidence, too_few
+from headrace_schemas.decisions.model_version import Evaluation
+from headrace_schemas.declarations.model import Model, SliceGate, gain
+from headrace_schemas.rules.rule import quoted
+from headrace_schemas.wire.job import Counts, EvaluateSpec, JobReport
+
+log = logging.getLogger(__name__)
+
+CHALLENGER, CHAMPION = "_challenger", "_champion"
+"""The predictions of each, within frames of holdout rows."""
+
+
+def run(spark: SparkSession, spec: EvaluateSpec) -> JobReport:
+    """Measure the challenger and the champion on rows that neither should have learnt from."""
+    model, registry = spec.model, Registry()
+    challenger = registry.load(model.name, spec.challenger)
+    champion = registry.load(model.name, spec.champion) if spec.champion else None
+    window = challenger.manifest.window
+    rows = holdout(spark, spec, challenger, champion)
+    target, predicted = rows[features.TARGET].to_numpy(), rows[CHALLENGER].to_numpy()
+    measured = metrics.measure_all(model.task.metrics, target, predicted)
+    evidence = PromotionEvidence(
+        challenger=challenger.version,
+        champion=champion.version if champion else None,
+        holdout_rows=window.holdout_rows,
+        metrics=measured,
+        comparison=compare(model, rows) if champion else None,
+        measured=len(rows),
+        positive=metrics.positive(model.task, target),
+    )
+    notes = overlap(challenger, champion)
+    if len(rows) < window.holdout_rows:
+        notes.append(f"measured on {len(rows)} of {window.holdout_rows} holdout rows, by key hash")
+    evaluation: dict[str, Any] = {
+        "evidence": evidence.model_dump(mode="json"),
+        "metrics": measured,
+        "notes": notes,
+        "errors": {one: metrics.standard_error(one, target, predicted) for one in measured},
+        "rows_measured": len(rows),
+        "as_of": spec.as_of.isoformat(),
+        "holdout": [window.holdout_start.isoformat(), window.holdout_end.isoformat()],
+        "calibration": metrics.calibration(target, predicted),
+        "slices": slices(model, rows),
+    }
+    version = challenger.version
+    digest = registry.record_evaluation(model.name, version, evaluation, measured)
+    recorded = Evaluation(model=model.name, version=version, sha256=digest)
+    record_evaluation(spark, spec.evaluations_uri, recorded)
+    log.info("model %s version %s: %s on %d rows", model.name, version, measured, len(rows))
+    return JobReport(
+        job="evaluate",
+        job_id=spec.job_id,
+        status="succeeded",
+        metrics=measured,
+        counts=Counts(rows_in=window.holdout_rows, rows_out=len(rows)),
+        notes=tuple(notes),
+        model_version=version,
+        promotion_evidence=evidence,
+    )
+
+
+def holdout(
+    spark: SparkSession, spec: EvaluateSpec, challenger: LoadedModel, champion: LoadedModel | None
+) -> pd.DataFrame:
+    """The challenger's holdout with target, slices and predictions; a sample if it is large."""
+    model, contract, window = spec.model, spec.contract, challenger.manifest.window
+    delivered = features.delivered_rows(tables.read(spark, spec.features), spec.as_of)
+    known = features.known_rows(delivered, model, spec.as_of)
+    kept = known.where(F.col(quoted(model.event_time)) >= features.instant(window.holdout_start))
+    columns = [features.target_number(model, contract)]
+    columns += [
+        F.col(quoted(name)).cast("string").alias(f"_slice.{name}") for name in slice_columns(model)
+    ]
+    judged = {CHALLENGER: challenger} | ({CHAMPION: champion} if champion else {})
+    for name, one in judged.items():
+        columns += features.feature_numbers(one.manifest.features, contract, f"{name}.")
+    key = features.row_key(model, contract)
+    rows = features.gathered(kept, key, columns, window.holdout_rows)
+    for name, one in judged.items():
+        own = [column for column in rows.columns if column.startswith(f"{name}.")]
+        rows[name] = predicted_here(one, rows[own])
+    return rows
+
+
+def slice_columns(model: Model) -> Sequence[str]:
+    """The columns whose values make the slices."""
+    return model.gates.slices.columns if model.gates.slices else ()
+
+
+def compare(model: Model, rows: pd.DataFrame) -> Comparison | None:
+    """Challenger and champion by the champion gate's metric; None where it is not defined."""
+    gate = model.gates.champion
+    target = rows[features.TARGET].to_numpy()
+    new, old = rows[CHALLENGER].to_numpy(), rows[CHAMPION].to_numpy()
+    challenger = metrics.measure(gate.metric, target, new)
+    champion = metrics.measure(gate.metric, target, old)
+    if challenger is None or champion is None:
+        return None
+    believed = [one for one in slices(model, rows) if one["too_few"] is None]
+    worst = max(believed, key=lambda one: one["drop"], default=None)
+    dropped = worst is not None and worst["drop"] > 0
+    return Comparison(
+        metric=gate.metric,
+        challenger=challenger,
+        champion=champion,
+        share_better=metrics.share_better(
+            gate.metric, target, new, old, gate.min_gain, gate.resamples, model.training.seed
+        ),
+        worst_slice=worst["slice"] if worst and dropped else None,
+        worst_slice_drop=worst["drop"] if worst and dropped else 0.0,
+    )
+
+
+def slices(model: Model, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The champion gate's metric within each slice that is large enough."""
+    gate = model.gates.slices
+    if gate is None:
+        return []
+    return [
+        one
+        for column in gate.columns
+        for value, part in rows.groupby(f"_slice.{column}", sort=True)
+        if (one := judged_slice(model, gate, f"{column}={value}", part)) is not None
+    ]
+
+
+def judged_slice(
+    model: Model, gate: SliceGate, name: str, part: pd.DataFrame
+) -> dict[str, Any] | None:
+    """One slice; None if it is too small or the metric is not defined in it.
+
+    One with too few rows, or too few of a class, is kept for people and decides nothing.
+    """
+    metric, target = model.gates.champion.metric, part[features.TARGET].to_numpy()
+    new = metrics.measure(metric, target, part[CHALLENGER].to_numpy())
+    if len(part) < gate.min_rows or new is None:
+        return None
+    few = too_few(len(part), metrics.positive(model.task, target), "labelled rows")
+    found = {"slice": name, "rows": len(part), "challenger": new, "drop": 0.0, "too_few": few}
+    if CHAMPION in part:
+        old = metrics.measure(metric, target, part[CHAMPION].to_numpy())
+        if old is not None:
+            found |= {"champion": old, "drop": -gain(metric, new, old)}
+    return found
+
+
+def overlap(challenger: LoadedModel, champion: LoadedModel | None) -> list[str]:
+    """A note if the champion learnt from rows that it is judged on."""
+    start = challenger.manifest.window.holdout_start
+    if champion is None or champion.manifest.window.holdout_start <= start:
+        return []
+    learnt_until = champion.manifest.window.holdout_start
+    return [
+        f"champion {champion.version} learnt from events up to {learnt_until:%Y-%m-%d}, the "
+        f"holdout begins at {start:%Y-%m-%d}: the comparison favours the champion"
+    ]

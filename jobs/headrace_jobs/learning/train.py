@@ -1,0 +1,258 @@
+"""Job `train`: fit a booster on what was known by a time and register it as a candidate.
+
+The same rows, workers and seed give the same bytes: rows are spread over the workers by the hash of
+their key and sorted by it, and each worker has the threads of one task.
+"""
+
+import hashlib
+import logging
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+import xgboost
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # it ships no types
+from pyspark import SparkConf
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from xgboost.spark import SparkXGBRegressor
+
+from headrace_jobs.engine.errors import refused_by_xgboost
+from headrace_jobs.lake import tables
+from headrace_jobs.learning import features, learnable
+from headrace_jobs.learning.manifest import Feature, Manifest, Window
+from headrace_jobs.learning.registry import Registry, sha256
+from headrace_jobs.learning.version_ledger import record_version, recorded_version
+from headrace_jobs.statistics import histograms
+from headrace_schemas.decisions.model_version import ModelVersion
+from headrace_schemas.declarations.booster_params import as_xgboost_reads
+from headrace_schemas.declarations.model import Model
+from headrace_schemas.model_errors import ModelTampered, SlotsShort, TrainingRefused
+from headrace_schemas.rules.rule import quoted
+from headrace_schemas.wire.job import Counts, JobReport, TrainSpec
+
+log = logging.getLogger(__name__)
+
+REFERENCE_ROWS = 100_000
+"""Training rows that reference histograms are made from: enough for a thousandth of a share."""
+
+SLOT_WAIT_SECONDS = 90.0
+"""How long executors of a cluster may take to report; one on a worker that was lost is started
+again within a minute."""
+
+
+def run(spark: SparkSession, spec: TrainSpec) -> JobReport:
+    """Select, check, encode, fit, describe, register.
+
+    The holdout's days are counted back from the latest known event, not from `as_of`, which may be
+    long after the data ends.
+    """
+    model, contract = spec.model, spec.contract
+    slots = slots_for(spark, model)  # first: without any, not even a count would ever end
+    registry = Registry()
+    declared = [features.declared_feature(model, contract, name) for name in model.features]
+    delivered = features.delivered_rows(tables.read(spark, spec.features), spec.as_of)
+    known = features.known_rows(delivered, model, spec.as_of)
+    found = learnable.check_known(known, model, contract, declared)
+    holdout_start = found.last - timedelta(days=model.split.holdout_days)
+    rows = known.where(F.col(quoted(model.event_time)) < features.instant(holdout_start))
+    learnt = learnable.learn_codes(rows, model, contract, declared)
+    window = Window(
+        train_start=found.first,
+        holdout_start=holdout_start,
+        holdout_end=found.last,
+        train_rows=learnt.rows,
+        holdout_rows=found.rows - learnt.rows,
+    )
+    log.info("model %s: %d rows, %d held out", model.name, learnt.rows, window.holdout_rows)
+    workers = model.training.num_workers or most_workers(slots, learnt.rows)
+    told = f"trained by {workers} workers; Spark has {slots} task slots"
+    log.info("model %s: %s", model.name, told)
+    booster = fit(spark, rows, spec, learnt.features, workers)
+    content = bytes(booster.save_raw("ubj"))
+    manifest = Manifest(
+        model=model.name,
+        task=model.task,
+        declaration_hash=declaration_hash(model),
+        features=tuple(described(rows, spec, learnt, booster)),
+        table=spec.features.name,
+        table_version=spec.features.version,
+        contract_hash=contract.hash,
+        as_of=spec.as_of,
+        window=window,
+        workers=workers,
+        sha256=sha256(content),
+        xgboost=xgboost.__version__,
+    )
+    version = registered(spark, spec, registry, content, manifest)
+    log.info("model %s: version %s, sha256 %s", model.name, version, manifest.sha256)
+    return JobReport(
+        job="train",
+        job_id=spec.job_id,
+        status="succeeded",
+        model_version=version,
+        counts=Counts(rows_in=found.rows, rows_out=learnt.rows),
+        metrics={
+            "holdout_rows": float(window.holdout_rows),
+            "model_bytes": float(len(content)),
+            "workers": float(workers),
+            "slots": float(slots),
+        },
+        notes=(told,),
+    )
+
+
+def registered(
+    spark: SparkSession, spec: TrainSpec, registry: Registry, content: bytes, manifest: Manifest
+) -> str:
+    """The number under which a booster is registered and written down; the same for a repeated run.
+
+    Such a run may have read a later version of the table, with the same rows by `as_of`: it is the
+    first one's version all the same.
+    """
+    name, uri, answers = spec.model.name, spec.versions_uri, spec.answers
+    known = recorded_version(spark, uri, name, answers, manifest.sha256)
+    if known is not None:
+        with suppress(ModelTampered):  # then there is none that could be used
+            return registry.load(name, known).version
+    kept = registry.register(name, content, manifest, {"answers": answers})
+    recorded = ModelVersion(
+        model=name,
+        version=kept.version,
+        booster_sha256=kept.booster_sha256,
+        manifest_sha256=kept.manifest_sha256,
+        table=manifest.table,
+        table_version=manifest.table_version,
+        as_of=spec.as_of,
+        answers=answers,
+    )
+    record_version(spark, uri, recorded)
+    return kept.version
+
+
+def declaration_hash(model: Model) -> str:
+    """sha256 of a model's declaration."""
+    return hashlib.sha256(model.model_dump_json().encode()).hexdigest()
+
+
+def slots_for(spark: SparkSession, model: Model) -> int:
+    """Task slots that Spark has. A training's workers must all run at once or it waits for ever.
+
+    Executors of a cluster come one by one: those that the session was promised are waited for, so
+    that the same cluster gives as many workers every time.
+
+    Raises:
+        SlotsShort: The cluster has fewer task slots.
+    """
+    context = spark.sparkContext._jsc.sc()  # only the JVM knows
+    profile = context.resourceProfileManager().resourceProfileFromId(0)
+    wanted = model.training.num_workers or 1
+    hoped = model.training.num_workers or promised_slots(spark.sparkContext.getConf())
+    deadline = time.monotonic() + SLOT_WAIT_SECONDS
+    slots = int(context.maxNumConcurrentTasks(profile))
+    while slots < hoped and not context.isLocal() and time.monotonic() < deadline:
+        time.sleep(0.5)
+        slots = int(context.maxNumConcurrentTasks(profile))
+    if slots < wanted:
+        raise SlotsShort(model.name, wanted, slots)
+    return slots
+
+
+def promised_slots(conf: SparkConf) -> int:
+    """Slots that the session's settings ask the cluster for; 1 where they leave it open."""
+    cores = int(conf.get("spark.executor.cores", "1")) * int(
+        conf.get("spark.executor.instances", "0")
+    )
+    asked = int(conf.get("spark.cores.max", "0")) or cores
+    return max(1, asked // int(conf.get("spark.task.cpus", "1")))
+
+
+def most_workers(slots: int, rows: int) -> int:
+    """All slots, unless a worker might then be left without a row."""
+    return max(1, min(slots, rows // learnable.FEWEST_ROWS_A_WORKER))
+
+
+def fit(
+    spark: SparkSession, rows: DataFrame, spec: TrainSpec, inputs: Sequence[Feature], workers: int
+) -> xgboost.Booster:
+    """Train on the cluster.
+
+    Columns go by position: `xgboost.spark` takes columns called `weight` or `label` for its own. It
+    is the regressor for every task, as the classifier counts the classes again, in a pass over all
+    rows.
+    """
+    training = spec.model.training
+    key = [quoted(name) for name in features.row_key(spec.model, spec.contract)]
+    numbers = features.feature_numbers(inputs, spec.contract, "_x")
+    columns = [f"_x{index}" for index in range(len(inputs))]
+    frame = (
+        rows.repartition(workers, *key)
+        .sortWithinPartitions(*key)
+        .select(features.target_number(spec.model, spec.contract), *numbers)
+    )
+    estimator = SparkXGBRegressor(
+        features_col=columns,
+        label_col=features.TARGET,
+        missing=math.nan,
+        num_workers=workers,
+        n_estimators=training.num_boost_round,
+        random_state=training.seed,
+        objective=spec.model.task.objective,
+        verbose=False,
+        disable_default_eval_metric=True,
+        **as_xgboost_reads(training.params, spec.model.features),
+    )
+    with planned_at_once(spark), refusals_named(spec.model):
+        booster: xgboost.Booster = estimator.fit(frame).get_booster()
+    booster.feature_names = [one.booster_name for one in inputs]
+    return booster
+
+
+@contextmanager
+def planned_at_once(spark: SparkSession) -> Iterator[None]:
+    """Without adaptive plans: XGBoost asks for their partitions, and they run to know them."""
+    name = "spark.sql.adaptive.enabled"
+    before = str(spark.conf.get(name))
+    spark.conf.set(name, "false")
+    try:
+        yield
+    finally:
+        spark.conf.set(name, before)
+
+
+@contextmanager
+def refusals_named(model: Model) -> Iterator[None]:
+    """What XGBoost itself refuses is no outage, though Spark's stage fails for it like for one.
+
+    Raises:
+        TrainingRefused: With XGBoost's own words.
+    """
+    try:
+        yield
+    except (Py4JError, PySparkException) as error:
+        if problem := refused_by_xgboost(error):
+            raise TrainingRefused(model.name, problem) from error
+        raise
+
+
+def described(
+    rows: DataFrame, spec: TrainSpec, learnt: learnable.Learnt, booster: xgboost.Booster
+) -> list[Feature]:
+    """The features with their shares of the gain and the spread of their training values."""
+    gains = booster.get_score(importance_type="total_gain")
+    total = sum(gains.values()) or 1.0
+    key = features.row_key(spec.model, spec.contract)
+    columns = [features.raw_value(one).alias(one.name) for one in learnt.features]
+    sample = features.gathered(rows, key, columns, learnt.rows, REFERENCE_ROWS)
+    return [
+        one.model_copy(
+            update={
+                "importance": float(gains.get(one.booster_name, 0.0)) / total,
+                "histogram": histograms.reference(one, sample[one.name]),
+            }
+        )
+        for one in learnt.features
+    ]

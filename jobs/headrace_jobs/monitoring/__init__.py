@@ -1,0 +1,1 @@
+"""What is watched of a served model, and the ledger of what was decided."""

@@ -1,0 +1,222 @@
+"""Job `monitor`: how far a partition's inputs moved, and how good the served predictions were."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from headrace_jobs.lake import history, tables
+from headrace_jobs.learning import features
+from headrace_jobs.learning.registry import LoadedModel, Registry
+from headrace_jobs.learning.score import predicted_here
+from headrace_jobs.statistics import histograms, metrics
+from headrace_schemas.decisions.evidence import FeatureShift, MonitorEvidence, Performance, too_few
+from headrace_schemas.decisions.model_version import PinnedModel
+from headrace_schemas.declarations.model import Model
+from headrace_schemas.rules.rule import quoted
+from headrace_schemas.wire.job import Counts, JobReport, MonitorSpec, PinnedTable
+
+log = logging.getLogger(__name__)
+
+PREDICTION = "_prediction"
+"""The served prediction, beside the feature table's columns."""
+
+NO_LABELS = "no matured labels"
+
+SCHEMA = (
+    "window STRING, champion STRING, rows BIGINT, labelled BIGINT, metric STRING, current DOUBLE, "
+    "reference DOUBLE, first DOUBLE, moved_importance DOUBLE, evidence STRING"
+)
+
+
+def run(spark: SparkSession, spec: MonitorSpec) -> JobReport:
+    """Measure the partition and keep one row of it in the monitoring table."""
+    partitions = partition_rows(spark, spec)
+    rows = partitions.get(spec.partition.key, 0)
+    measured = MonitorEvidence(
+        window=spec.partition.key, matured_partitions=len(partitions), rows=rows
+    )
+    note: str | None = f"no champion served {spec.partition.key}"
+    if spec.champion is not None:
+        measured, note = served(spark, spec, spec.champion, measured)
+    written = keep(spark, spec, measured)
+    log.info(
+        "model %s %s: %d rows, %d labelled, %s",
+        spec.model.name,
+        measured.window,
+        rows,
+        measured.labelled,
+        measured.performance or note,
+    )
+    return JobReport(
+        job="monitor",
+        job_id=spec.job_id,
+        status="succeeded",
+        table=written,
+        counts=Counts(rows_in=rows, rows_out=measured.labelled),
+        metrics=main_numbers(spec, measured),
+        notes=(note,) if note else (),
+        model_version=measured.champion,
+        monitor_evidence=measured,
+    )
+
+
+def partition_rows(spark: SparkSession, spec: MonitorSpec) -> dict[str, int]:
+    """Rows of each partition of the feature table up to this one."""
+    found = (
+        tables.read(spark, spec.features)
+        .where(F.col(tables.PARTITION) <= spec.partition.key)
+        .groupBy(tables.PARTITION)
+        .count()
+        .collect()
+    )
+    return {row[tables.PARTITION]: row["count"] for row in found}
+
+
+def served(
+    spark: SparkSession, spec: MonitorSpec, pinned: PinnedModel, evidence: MonitorEvidence
+) -> tuple[MonitorEvidence, str | None]:
+    """What a champion adds to the evidence; and a note, where its results cannot be measured."""
+    registry, model = Registry(), spec.model
+    champion = registry.load(model.name, pinned)
+    first = champion
+    if spec.first is not None and spec.first.version != pinned.version:
+        first = registry.load(model.name, spec.first)
+    rows = window_rows(spark, spec, champion, first, evidence.rows)
+    evidence = evidence.model_copy(
+        update={
+            "champion": champion.version,
+            "champion_as_of": champion.manifest.as_of,
+            "shifts": moved(champion, rows),
+        }
+    )
+    judged = registry.evaluation(model.name, pinned)
+    return results(model, champion, first, judged, rows, evidence)
+
+
+def results(
+    model: Model,
+    champion: LoadedModel,
+    first: LoadedModel,
+    judged: Mapping[str, Any],
+    rows: pd.DataFrame,
+    evidence: MonitorEvidence,
+) -> tuple[MonitorEvidence, str | None]:
+    """What matured labels add to the evidence; and a note, where they are none or too few.
+
+    Args:
+        judged: The champion's evaluation.
+    """
+    metric, labels = model.monitors.performance.metric, rows[rows[features.TARGET].notna()]
+    labelled = labels[labels[PREDICTION].notna()]
+    target, predicted = labelled[features.TARGET].to_numpy(), labelled[PREDICTION].to_numpy()
+    current, positive = (
+        metrics.measure(metric, target, predicted),
+        metrics.positive(model.task, target),
+    )
+    reference, note = judged.get("metrics", {}).get(metric), None
+    if not len(labelled):
+        note = f"none of {len(labels)} labelled rows was scored" if len(labels) else NO_LABELS
+    elif few := too_few(len(labelled), positive, "labelled rows"):
+        note = few
+    elif current is None:
+        note = f"{metric} is not defined on {len(labelled)} labelled rows"
+    elif reference is None:
+        note = f"version {champion.version} was never evaluated with {metric}"
+    performance = None
+    if current is not None and reference is not None:
+        of_first: float | None = current
+        if first is not champion:
+            numbers = labelled[[name for name in rows.columns if name.startswith("_first.")]]
+            of_first = metrics.measure(metric, target, predicted_here(first, numbers))
+        performance = Performance(
+            metric=metric,
+            current=current,
+            reference=reference,
+            first=of_first,
+            error=metrics.standard_error(metric, target, predicted),
+            reference_error=judged.get("errors", {}).get(metric),
+        )
+    found = {
+        "labelled": len(labelled),
+        "positive": positive,
+        "performance": performance,
+        "unmeasured": note if performance is None else None,
+    }
+    return evidence.model_copy(update=found), note
+
+
+def window_rows(
+    spark: SparkSession, spec: MonitorSpec, champion: LoadedModel, first: LoadedModel, count: int
+) -> pd.DataFrame:
+    """The partition's features, predictions and matured labels; a sample if it is large."""
+    model, contract, partition = spec.model, spec.contract, [spec.partition.key]
+    key = features.row_key(model, contract)
+    frame = tables.read(spark, spec.features, partition)
+    target = features.target_number(model, contract)
+    columns = [F.when(features.is_known(model, spec.as_of), target).alias(features.TARGET)]
+    columns += [
+        features.raw_value(one).alias(f"_input.{one.name}") for one in champion.manifest.features
+    ]
+    if first is not champion:
+        columns += features.feature_numbers(first.manifest.features, contract, "_first.")
+    if spec.predictions is None:
+        frame = frame.withColumn(PREDICTION, F.lit(None).cast("double"))
+    else:
+        predictions = tables.read(spark, spec.predictions, partition)
+        prediction = F.col("prediction").alias(PREDICTION)
+        predictions = predictions.select(*[quoted(name) for name in key], prediction)
+        frame = frame.join(predictions, list(key), "left")
+    return features.gathered(frame, key, [F.col(PREDICTION), *columns], count)
+
+
+def moved(champion: LoadedModel, rows: pd.DataFrame) -> tuple[FeatureShift, ...]:
+    """Each feature's PSI against the champion's training rows, most important first."""
+    shifts = []
+    for one in champion.manifest.features:
+        histogram, found = one.histogram, histograms.shares(one, rows[f"_input.{one.name}"])
+        trained = histogram.rows or champion.manifest.window.train_rows
+        least = histograms.least_share(trained, len(rows))
+        psi = histograms.psi(histogram.shares, found, least) if len(rows) else 0.0
+        shifts.append(
+            FeatureShift(
+                feature=one.name,
+                psi=round(psi, 6),
+                importance=one.importance,
+                bins=sum(share > 0 for share in histogram.shares),
+                trained_rows=trained,
+            )
+        )
+    return tuple(sorted(shifts, key=lambda one: (-one.importance, one.feature)))
+
+
+def main_numbers(spec: MonitorSpec, evidence: MonitorEvidence) -> dict[str, float]:
+    """What people and logs look at."""
+    numbers = {"moved_importance": evidence.moved_importance(spec.model.monitors.inputs.psi)}
+    if (performance := evidence.performance) is not None:
+        numbers |= {"current": performance.current, "reference": performance.reference}
+        if performance.first is not None:
+            numbers["first"] = performance.first
+    return numbers
+
+
+def keep(spark: SparkSession, spec: MonitorSpec, evidence: MonitorEvidence) -> PinnedTable:
+    """Replace the window's row of the monitoring table."""
+    numbers = main_numbers(spec, evidence)
+    performance = evidence.performance
+    row = (
+        evidence.window,
+        evidence.champion,
+        evidence.rows,
+        evidence.labelled,
+        performance.metric if performance else None,
+        *[numbers.get(name) for name in ("current", "reference", "first", "moved_importance")],
+        evidence.model_dump_json(),
+    )
+    frame = spark.createDataFrame([row], SCHEMA)
+    name = f"monitoring.{spec.model.name}"
+    history.declare(spark, spec.history_days, (name, spec.monitoring_uri))
+    return tables.replace(spark, frame, spec.monitoring_uri, name, evidence.window)

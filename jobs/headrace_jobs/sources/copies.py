@@ -1,0 +1,108 @@
+"""Copies of delivered files: what was checked is what Spark reads, and rows know where they are from."""
+
+import json
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from headrace_jobs.engine.errors import is_lost, no_room, told
+from headrace_jobs.lake.tables import SOURCE_FILE
+from headrace_jobs.sources.ingest import Delivery
+from headrace_schemas.errors import SourceInvalid
+
+OBSERVED_FILES = 16
+"""Of as many files rows are counted while they are written; more are counted in what was written."""
+
+
+def copies_of(staged_uri: str) -> str:
+    """Folder of the copies of a batch's files; it lasts as long as the job."""
+    return f"{staged_uri.rstrip('/')}_delivered"
+
+
+def copy_name() -> Column:
+    """The name of the copy that a row is read from; it begins with the file's place in the batch."""
+    return F.col("_metadata.file_name")
+
+
+def with_landed_names(frame: DataFrame, deliveries: Sequence[Delivery]) -> DataFrame:
+    """Rows name the file that was delivered, where `copy_name` named its copy."""
+    # One constant array: a choice by cases would ask a row of the last file about all others.
+    names = F.from_json(F.lit(json.dumps([one.name for one in deliveries])), "array<string>")
+    place = F.substring_index(SOURCE_FILE, "-", 1).cast("int")
+    return frame.withColumn(SOURCE_FILE, F.get(names, place))
+
+
+class Reading:
+    """While Spark reads: where it fails on a copy, the error names the file that was delivered."""
+
+    def __init__(self, deliveries: Sequence[Delivery]) -> None:
+        self.deliveries = deliveries
+
+    def __enter__(self) -> None:
+        """Nothing is read yet."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Name the file.
+
+        Raises:
+            SourceInvalid: The engine's error, which the two engines raise as different classes,
+                names a copy.
+        """
+        if error is None or is_lost(error) or no_room(error):
+            return  # the delivery is not to blame
+        text = str(error)
+        for one in self.deliveries:
+            if one.copy_uri.rpartition("/")[2] in text:
+                raise SourceInvalid(
+                    one.name, f"Spark cannot read it ({told(error)})", "Deliver the file again."
+                ) from error
+
+
+def counters(deliveries: Sequence[Delivery]) -> list[Column]:
+    """Aggregates that count the rows of each file, where they are few."""
+    if not 1 < len(deliveries) <= OBSERVED_FILES:
+        return []
+    return [
+        F.count_if(F.col(SOURCE_FILE) == one.name).alias(f"file_{place}")
+        for place, one in enumerate(deliveries)
+    ]
+
+
+def check_counts(
+    deliveries: Sequence[Delivery], found: Mapping[str, int], staged: DataFrame
+) -> None:
+    """Compare the rows of each file with what its check counted.
+
+    Args:
+        found: What `counters` counted, and all `rows`.
+        staged: The batch as it was written.
+
+    Raises:
+        SourceInvalid: Naming the first file of which Spark reads other rows.
+    """
+    if len(deliveries) > OBSERVED_FILES:
+        counted = staged.groupBy(SOURCE_FILE).count().collect()
+        counts = {row[SOURCE_FILE]: row["count"] for row in counted}
+    elif len(deliveries) > 1:
+        counts = {one.name: found[f"file_{place}"] for place, one in enumerate(deliveries)}
+    else:
+        counts = {one.name: found["rows"] for one in deliveries}
+    for one in deliveries:
+        if (read := counts.get(one.name, 0)) != one.rows:
+            raise SourceInvalid(
+                one.name,
+                f"Spark reads {read} rows of {one.rows}",
+                "Check its quotes and line ends.",
+            )
+    if found["rows"] != sum(one.rows for one in deliveries):
+        problem = (
+            f"Spark reads {found['rows']} rows, some of which are of none of the batch's files"
+        )
+        raise SourceInvalid(deliveries[0].name, problem, "Run the load again.")

@@ -1,0 +1,1 @@
+"""What is measured of columns and of predictions."""

@@ -1,0 +1,210 @@
+"""What is measured of predictions, on plain arrays: metrics, calibration and the paired bootstrap.
+
+Own code, as XGBoost's distributed AUC depends on how rows are spread over workers. All metrics take
+row weights, so that a bootstrap sorts the rows once and not once per resample.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headrace_schemas.declarations.model import HIGHER_IS_BETTER, Task
+
+Values = NDArray[np.float64]
+Weighing = Callable[[Values], Values]
+"""Weights, a line per resample, to the metric of each line; NaN where it is not defined."""
+
+LEAST_PROBABILITY = 1e-15
+WEIGHTS_AT_ONCE = 4_000_000
+
+
+def measure(metric: str, target: Values, predicted: Values) -> float | None:
+    """One metric of all rows; None where it is no number, as is the AUC of a single class."""
+    if target.size == 0:
+        return None
+    value = float(weighing(metric, target, predicted)(np.ones((1, target.size)))[0])
+    return value if np.isfinite(value) else None
+
+
+def measure_all(names: Sequence[str], target: Values, predicted: Values) -> dict[str, float]:
+    """Those of the metrics that are defined."""
+    found = {name: measure(name, target, predicted) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def positive(task: Task, target: Values) -> int | None:
+    """Rows of class 1; None where the target is a number."""
+    return int(target.sum()) if task is Task.BINARY else None
+
+
+def weighing(metric: str, target: Values, predicted: Values) -> Weighing:
+    """A metric of fixed rows under any weights."""
+    if metric == "auc":
+        return auc(target, predicted)
+    if metric == "pr_auc":
+        return average_precision(target, predicted)
+    if metric == "logloss":
+        sure = np.clip(predicted, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+        return mean(-(target * np.log(sure) + (1 - target) * np.log(1 - sure)))
+    if metric == "r2":
+        return explained(target, predicted)
+    if metric == "mae":
+        return mean(np.abs(target - predicted))
+    squares = mean((target - predicted) ** 2)
+    return squares if metric == "brier" else lambda weights: np.sqrt(squares(weights))
+
+
+def mean(losses: Values) -> Weighing:
+    """The mean of a loss that each row has by itself."""
+    return lambda weights: ratio(weighed(weights, losses), weights.sum(axis=1))
+
+
+def explained(target: Values, predicted: Values) -> Weighing:
+    """R2: the share of the target's variance that the predictions explain."""
+
+    def weigh(weights: Values) -> Values:
+        total = weights.sum(axis=1)
+        spread = weighed(weights, target**2) - ratio(weighed(weights, target) ** 2, total)
+        return 1 - ratio(weighed(weights, (target - predicted) ** 2), spread)
+
+    return weigh
+
+
+def auc(target: Values, predicted: Values) -> Weighing:
+    """Area under the ROC curve by ranks; a pair with equal predictions counts half."""
+    order, starts = tied(predicted)
+
+    def weigh(weights: Values) -> Values:
+        positive, negative = by_tie(weights, target, order, starts)
+        below = np.cumsum(negative, axis=1) - negative
+        won = (positive * (below + negative / 2)).sum(axis=1)
+        return ratio(won, positive.sum(axis=1) * negative.sum(axis=1))
+
+    return weigh
+
+
+def average_precision(target: Values, predicted: Values) -> Weighing:
+    """Area under the precision-recall curve as a sum of steps, without interpolation."""
+    order, starts = tied(-predicted)
+
+    def weigh(weights: Values) -> Values:
+        positive, negative = by_tie(weights, target, order, starts)
+        found, seen = np.cumsum(positive, axis=1), np.cumsum(positive + negative, axis=1)
+        steps = positive * np.divide(found, seen, out=np.zeros_like(found), where=seen > 0)
+        # without a negative row the curve is a point
+        return ratio(steps.sum(axis=1), np.where(negative.any(axis=1), found[:, -1], 0))
+
+    return weigh
+
+
+def tied(scores: Values) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """An order by score, and where within it each group of equal scores starts."""
+    order = np.argsort(scores, kind="stable")
+    ordered = scores[order]
+    return order, np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+
+
+def by_tie(
+    weights: Values, target: Values, order: NDArray[np.intp], starts: NDArray[np.intp]
+) -> tuple[Values, Values]:
+    """Weights of positive and of negative rows, summed within groups of equal scores."""
+    ordered, positive = weights[:, order], target[order]
+    return (
+        np.add.reduceat(ordered * positive, starts, axis=1),
+        np.add.reduceat(ordered * (1 - positive), starts, axis=1),
+    )
+
+
+def weighed(weights: Values, values: Values) -> Values:
+    """The weighed sum of `values` for each line of weights.
+
+    Not by BLAS: how many threads it has changes the last digits of its sums, and machines differ.
+    """
+    total: Values = (weights * values).sum(axis=1)
+    return total
+
+
+def ratio(part: Values, whole: Values) -> Values:
+    """`part / whole`, NaN where there is nothing to divide by."""
+    divided: Values = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    return divided
+
+
+def standard_error(metric: str, target: Values, predicted: Values) -> float | None:
+    """By how much chance moves a metric of so many rows; None where the metric is no number.
+
+    AUC: J. Hanley and B. McNeil, Radiology 143, 1982. Area under the precision-recall curve: that of
+    a share of the positive rows (K. Boyd, K. Eng and C. Page, ECML PKDD 2013). The others are means,
+    or functions of means, of what each row has by itself: the delta method.
+    """
+    value = measure(metric, target, predicted)
+    if value is None:
+        return None
+    if metric == "auc":
+        return hanley_mcneil(value, target.sum(), target.size - target.sum())
+    if metric == "pr_auc":
+        return math.sqrt(value * (1 - value) / target.sum())
+    parts = (target - predicted) ** 2
+    if metric == "logloss":
+        sure = np.clip(predicted, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+        parts = -(target * np.log(sure) + (1 - target) * np.log(1 - sure))
+    elif metric == "mae":
+        parts = np.abs(target - predicted)
+    elif metric == "rmse":
+        parts = parts / (2 * value) if value else parts
+    elif metric == "r2":
+        spread = (target - target.mean()) ** 2
+        parts = (parts - (1 - value) * spread) / spread.mean()
+    return float(parts.std() / math.sqrt(target.size))
+
+
+def hanley_mcneil(auc: float, positive: float, negative: float) -> float:
+    """Standard error of an AUC of so many rows of each class."""
+    two_positive, two_negative = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    variance = auc * (1 - auc) + (positive - 1) * (two_positive - auc**2)
+    variance += (negative - 1) * (two_negative - auc**2)
+    return math.sqrt(variance / (positive * negative))
+
+
+def share_better(
+    metric: str,
+    target: Values,
+    new: Values,
+    old: Values,
+    min_gain: float,
+    resamples: int,
+    seed: int,
+) -> float:
+    """Share of paired bootstrap resamples in which `new` beats `old` by more than `min_gain`.
+
+    Both are weighed with the same Poisson(1) counts per row, which resample rows with replacement
+    without drawing indices (J. Hanley and B. MacGibbon, Computer Methods and Programs in
+    Biomedicine 83, 2006). A resample in which the metric is not defined counts as not better.
+    """
+    sign = 1 if metric in HIGHER_IS_BETTER else -1
+    weigh_new, weigh_old = weighing(metric, target, new), weighing(metric, target, old)
+    generator = np.random.default_rng(seed)
+    better, at_once = 0, max(1, WEIGHTS_AT_ONCE // max(target.size, 1))
+    for start in range(0, resamples, at_once):
+        lines = min(at_once, resamples - start)
+        weights = generator.poisson(1.0, (lines, target.size)).astype(np.float64)
+        gains = sign * (weigh_new(weights) - weigh_old(weights))
+        better += int((gains > min_gain).sum())
+    return better / resamples
+
+
+def calibration(target: Values, predicted: Values, bins: int = 10) -> list[dict[str, Any]]:
+    """Mean prediction beside mean target in bins of equally many rows, lowest predictions first."""
+    order = np.argsort(predicted, kind="stable")
+    return [
+        {
+            "rows": int(part.size),
+            "predicted": float(predicted[part].mean()),
+            "observed": float(target[part].mean()),
+        }
+        for part in np.array_split(order, bins)
+        if part.size
+    ]

@@ -1,0 +1,1 @@
+"""The way of a table's batch: load, gate, publish; rebuild and maintain."""

@@ -1,0 +1,302 @@
+"""The contract's rules as Great Expectations runs and records them.
+
+Row rules run on the rows that could be read, table rules on those that pass. Expectations that
+would each cost a query, or that Great Expectations cannot count in Spark as we quarantine, are our
+own classes here: all counts of a batch come from one query, all SQL rules from another.
+"""
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import great_expectations as gx
+from great_expectations.core import ExpectationSuite, ExpectationValidationResult
+from great_expectations.core.metric_domain_types import MetricDomainTypes
+from great_expectations.core.metric_function_types import MetricPartialFunctionTypes
+from great_expectations.execution_engine import SparkDFExecutionEngine
+from great_expectations.expectations.expectation import BatchExpectation
+from great_expectations.expectations.metrics.metric_provider import metric_partial, metric_value
+from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
+from great_expectations.expectations.registry import get_expectation_impl
+from great_expectations.expectations.row_conditions import PassThroughCondition
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from headrace_jobs.engine.errors import raise_if_lost
+from headrace_jobs.tables.measures import QUERY, Measured, measure, repeated_rows
+from headrace_jobs.tables.row_rules import BROKEN
+from headrace_schemas.rules.rule import Expectation, RowRule, TableRule, literal
+
+MEASURED = "measured"
+"""Where our expectations leave their figures: of `result`, BOOLEAN_ONLY keeps nothing."""
+
+PROBLEM = "problem"
+
+Given = dict[str, Any]
+
+NATIVE_ROW_RULES = frozenset(
+    {
+        "expect_column_values_to_not_be_null",
+        "expect_column_values_to_be_null",
+        "expect_column_values_to_be_between",
+        "expect_column_values_to_be_in_set",
+        "expect_column_values_to_not_be_in_set",
+        "expect_column_values_to_match_regex",
+        "expect_column_values_to_not_match_regex",
+    }
+)
+"""Those whose count joins the one query; pairs of columns and lengths would each make another."""
+
+logging.getLogger("great_expectations").setLevel(logging.WARNING)
+
+
+class BadRows(TableMetricProvider):  # type: ignore[misc]  # GX has no types
+    """How many rows a Spark SQL predicate calls bad."""
+
+    metric_name = "headrace.bad_rows"
+    value_keys = ("bad",)
+
+    @metric_partial(  # type: ignore[untyped-decorator]  # GX has no types
+        engine=SparkDFExecutionEngine,
+        partial_fn_type=MetricPartialFunctionTypes.AGGREGATE_FN,
+        domain_type=MetricDomainTypes.TABLE,
+    )
+    def _spark(
+        cls,  # noqa: N805 - Great Expectations hands the class over by this name
+        execution_engine: Any,
+        metric_domain_kwargs: Given,
+        metric_value_kwargs: Given,
+        metrics: Given,
+        runtime_configuration: Given,
+    ) -> Any:
+        del execution_engine, metrics, runtime_configuration
+        return F.count_if(F.expr(metric_value_kwargs["bad"])), metric_domain_kwargs, {}
+
+
+QUERIES: ContextVar[tuple[str, ...]] = ContextVar("queries", default=())
+"""All queries of the batch that is checked, so that one of Spark's measures them."""
+
+
+class MeasuredValues(TableMetricProvider):  # type: ignore[misc]  # GX has no types
+    """What each of `QUERIES` measures of the batch."""
+
+    metric_name = "headrace.measured_values"
+    value_keys = ()
+
+    @metric_value(engine=SparkDFExecutionEngine)  # type: ignore[untyped-decorator]  # GX has no types
+    def _spark(
+        cls,  # noqa: N805 - Great Expectations hands the class over by this name
+        execution_engine: Any,
+        metric_domain_kwargs: Given,
+        metric_value_kwargs: Given,
+        metrics: Given,
+        runtime_configuration: Given,
+    ) -> Any:
+        del metric_value_kwargs, metrics, runtime_configuration
+        batch: DataFrame = execution_engine.get_domain_records(metric_domain_kwargs)
+        return measure(batch, QUERIES.get())
+
+
+class ExpectNoRowsWhere(BatchExpectation):  # type: ignore[misc]  # GX has no types
+    """No row for which a Spark SQL predicate is true."""
+
+    bad: str
+    metric_dependencies: ClassVar = ("headrace.bad_rows", "table.row_count")
+    success_keys: ClassVar = ("bad",)
+    domain_keys: ClassVar = ("batch_id",)
+
+    def _validate(self, metrics: Given, **_: Any) -> dict[str, Any]:
+        return counted(metrics["headrace.bad_rows"], metrics["table.row_count"])
+
+
+class ExpectNoSecondRow(BatchExpectation):  # type: ignore[misc]  # GX has no types
+    """No row that repeats another one's values in some columns."""
+
+    query: str
+    metric_dependencies: ClassVar = ("headrace.measured_values", "table.row_count")
+    success_keys: ClassVar = ()
+    domain_keys: ClassVar = ("batch_id",)
+
+    def _validate(self, metrics: Given, **_: Any) -> dict[str, Any]:
+        found: Measured = metrics["headrace.measured_values"][self.query]
+        if found.problem:
+            return could_not(found.problem)
+        return counted(int(found.value or 0), metrics["table.row_count"])
+
+
+class ExpectMeasuredValue(BatchExpectation):  # type: ignore[misc]  # GX has no types
+    """The single value of a query over the batch meets a condition."""
+
+    query: str
+    metric_dependencies: ClassVar = ("headrace.measured_values",)
+    success_keys: ClassVar = ()
+    domain_keys: ClassVar = ("batch_id",)
+
+    def _validate(self, metrics: Given, **_: Any) -> dict[str, Any]:
+        found: Measured = metrics["headrace.measured_values"][self.query]
+        if found.problem:
+            return could_not(found.problem)
+        figures = {"observed_value": found.value}
+        return {"success": not found.is_refused, "result": {}, "meta": {MEASURED: figures}}
+
+
+def could_not(problem: str) -> dict[str, Any]:
+    """A result that says why there is none."""
+    return {"success": False, "result": {}, "meta": {MEASURED: {PROBLEM: problem}}}
+
+
+def counted(bad: int, rows: int) -> dict[str, Any]:
+    """A result that says how many rows of how many are bad."""
+    return {"success": bad == 0, "result": {}, "meta": {MEASURED: unexpected(bad, rows)}}
+
+
+def unexpected(bad: int, rows: int) -> dict[str, Any]:
+    """Figures as Great Expectations' pages show them."""
+    percent = 100 * bad / rows if rows else 0.0
+    return {"element_count": rows, "unexpected_count": bad, "unexpected_percent": percent}
+
+
+@dataclass
+class Checked:
+    """What Great Expectations found of one rule.
+
+    Attributes:
+        holds: Whether it does; never when it could not be evaluated.
+        problem: Why it could not be evaluated; empty if it was.
+    """
+
+    rule: RowRule | TableRule
+    result: ExpectationValidationResult
+    holds: bool
+    problem: str = ""
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What was counted or measured, as pages show it."""
+        found: dict[str, Any] = self.result.result
+        return found
+
+    def agree(self, bad: int, rows: int, unevaluated: int = 0) -> None:
+        """Take over our own count of a row rule; where it contradicts, the rule does not hold.
+
+        Args:
+            unevaluated: On how many of the bad rows the rule could not be evaluated.
+        """
+        if self.problem:
+            return
+        theirs = self.figures.get("unexpected_count")
+        if unevaluated:
+            self.result.result["unevaluated_count"] = unevaluated
+        if theirs not in (None, bad) or self.holds != (bad == 0):
+            self.problem = f"counted {bad} bad rows, Great Expectations {theirs or self.holds}"
+            self.holds = self.result.success = False
+        self.result.result = {**unexpected(bad, rows), **self.figures}
+
+
+def check(
+    batch: DataFrame,
+    name: str,
+    rules: Sequence[RowRule | TableRule],
+    never: Mapping[str, str] | None = None,
+    judged: Collection[str] = (),
+) -> list[Checked]:
+    """Run rules on a batch; one result for each rule, in their order.
+
+    A query of Great Expectations measures for many rules, and one that cannot be evaluated spoils
+    it for all: those that it blames are then run one by one, and the others again.
+
+    Args:
+        never: Rules that cannot run, by id, with the reason.
+        judged: Rules that are counted as the gate judged the rows: asking again could fail, or give
+            another answer.
+
+    Raises:
+        EngineLost: Spark went away meanwhile, so nothing is said about the batch.
+    """
+    never = never or {}
+    running = [rule for rule in rules if rule.id not in never]
+    found = {one.rule.id: one for one in run(batch, name, running, judged)}
+    blamed = [one for one in found.values() if one.problem and not query_of(one.rule)]
+    if len(blamed) > 1:
+        for one in blamed:
+            found |= {again.rule.id: again for again in run(batch, name, [one.rule], judged)}
+    return [found.get(rule.id) or refused(rule, never[rule.id]) for rule in rules]
+
+
+def refused(rule: RowRule | TableRule, problem: str) -> Checked:
+    """The result of a rule that cannot run."""
+    empty = Expectation(type="unexpected_rows_expectation", kwargs={"unexpected_rows_query": ""})
+    told = rule.model_copy(update={"expectation": empty, "unique": (), "bad": "FALSE"})
+    config = expectation(told, judged=(rule.id,)).configuration
+    result = ExpectationValidationResult(success=False, expectation_config=config, meta={})
+    result.result = {}
+    return Checked(rule, result, holds=False, problem=problem)
+
+
+def run(
+    batch: DataFrame, name: str, rules: Sequence[RowRule | TableRule], judged: Collection[str]
+) -> list[Checked]:
+    """Run rules on a batch by one call of Great Expectations."""
+    if not rules:
+        return []
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    asset = context.data_sources.add_spark(name="batch", persist=False).add_dataframe_asset(name)
+    definition = asset.add_batch_definition_whole_dataframe("whole")
+    expected = [expectation(rule, judged) for rule in rules]
+    suite = ExpectationSuite(name=name, expectations=expected)
+    QUERIES.set(tuple(query for rule in rules if (query := query_of(rule))))
+    found = definition.get_batch({"dataframe": batch}).validate(suite, result_format="BOOLEAN_ONLY")
+    by_id = {result.expectation_config.meta["rule"]: result for result in found.results}
+    told = [checked(rule, by_id[rule.id]) for rule in rules]
+    for one in told:  # Great Expectations keeps every error as the result of a rule
+        raise_if_lost(one.problem)
+    return told
+
+
+def checked(rule: RowRule | TableRule, result: ExpectationValidationResult) -> Checked:
+    """A result with its figures where pages look for them."""
+    result.result = (result.meta or {}).pop(MEASURED, {})
+    result.success = bool(result.success)  # of some, it is NumPy's, which JSON does not know
+    info = result.exception_info or {}
+    raised = [one for one in (info, *info.values()) if isinstance(one, dict)]
+    messages = [str(one.get("exception_message")) for one in raised if one.get("raised_exception")]
+    problem = "; ".join(messages) or result.result.pop(PROBLEM, "")
+    return Checked(rule, result, holds=bool(result.success) and not problem, problem=problem)
+
+
+def query_of(rule: RowRule | TableRule) -> str | None:
+    """The query that measures a rule; None if Great Expectations needs none."""
+    if isinstance(rule, RowRule):
+        return repeated_rows(rule.unique, rule.where) if rule.unique else None
+    return rule.expectation.kwargs.get(QUERY)
+
+
+def expectation(rule: RowRule | TableRule, judged: Collection[str] = ()) -> Any:
+    """A rule as an expectation that carries its id, severity and description.
+
+    Args:
+        judged: Rules that are counted as the gate judged the rows.
+    """
+    told = f"{rule.id}: {rule.description}" if rule.description else rule.id
+    kind, kwargs = rule.expectation.type, dict(rule.expectation.kwargs)
+    head = {
+        "severity": rule.severity.value,
+        "meta": {"rule": rule.id},
+        "description": told.replace("$", "$$"),
+    }
+    if isinstance(rule, RowRule):
+        if rule.id in judged:
+            return ExpectNoRowsWhere(bad=f"array_contains({BROKEN}, {literal(rule.id)})", **head)
+        if rule.unique:
+            return ExpectNoSecondRow(query=repeated_rows(rule.unique, rule.where), **head)
+        if kind not in NATIVE_ROW_RULES:
+            return ExpectNoRowsWhere(bad=str(rule.bad), **head)
+    elif QUERY in kwargs:
+        return ExpectMeasuredValue(query=kwargs[QUERY], **head)
+    if condition := kwargs.pop("row_condition", None):
+        del kwargs["condition_parser"]
+        kwargs["row_condition"] = PassThroughCondition(pass_through_filter=condition)
+    return get_expectation_impl(kind)(**kwargs, **head)

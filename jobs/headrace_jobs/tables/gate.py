@@ -1,0 +1,277 @@
+"""Job `gate`: run the contract on a staged batch and part good rows from bad ones.
+
+Rows that break a critical row rule are set aside for quarantine. Table rules judge the rows that
+pass; if a critical one of them does not hold, the report says `failed` and nothing is published.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Literal
+
+from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
+
+from headrace_jobs.engine.errors import job_error, without_values
+from headrace_jobs.tables import belonging, evaluation, gate_record, row_rules
+from headrace_jobs.tables.expectations import Checked, check
+from headrace_jobs.tables.gate_page import Findings
+from headrace_jobs.tables.measures import QUERY
+from headrace_jobs.tables.row_rules import (
+    ALL,
+    BROKEN,
+    OUTCOME,
+    PASSED,
+    QUARANTINED,
+    READABLE,
+    BrokenRule,
+)
+from headrace_schemas.declarations.contract import Contract
+from headrace_schemas.declarations.pipeline import FEWEST_QUARANTINED, MOST_QUARANTINED
+from headrace_schemas.errors import GateFailed
+from headrace_schemas.rules.rule import Severity, TableRule, query_rule, quoted
+from headrace_schemas.wire.job import (
+    SHOWN_EXAMPLES,
+    SHOWN_FAILURES,
+    Counts,
+    GateSpec,
+    JobReport,
+    RuleFailure,
+)
+
+FRESH = "table.fresh"
+
+NOTHING = BrokenRule(0, ())
+
+Check = Callable[..., list[Checked]]
+"""`expectations.check` for a batch of which some rules cannot run."""
+
+Verdict = Literal["passed", "warned", "failed"]
+
+
+def run(spark: SparkSession, spec: GateSpec) -> JobReport:
+    """Judge the batch at `spec.staged_uri` and write it, parted, to `spec.gated_uri`.
+
+    A failed gate's report says so itself, with all that was found; its error is a GateFailed.
+    """
+    spec = belonging.with_rules(spec)
+    batch, seen, never = part(spark, spec)
+    found = row_rules.broken_rules(batch, SHOWN_EXAMPLES) if seen[BROKEN] else {}
+    judged = {id for id, bad in found.items() if bad.unevaluated}
+    judged |= {rule.id for rule in spec.contract.row_rules if evaluation.asks_clock(rule)}
+    rows, table = checked(spec, batch, seen, partial(check, never=never, judged=judged))
+    for one in rows:
+        bad = found.get(one.rule.id, NOTHING)
+        one.agree(bad.rows, seen[READABLE], bad.unevaluated)
+    failures = broken(spec, found, rows, table)
+    blocking = [told(one) for one in (*table, *rows) if blocks(one)]
+    emptied = emptied_by(spec, failures, seen, is_blocked=bool(blocking))
+    verdict = judge([*emptied, *blocking], failures, seen[QUARANTINED])
+    counts = Counts(
+        rows_in=seen[ALL],
+        rows_out=seen[ALL] - seen[QUARANTINED],
+        rows_quarantined=seen[QUARANTINED],
+    )
+    too_much = share_told(spec, seen, emptied) if emptied else ""
+    findings = Findings(verdict, counts, (*rows, *table), failures, too_much)
+    record = gate_record.write(spec, findings)
+    report = JobReport(
+        job="gate",
+        job_id=spec.job_id,
+        status="succeeded",
+        verdict=verdict,
+        counts=counts,
+        output_uri=spec.gated_uri,
+        record_uri=record,
+        failures=tuple(failures[:SHOWN_FAILURES]),
+        metrics={"rules": len(rows) + len(table), "rules_broken": len(failures)},
+    )
+    if verdict != "failed":
+        return report
+    key = spec.partition.key if spec.partition else None
+    failed = GateFailed(spec.contract.name, key, [*emptied, *blocking], too_much)
+    error = job_error(failed, engine="")
+    return report.model_copy(update={"status": "failed", "output_uri": None, "error": error})
+
+
+def part(spark: SparkSession, spec: GateSpec) -> tuple[DataFrame, dict[str, int], dict[str, str]]:
+    """Write the judged batch by outcome.
+
+    Returns:
+        It, how many rows of each kind the same pass saw, and the rules that cannot run, by id, with
+        the reason.
+    """
+    staged = spark.read.parquet(spec.staged_uri)
+    if belonging.is_looked_up(spec.contract):
+        staged = belonging.looked_up(spark, spec, staged)
+
+    def write(contract: Contract, is_careful: bool) -> tuple[DataFrame, dict[str, int]]:
+        repeated = row_rules.repeated(staged, contract)
+        judged = row_rules.judged(staged, contract, repeated, is_careful)
+        judged = judged.drop(belonging.ELSEWHERE)
+        seen = Observation()
+        wanted = row_rules.counts()
+        counting = judged.observe(seen, *[count.alias(name) for name, count in wanted.items()])
+        counting.write.mode("overwrite").partitionBy(OUTCOME).parquet(spec.gated_uri)
+        counted = {name: int(seen.get.get(name, 0)) for name in wanted}
+        if not counted[ALL]:  # nothing to part leaves no file, so no columns for `publish` to read
+            judged.write.mode("overwrite").parquet(spec.gated_uri)
+        return row_rules.gated(spark, spec.gated_uri, schema=judged.schema), counted
+
+    (batch, seen), never = evaluation.carefully(staged, spec.contract, write)
+    return batch, seen, never
+
+
+def checked(
+    spec: GateSpec, batch: DataFrame, seen: dict[str, int], check: Check
+) -> tuple[list[Checked], list[Checked]]:
+    """What Great Expectations finds: row rules on readable rows, table rules on those that pass."""
+    rows = [belonging.as_judged(rule) for rule in spec.contract.row_rules]
+    if not seen[ALL] and spec.contract.may_be_empty:
+        return check(batch, "rows", rows), of_nothing(check(batch, "table", count_rules(spec)))
+    table = table_rules(spec)
+    if not seen[QUARANTINED]:  # then these are the same rows
+        found = check(batch, "batch", [*rows, *table])
+        return found[: len(rows)], found[len(rows) :]
+    readable = batch.where(row_rules.is_readable())
+    passing = batch.where(F.col(OUTCOME) == PASSED)
+    return check(readable, "rows", rows), check(passing, "table", table)
+
+
+def count_rules(spec: GateSpec) -> list[TableRule]:
+    """The rules that say something of a batch which may be empty, and is: no column has a value."""
+    return [
+        rule
+        for rule in spec.contract.table_rules
+        if QUERY in rule.expectation.kwargs or rule.expectation.type.startswith("expect_table_")
+    ]
+
+
+def of_nothing(found: list[Checked]) -> list[Checked]:
+    """Of no rows there is no mean and no share: what measures NULL is not broken by that."""
+    for one in found:
+        if not one.problem and one.figures.get("observed_value", 0) is None:
+            one.holds = one.result.success = True
+    return found
+
+
+def table_rules(spec: GateSpec) -> list[TableRule]:
+    """The contract's table rules, and freshness where the batch has a time to be fresh at."""
+    rules = list(spec.contract.table_rules)
+    promised = spec.contract.freshness
+    if promised is None or spec.as_of is None:
+        return rules
+    query = f"SELECT max({quoted(promised.column)}) FROM {{table}}"  # noqa: S608 - declared
+    begin = datetime.min.replace(tzinfo=UTC)
+    oldest = (spec.as_of - min(promised.limit, spec.as_of - begin)).isoformat()
+    fresh = TableRule(
+        id=FRESH,
+        severity=Severity.WARNING,
+        description=f"the newest {promised.column} is at most {promised.limit} old",
+        expectation=query_rule(query, f"value >= TIMESTAMP '{oldest}'"),
+    )
+    return [*rules, fresh]
+
+
+def broken(
+    spec: GateSpec,
+    found: dict[str, BrokenRule],
+    rows: Sequence[Checked],
+    table: Sequence[Checked],
+) -> list[RuleFailure]:
+    """Every rule that does not hold: what blocks first, then by severity and rows."""
+    failures = [
+        RuleFailure(
+            rule=id,
+            severity=Severity.CRITICAL,
+            description="rows can be read as typed",
+            failed=found[id].rows,
+            examples=found[id].examples,
+        )
+        for id in row_rules.load_rules(spec.contract)
+        if id in found
+    ]
+    for one in (*table, *rows):
+        if not one.holds:
+            bad = found.get(one.rule.id, BrokenRule(1 if one in table else 0, ()))
+            failures.append(
+                RuleFailure(
+                    rule=one.rule.id,
+                    severity=one.rule.severity,
+                    description=told(one),
+                    failed=bad.rows,
+                    examples=bad.examples,
+                )
+            )
+    tables = {one.rule.id for one in table}
+    order = list(Severity)
+    failures.sort(
+        key=lambda one: (order.index(Severity(one.severity)), one.rule not in tables, -one.failed)
+    )
+    return failures
+
+
+def emptied_by(
+    spec: GateSpec, failures: Sequence[RuleFailure], seen: dict[str, int], is_blocked: bool
+) -> list[str]:
+    """The rules that send too much of the batch to quarantine; none where it is not too much.
+
+    Args:
+        is_blocked: Whether the batch is held back anyway: then a few rows are worth naming, too.
+    """
+    bad, rows = seen[QUARANTINED], seen[ALL]
+    share = MOST_QUARANTINED if spec.most_quarantined is None else spec.most_quarantined
+    counts = spec.most_quarantined is not None or bad >= FEWEST_QUARANTINED or is_blocked
+    if not bad or not (bad == rows or (counts and bad > share * rows)):
+        return []
+    tables = {rule.id for rule in spec.contract.table_rules} | {FRESH}
+    taking = [one for one in failures if one.severity == Severity.CRITICAL and one.failed]
+    taking = sorted((one for one in taking if one.rule not in tables), key=lambda one: -one.failed)
+    return [f"{one.rule} ({one.failed:,} of {rows:,} rows)" for one in taking]
+
+
+def share_told(spec: GateSpec, seen: dict[str, int], emptied: Sequence[str]) -> str:
+    """How much of the batch would go to quarantine, and what can be declared instead."""
+    share = MOST_QUARANTINED if spec.most_quarantined is None else spec.most_quarantined
+    text = (
+        f"{seen[QUARANTINED]:,} of {seen[ALL]:,} rows would go to quarantine; `most_quarantined` of "
+        f"the pipeline allows a share of {share:g}. "
+    )
+    time = belonging.time_column(spec)
+    if time is not None and emptied[0].startswith(f"{time.name}.{belonging.IN_PARTITION} "):
+        text += (
+            "Was another partition's file delivered? If the partitions are not cut by "
+            f"{time.name}, say `partitioned: false` of it in the contract. "
+        )
+    if emptied[0].startswith(f"{belonging.UNIQUE_IN_TABLE} "):
+        text += (
+            "If each partition tells of the same keys anew, as snapshots do, say "
+            "`unique_in: partition` of the table in the pipeline. "
+        )
+    return text
+
+
+def judge(blocking: Sequence[str], failures: Sequence[RuleFailure], quarantined: int) -> Verdict:
+    """The verdict on the batch; what is only for information does not change it."""
+    if blocking:
+        return "failed"
+    reported = [one for one in failures if one.severity != Severity.INFO]
+    return "warned" if quarantined or reported else "passed"
+
+
+def blocks(one: Checked) -> bool:
+    """Whether the batch must not be published: bad rows alone go to quarantine."""
+    is_about_all = isinstance(one.rule, TableRule) or bool(one.problem)
+    return is_about_all and not one.holds and one.rule.severity is Severity.CRITICAL
+
+
+def told(one: Checked) -> str:
+    """A rule that does not hold, with what was found instead."""
+    if one.problem:
+        return f"{one.rule.id} (cannot be judged: {without_values(one.problem)})"
+    if "observed_value" in one.figures:
+        return f"{one.rule.id} (found {one.figures['observed_value']})"
+    if unevaluated := one.figures.get("unevaluated_count"):
+        rows = one.figures["element_count"]
+        return f"{one.rule.id} ({unevaluated} of {rows} rows could not be evaluated)"
+    return one.rule.description or one.rule.id

@@ -1,0 +1,363 @@
+"""Job `load`: stage one batch, of delivered files or of a transform, as typed Parquet.
+
+Nothing is published here, and nothing is lost: a row that cannot be read as the contract says goes
+on to the gate, marked.
+"""
+
+import inspect as signatures
+import re
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
+
+from headrace_jobs.engine.errors import told
+from headrace_jobs.lake import empty_partitions, files, tables
+from headrace_jobs.lake.schema_change import refuse_changes
+from headrace_jobs.lake.tables import SOURCE_FILE, SOURCE_ROW
+from headrace_jobs.sources.columns import (
+    CORRUPT,
+    ENGINE_COLUMNS,
+    LOAD_FAILURES,
+    check_columns,
+    null_texts,
+    typed,
+)
+from headrace_jobs.sources.copies import (
+    Reading,
+    check_counts,
+    copies_of,
+    copy_name,
+    counters,
+    with_landed_names,
+)
+from headrace_jobs.sources.csv_form import FIELD_CHARACTERS, CsvForm
+from headrace_jobs.sources.headers import columns_of
+from headrace_jobs.sources.hints import hints
+from headrace_jobs.sources.ingest import Delivery, Intake, inspect_all
+from headrace_jobs.sources.parquet_rows import read_parquet
+from headrace_jobs.sources.readings import readings
+from headrace_jobs.sources.united import Part, united
+from headrace_schemas.declarations.contract import Contract
+from headrace_schemas.declarations.source import Source, misfits
+from headrace_schemas.errors import (
+    SchemaBroken,
+    SourceMissing,
+    StaleInput,
+    TransformInvalid,
+)
+from headrace_schemas.rules.rule import quoted
+from headrace_schemas.wire.job import Counts, JobReport, LoadSpec
+
+BOUNDS = ("start", "end")
+
+ONE_FILE_A_TASK = {
+    "spark.sql.files.openCostInBytes": "134217728b",
+    "spark.sql.files.maxPartitionBytes": "134217728b",
+}
+"""A task reads one CSV file from its first row on, so that its rows can be numbered."""
+
+DROPPED = "_dropped_"
+"""Begins the name under which a column without one is read."""
+
+ROW_IN_TASK = (1 << 33) - 1
+"""The lower bits of `monotonically_increasing_id`; the upper ones number the task."""
+
+
+def run(spark: SparkSession, spec: LoadSpec) -> JobReport:
+    """Stage the batch at `spec.staged_uri`.
+
+    Raises:
+        SourceMissing, SourceChanged, SourceInvalid: A delivered file is not there, or damaged.
+        SchemaBroken: Columns are not the contract's, or the table cannot follow the contract.
+        StaleInput: An input lacks the partition.
+        TransformInvalid: The transform cannot be found or has other parameters.
+    """
+    refuse_changes(spark, spec.build, spec.contract, spec.table_uri)
+    if spec.build.source is None:
+        where = spec.build.transform or "the input"
+        return stage(spark, spec, as_staged(derive(spark, spec), spec, where), [])
+    try:
+        deliveries = delivered_files(spark, spec)
+        return stage(spark, spec, read_files(spark, spec, deliveries), deliveries)
+    finally:
+        with suppress(OSError):  # what stays of a store that is gone is a staging area's
+            files.remove(copies_of(spec.staged_uri))
+
+
+def stage(
+    spark: SparkSession, spec: LoadSpec, frame: DataFrame, deliveries: Sequence[Delivery]
+) -> JobReport:
+    """Write the batch, and count what was written.
+
+    Raises:
+        SourceInvalid: Spark reads other rows than the check did.
+    """
+    seen = Observation()
+    bad = F.count_if(F.size(LOAD_FAILURES) > 0).alias("bad")
+    counted = [F.count(F.lit(1)).alias("rows"), bad, *counters(deliveries)]
+    with Reading(deliveries):
+        frame.observe(seen, *counted).write.mode("overwrite").parquet(spec.staged_uri)
+    found = Counter({key: int(value) for key, value in seen.get.items()})
+    rows, bad_rows = found["rows"], found["bad"]
+    if deliveries:
+        check_counts(deliveries, found, spark.read.parquet(spec.staged_uri))
+    is_worth_a_query = deliveries and 2 * bad_rows > rows
+    notes = hints(spark.read.parquet(spec.staged_uri), spec.contract) if is_worth_a_query else ()
+    return JobReport(
+        job="load",
+        job_id=spec.job_id,
+        status="succeeded",
+        output_uri=spec.staged_uri,
+        counts=Counts(rows_in=rows, rows_out=rows),
+        metrics={
+            "files": len(deliveries),
+            "bytes": sum(one.size for one in deliveries),
+            "rows_not_readable": bad_rows,
+        },
+        notes=notes,
+    )
+
+
+def as_staged(frame: DataFrame, spec: LoadSpec, where: str) -> DataFrame:
+    """Rows in the contract's types.
+
+    Args:
+        where: A file, or the transform, that they are from.
+
+    Raises:
+        SchemaBroken: A column's type can never become the contract's.
+    """
+    batch = f"{spec.build.name}/{spec.partition.key if spec.partition else 'all'}"
+    try:
+        source = spec.build.source
+        read = readings(source, spec.contract, frame.schema) if source else {}
+        staged = typed(frame, spec.contract, spec.build.evolution, batch, read)
+        _ = staged.schema  # Connect analyses no earlier
+    except SchemaBroken as error:
+        raise error.of(where) from error
+    except AnalysisException as error:
+        raise SchemaBroken(
+            spec.contract.name,
+            f"{where}: a column cannot become the contract's type",
+            [told(error)],
+            "Change the type in the contract, or cast in the transform.",
+        ) from error
+    return staged
+
+
+def delivered_files(spark: SparkSession, spec: LoadSpec) -> list[Delivery]:
+    """The batch's files, each checked."""
+    source = spec.build.source
+    if source is None:
+        raise ValueError(f"{spec.build.name} is not delivered")
+    if not spec.source_files:
+        raise SourceMissing(spec.build.name, source.files)
+    intake = Intake(
+        table=spec.build.name,
+        source=source,
+        landing=spec.landing,
+        copies=copies_of(spec.staged_uri),
+    )
+    refuse_misfits(source, spec.contract)
+    deliveries = inspect_all(spark, intake, spec.source_files)
+    is_csv = source.format == "csv"
+    if is_csv:
+        deliveries = [with_names(one, source, spec.contract) for one in deliveries]
+    for one in deliveries:
+        columns = [name for name in one.columns if name]
+        check_columns(spec.contract, one.name, columns, spec.build.evolution, is_csv)
+    return deliveries
+
+
+def refuse_misfits(source: Source, contract: Contract) -> None:
+    """Refuse what the source says of columns that cannot be so written.
+
+    Raises:
+        SchemaBroken: Naming the columns' options.
+    """
+    if wrong := misfits(source, contract):
+        raise SchemaBroken(
+            contract.name,
+            "its source's `columns` do not fit the contract",
+            [f"{key} {problem}" for key, problem in wrong],
+            "Change the pipeline's `source`.",
+        )
+
+
+def with_names(one: Delivery, source: Source, contract: Contract) -> Delivery:
+    """A CSV file with its columns' names; a column that is dropped has none."""
+    columns = columns_of(source, contract, one.name, one.columns)
+    return one.model_copy(update={"columns": columns})
+
+
+def read_files(spark: SparkSession, spec: LoadSpec, deliveries: Sequence[Delivery]) -> DataFrame:
+    """All files of the batch as one frame in the contract's types."""
+    source = spec.build.source
+    if source is None:
+        raise ValueError(f"{spec.build.name} is not delivered")
+    alike: dict[tuple[object, ...], list[Delivery]] = {}
+    for one in deliveries:
+        alike.setdefault((one.columns, read_as(one)), []).append(one)
+    parts = []
+    for group in alike.values():
+        is_csv = source.format == "csv"
+        frame = read_csv(spark, source, group) if is_csv else read_parquet(spark, spec, group)
+        parts.append(Part(as_staged(frame, spec, group[0].name), group[0].name))
+    frame = united(spec.contract.name, parts, spec.contract.column_names + ENGINE_COLUMNS)
+    return with_landed_names(frame, deliveries)
+
+
+def read_as(one: Delivery) -> object:
+    """What is equal in files that Spark reads together, beside their columns."""
+    if one.csv is not None:
+        return one.csv.ending, one.csv.is_wide
+    form = one.parquet
+    return None if form is None else (form.types, str(form.nanoseconds))
+
+
+def read_csv(spark: SparkSession, source: Source, group: Sequence[Delivery]) -> DataFrame:
+    """CSV files with one header, all columns as text."""
+    for key, value in ONE_FILE_A_TASK.items():
+        spark.conf.set(key, value)
+    columns = group[0].columns
+    inner = [name or f"{DROPPED}{n}" for n, name in enumerate(columns)]
+    schema = ", ".join(f"{quoted(name)} STRING" for name in (*inner, CORRUPT))
+    # With pruned columns a line of the wrong length would pass.
+    reader = spark.read.option("columnPruning", False)
+    rows = reader.csv(
+        [one.copy_uri for one in group],
+        schema=schema,
+        mode="PERMISSIVE",
+        columnNameOfCorruptRecord=CORRUPT,
+        multiLine=True,
+        nullValue="\0",
+        emptyValue="",
+        maxCharsPerColumn=2 * FIELD_CHARACTERS,
+        encoding="UTF-8",
+        **dialect(source, group[0]),
+    )
+    number = F.monotonically_increasing_id().bitwiseAND(F.lit(ROW_IN_TASK)) + 1
+    values = [
+        null_texts(F.col(quoted(name)), source.null_values).alias(name) for name in columns if name
+    ]
+    return rows.select(*values, CORRUPT, copy_name().alias(SOURCE_FILE), number.alias(SOURCE_ROW))
+
+
+def dialect(source: Source, one: Delivery) -> dict[str, Any]:
+    """How Spark reads a file as the check did."""
+    form = one.csv or CsvForm(one.columns, one.rows)
+    options: dict[str, Any] = {
+        "sep": source.delimiter,
+        "header": source.header,
+        # Told nothing of line ends, it makes others of those within quotes.
+        "lineSep": form.ending,
+        # Names that were trimmed or are none differ from the file's.
+        "enforceSchema": source.trim_header or source.unnamed_columns == "drop",
+    }
+    options |= dict.fromkeys(("quote", "escape"), source.quote if source.is_quoted else "")
+    if source.comment:
+        options["comment"] = source.comment
+    if form.is_wide:
+        options["maxColumns"] = FIELD_CHARACTERS
+    return options
+
+
+def derive(spark: SparkSession, spec: LoadSpec) -> DataFrame:
+    """What the transform makes of its pinned inputs."""
+    frames = {
+        name: tables.read(spark, one.table, one.partitions) for name, one in spec.inputs.items()
+    }
+    check_inputs(spark, spec, frames)
+    transform = spec.build.transform
+    if transform is None:
+        frame = next(iter(frames.values()))
+    elif transform.endswith(".sql"):
+        frame = by_sql(spark, spec, frames)
+    else:
+        frame = by_function(spec, transform, frames)
+    where = transform or f"input {next(iter(frames))}"
+    kept = [name for name in frame.columns if name not in (tables.PARTITION, tables.BATCH)]
+    # A join of two inputs has both their sources, and then nobody knows which is meant.
+    sources = [name for name in (SOURCE_FILE, SOURCE_ROW) if kept.count(name) == 1]
+    named = [name for name in kept if name not in sources]
+    check_columns(spec.contract, where, named, spec.build.evolution, False)
+    return frame.select(*[quoted(name) for name in kept])
+
+
+def check_inputs(spark: SparkSession, spec: LoadSpec, frames: dict[str, DataFrame]) -> None:
+    """A join with a partition that is not there yet would give rows without values.
+
+    Raises:
+        StaleInput: An input has no row in the partition that is built, and was not published so.
+    """
+    if spec.partition is None:
+        return
+    wanted = F.col(tables.PARTITION) == spec.partition.key
+    partitioned = [name for name, one in spec.inputs.items() if one.partitions is not None]
+    probes = [
+        frames[name].where(wanted).select(F.lit(name).alias("name")).limit(1)
+        for name in partitioned
+    ]
+    if not probes:
+        return
+    union = probes[0]
+    for probe in probes[1:]:
+        union = union.unionAll(probe)
+    there = {row["name"] for row in union.collect()}
+    for name in partitioned:
+        table, key = spec.inputs[name].table, spec.partition.key
+        if name not in there and key not in empty_partitions.noted(spark, table.uri):
+            raise StaleInput(spec.build.name, table.name, key)
+
+
+def by_sql(spark: SparkSession, spec: LoadSpec, frames: dict[str, DataFrame]) -> DataFrame:
+    """The result of a SQL file over its inputs; `:start` and `:end` are the partition's bounds."""
+    for name, frame in frames.items():
+        frame.createOrReplaceTempView(name)
+    if spec.transform_path is None:
+        raise TransformInvalid(spec.build.name, str(spec.build.transform), "the file is not named")
+    if files.size(spec.transform_path) is None:
+        raise TransformInvalid(
+            spec.build.name, spec.transform_path, "there is no such file beside the pipeline"
+        )
+    text = files.read_text(spec.transform_path)
+    for bound in BOUNDS if spec.partition else ():
+        # Spark's own named parameters do not pass through Delta's SQL parser.
+        instant = getattr(spec.partition, bound).isoformat()
+        text = re.sub(rf"(?<!:):{bound}\b", f"TIMESTAMP '{instant}'", text)
+    try:
+        frame = spark.sql(text)
+        _ = frame.schema  # Connect analyses no earlier
+    except AnalysisException as error:
+        raise TransformInvalid(spec.build.name, spec.transform_path, told(error)) from error
+    return frame
+
+
+def by_function(spec: LoadSpec, transform: str, frames: dict[str, DataFrame]) -> DataFrame:
+    """The result of a pure function; its parameters are named as the inputs are."""
+    module, _, name = transform.partition(":")
+    try:
+        function = getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise TransformInvalid(spec.build.name, transform, str(error)) from error
+    parameters = signatures.signature(function).parameters
+    asked = set(parameters) - set(BOUNDS)
+    if asked != set(frames):
+        raise TransformInvalid(
+            spec.build.name,
+            transform,
+            f"its parameters are {sorted(asked)}, the declared inputs {sorted(frames)}",
+        )
+    wanted = [one for one in BOUNDS if one in parameters]
+    if wanted and spec.partition is None:
+        problem = f"it asks for {wanted[0]}, the table has no partition"
+        raise TransformInvalid(spec.build.name, transform, problem)
+    bounds = {one: getattr(spec.partition, one) for one in wanted}
+    frame: DataFrame = function(**frames, **bounds)
+    return frame

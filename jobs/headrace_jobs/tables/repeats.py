@@ -1,0 +1,44 @@
+"""A publish that is tried again after its commit: it finds that all is done, and writes nothing.
+
+The commit that makes a batch visible carries a digest of the gated batch. Where the table's newest
+commit carries the same, the table is as this publish leaves it. Once anybody has committed since, the
+batch is written again: what a table holds follows from the order of its publishes, and the rows are
+the same.
+"""
+
+import hashlib
+import json
+
+from pyspark.sql import SparkSession
+
+from headrace_jobs.lake import files, tables
+from headrace_schemas.wire.job import PublishSpec
+
+BATCH = "batch"
+
+
+def note_of(spec: PublishSpec) -> str:
+    """What the commits of a publish say: who asked, and of which batch they are.
+
+    Spark gives the files of each write names that no other write has.
+    """
+    digest = hashlib.sha256(f"{spec.gated_uri} {spec.partition and spec.partition.key}".encode())
+    for one in files.below(spec.gated_uri):
+        digest.update(f"\n{one.path} {one.size}".encode())
+    said = {"job": spec.job, "job_id": spec.job_id, "run_id": spec.run_id}
+    return json.dumps({**said, BATCH: digest.hexdigest()})
+
+
+def made_version(spark: SparkSession, uri: str, note: str) -> int | None:
+    """The newest version of a table that is there, if its commit is of the same batch as `note`."""
+    version, before = tables.newest_commit(spark, uri)
+    return version if batch_of(before) == batch_of(note) else None
+
+
+def batch_of(note: str) -> str | None:
+    """The batch that a commit's note names; None if it is somebody else's note."""
+    try:
+        said = json.loads(note)
+    except ValueError:
+        return None
+    return said.get(BATCH) if isinstance(said, dict) else None

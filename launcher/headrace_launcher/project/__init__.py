@@ -1,0 +1,1 @@
+"""A project's declarations checked, its history replayed and reported."""

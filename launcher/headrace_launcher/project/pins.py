@@ -1,0 +1,198 @@
+"""Which versions of tables are kept beyond their history, for whom, and at what cost; and holds."""
+
+import getpass
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from arro3.core import Array, DataType, Table
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
+from rich.table import Table as Shown
+
+from headrace_launcher.errors import TableVersionUnknown
+from headrace_launcher.project.lake_view import LakeView
+from headrace_schemas.declarations.catalog import Catalog
+from headrace_schemas.errors import UnknownTable
+from headrace_schemas.planning.pins import Hold, Pin, hold_pins, known_pins
+from headrace_schemas.wire.job_folders import job_folders, job_pins
+
+Files = dict[str, int]
+"""Bytes by path."""
+
+
+@dataclass(frozen=True)
+class PinnedVersion:
+    """A version of a table with everything that keeps it.
+
+    Attributes:
+        bytes_kept: Of files that neither the table's history nor another pinned version has; None
+            if the version cannot be read any more.
+    """
+
+    table: str
+    version: int
+    pins: tuple[Pin, ...]
+    bytes_kept: int | None
+
+
+@dataclass(frozen=True)
+class Pins:
+    """The pins of one lake, and of the jobs of this machine."""
+
+    view: LakeView
+    catalog: Catalog
+    jobs: Path
+
+    def holds(self) -> list[Hold]:
+        """Everything that people ever said."""
+        rows = self.view.query(self.view.lake.holds, "SELECT * FROM t")
+        return [Hold.model_validate(row) for row in rows]
+
+    def pins(self, now: datetime) -> list[Pin]:
+        """Every pin there is."""
+        learnt = [one for name in self.catalog.models for one in self.view.versions(name)]
+        decisions = {name: self.view.ledger(name) for name in self.catalog.models}
+        known = known_pins(self.catalog, learnt, decisions, self.holds(), now)
+        return known + job_pins(job_folders(self.jobs), now)
+
+    def versions(self, now: datetime) -> list[PinnedVersion]:
+        """Every pinned version with its cost, by table and version."""
+        found: dict[str, dict[int, list[Pin]]] = {}
+        for pin in self.pins(now):
+            found.setdefault(pin.table, {}).setdefault(pin.version, []).append(pin)
+        return [
+            PinnedVersion(table, version, tuple(versions[version]), cost)
+            for table, versions in sorted(found.items())
+            for version, cost in self.costs(table, sorted(versions), now).items()
+        ]
+
+    def costs(self, table: str, versions: Sequence[int], now: datetime) -> dict[int, int | None]:
+        """The bytes that each version of a table keeps alone; within the history it is none."""
+        uri = self.view.lake.pinnable(table)
+        oldest = self.oldest(uri, table, now)
+        history = files_of(uri, oldest) or {}
+        files = {version: files_of(uri, version) for version in versions}
+        costs: dict[int, int | None] = {}
+        for version, own in files.items():
+            # What an old version shares with any of the history, it shares with the oldest.
+            others = (found or {} for other, found in files.items() if other != version)
+            also = set(history).union(*others)
+            sizes = [size for path, size in (own or {}).items() if path not in also]
+            costs[version] = None if own is None else 0 if version >= oldest else sum(sizes)
+        return costs
+
+    def oldest(self, uri: str, table: str, now: datetime) -> int:
+        """The oldest version of the table's history."""
+        opened = self.view.open(uri)
+        if opened is None:
+            return 0
+        horizon = (now - timedelta(days=self.history_days(table))).timestamp() * 1000
+        commits = [(int(one["version"]), one["timestamp"]) for one in opened.history()]
+        before = [version for version, then in commits if then <= horizon]
+        return max(before) if before else min(version for version, _ in commits)
+
+    def history_days(self, table: str) -> int:
+        """How long the history of a table is, or of what belongs to a model of it."""
+        kind, _, rest = table.partition(".")
+        if kind in ("predictions", "monitoring"):
+            table = self.catalog.models[rest].table
+        return self.catalog.build(table).history_days
+
+    def hold(self, table: str, version: int, reason: str, now: datetime) -> None:
+        """Keep a version until somebody releases it.
+
+        Raises:
+            UnknownTable: The lake has no such table.
+            TableVersionUnknown: The table has no such version, or has it no more.
+        """
+        self.refuse_unknown(table)
+        if files_of(self.view.lake.pinnable(table), version) is None:
+            raise TableVersionUnknown(table, version, "there is no such version, or not any more")
+        self.say(table, version, "hold", reason, now)
+
+    def release(self, table: str, version: int, reason: str, now: datetime) -> None:
+        """Hold a version no longer; other pins on it stay.
+
+        Raises:
+            TableVersionUnknown: Nobody holds it.
+        """
+        if (table, version) not in {(one.table, one.version) for one in hold_pins(self.holds())}:
+            raise TableVersionUnknown(table, version, "nobody holds it")
+        self.say(table, version, "release", reason, now)
+
+    def refuse_unknown(self, table: str) -> None:
+        """Only what was published can be held."""
+        known = sorted(self.catalog.builds)
+        models = [
+            f"{kind}.{name}"
+            for name in self.catalog.models
+            for kind in ("predictions", "monitoring")
+        ]
+        if table not in (*known, *models) or self.view.open(self.view.lake.pinnable(table)) is None:
+            raise UnknownTable(table, "the lake", [*known, *models])
+
+    def say(self, table: str, version: int, action: str, reason: str, now: datetime) -> None:
+        """Add a row to the ledger of holds; none is ever changed."""
+        one = Hold(
+            table=table, version=version, action=action, reason=reason, by=getpass.getuser(), at=now
+        )
+        texts = {
+            name: Array([getattr(one, name)], DataType.utf8())
+            for name in ("table", "action", "reason", "by")
+        }
+        micros = Array([round(now.timestamp() * 1_000_000)], DataType.int64())
+        columns = {
+            **texts,
+            "version": Array([version], DataType.int64()),
+            "at": micros.cast(DataType.timestamp("us", tz="UTC")),
+        }
+        write_deltalake(
+            self.view.lake.holds,
+            Table.from_pydict({key: columns[key] for key in Hold.model_fields}),
+            mode="append",
+        )
+
+
+def files_of(uri: str, version: int) -> Files | None:
+    """The files of a version; None if it cannot be read."""
+    try:
+        actions = DeltaTable(uri, version=version).get_add_actions(flatten=True)
+    except (DeltaError, OSError):
+        return None
+    paths, sizes = (actions.column(name).to_pylist() for name in ("path", "size_bytes"))
+    return dict(zip(paths, sizes, strict=True))
+
+
+def pins_table(versions: Sequence[PinnedVersion]) -> Shown:
+    """As a person reads them, one line a pin."""
+    shown = Shown("table", "version", "why", "since", "kept by it alone", box=None)
+    for one in versions:
+        for index, pin in enumerate(one.pins):
+            size = "gone" if one.bytes_kept is None else f"{one.bytes_kept:,} bytes"
+            first = (one.table, str(one.version)) if index == 0 else ("", "")
+            shown.add_row(
+                *first, f"{pin.kind.value}: {pin.why}", day(pin.since), size if index == 0 else ""
+            )
+    return shown
+
+
+def day(instant: datetime | None) -> str:
+    """When, to the day."""
+    return "" if instant is None else f"{instant.astimezone(UTC):%Y-%m-%d}"
+
+
+def as_json(versions: Sequence[PinnedVersion]) -> list[dict[str, object]]:
+    """For programs."""
+    return [
+        {
+            "table": one.table,
+            "version": one.version,
+            "bytes": one.bytes_kept,
+            "pins": [
+                pin.model_dump(mode="json", include={"kind", "why", "since"}) for pin in one.pins
+            ],
+        }
+        for one in versions
+    ]

@@ -1,0 +1,144 @@
+"""Checks declarations more deeply than loading does; writes their JSON Schemas for editors."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from headrace_launcher.project.contract_form import CHECKS, rule_path
+from headrace_launcher.project.crons import cron_problem
+from headrace_launcher.project.stray_files import stray_files
+from headrace_launcher.project.transform_files import check_transform
+from headrace_schemas.declarations.catalog import Catalog
+from headrace_schemas.declarations.declaration import KeyPath
+from headrace_schemas.declarations.declaration_file import DeclarationFile, Problems, related
+from headrace_schemas.declarations.folder import Folder, Read
+from headrace_schemas.declarations.model import Model
+from headrace_schemas.declarations.pipeline import Pipeline
+from headrace_schemas.declarations.references import check_references
+from headrace_schemas.errors import DeclarationInvalid
+from headrace_schemas.rules.sql import check_rule_sql
+
+EDITOR_SCHEMAS: dict[str, type[BaseModel]] = {"pipeline": Pipeline, "model": Model}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """How much was found to be right."""
+
+    contracts: int
+    pipelines: int
+    models: int
+    transforms: int
+    rules: int
+
+
+def validate(root: Path) -> Checked:
+    """Check every declaration below `root`.
+
+    Raises:
+        DeclarationInvalid: Something can never run as it is declared; its `problems` are all that
+            is wrong, by file and line.
+    """
+    folder = Folder.read(root)
+    check_references(folder)
+    check_contracts(folder)
+    check_rule_queries(folder)
+    check_calendars(folder)
+    check_transforms(folder)
+    for problem in stray_files(root):
+        folder.problems.add(problem)
+    catalog = Catalog.of(folder)
+    rules = sum(len(one.row_rules) + len(one.table_rules) for one in catalog.contracts.values())
+    return Checked(
+        contracts=len(catalog.contracts),
+        pipelines=len(catalog.pipelines),
+        models=len(catalog.models),
+        transforms=sum(one.transform is not None for one in catalog.builds.values()),
+        rules=rules,
+    )
+
+
+def check_contracts(folder: Folder) -> None:
+    """Each contract against its standard, and its words against each other."""
+    for one in folder.contracts.values():
+        if one is not None:
+            for check in CHECKS:
+                for problem in check(one.file):
+                    add_finer(folder.problems, one.file, problem)
+
+
+def add_finer(problems: Problems, file: DeclarationFile, problem: DeclarationInvalid) -> None:
+    """Note a problem unless it is said; in the place of one that says it of the whole rule."""
+    _, _, key = problem.place
+    value = file.value_at(key)
+    for one in [one for one in problems.found if one.place[0] == str(file.path)]:
+        where = one.place[2]
+        if where == key or where.startswith(f"{key}."):
+            return
+        if key.startswith(f"{where}."):
+            parts = value if isinstance(value, list) else [value]
+            if value is None or any(isinstance(part, dict) for part in parts):
+                return
+            if all(str(part) in one.message for part in parts):
+                problems.found.remove(one)
+    problems.add(problem)
+
+
+def check_rule_queries(folder: Folder) -> None:
+    """SQL of rules that cannot be read, or looks at more than its batch."""
+    for one in filter(None, folder.contracts.values()):
+        for found in check_rule_sql(one.declared):
+            problem = one.refusal(rule_path(one.file, found.rule), found.problem.rstrip("."))
+            file, _, key = problem.place
+            if not is_said(folder.problems, file, key):
+                folder.problems.add(problem)
+
+
+def is_said(problems: Problems, file: str, key: str) -> bool:
+    """Whether something is wrong with a value, or with a part of it, already."""
+    said = (one.place for one in problems.found)
+    return any(other == file and related(key, where) for other, _, where in said)
+
+
+def check_calendars(folder: Folder) -> None:
+    """Cron expressions that never come."""
+    asked: list[tuple[Read[Any], KeyPath, str | None]] = []
+    for pipeline in folder.pipelines:
+        asked.append((pipeline, ("schedule",), pipeline.declared.__dict__.get("schedule")))
+    for model in folder.models:
+        again = model.declared.__dict__.get("retraining")
+        asked.append((model, ("retraining", "schedule"), again.schedule if again else None))
+    for one, path, schedule in asked:
+        if schedule is None or len(schedule.split()) != 5:
+            continue  # refused where it is read
+        if problem := cron_problem(schedule):
+            advice = "Give minute, hour, day of the month, month and weekday, as '0 2 * * *'."
+            problem = f"{problem} (found: {schedule[:60]})"
+            folder.problems.add(one.refusal(path, problem, advice=advice))
+
+
+def check_transforms(folder: Folder) -> None:
+    """Functions and queries that are missing, or do not take what is declared."""
+    for one in folder.entries():
+        file, path = str(one.pipeline.file.path), ".".join(map(str, one.path))
+        if any(is_said(folder.problems, file, f"{path}.{key}") for key in ("transform", "inputs")):
+            continue
+        contract = folder.contracts.get(one.name)
+        declared = contract.declared if contract is not None else None
+        for problem in check_transform(folder.root / "pipelines", one, declared):
+            folder.problems.add(problem)
+
+
+def editor_schemas() -> dict[str, str]:
+    """File name → JSON Schema text, for editors that complete and check YAML."""
+    texts = {}
+    for name, model in EDITOR_SCHEMAS.items():
+        schema = {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            **model.model_json_schema(),
+        }
+        texts[f"{name}.schema.json"] = json.dumps(schema, indent=2, sort_keys=True) + "\n"
+    return texts

@@ -1,0 +1,1 @@
+"""What Spark needs: Java, jars, settings, secrets."""

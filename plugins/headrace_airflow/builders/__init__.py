@@ -1,0 +1,1 @@
+"""Dags from declarations."""

@@ -1,0 +1,1 @@
+"""How Airflow's side reaches what does the work: connections, job folders, the job host, the landing area."""

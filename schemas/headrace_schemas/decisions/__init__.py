@@ -1,0 +1,1 @@
+"""Decisions from evidence, policy and history, as pure functions."""

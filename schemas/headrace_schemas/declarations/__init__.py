@@ -1,0 +1,1 @@
+"""Contracts, pipelines and models: read from files, checked by themselves and against each other."""

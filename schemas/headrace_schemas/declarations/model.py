@@ -1,0 +1,222 @@
+"""Models: what is learnt from a table, when it is good enough, and when it must be relearned."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from headrace_schemas.declarations import model_checks
+from headrace_schemas.declarations.booster_params import wrong_params
+from headrace_schemas.declarations.declaration import Declaration, Frozen, Misfits
+from headrace_schemas.declarations.pipeline import LONGEST_MINUTES, TIME_LIMIT_MINUTES
+from headrace_schemas.declarations.reading import loaded
+from headrace_schemas.names import PLAIN_NAME, TABLE_NAME
+
+
+class Task(StrEnum):
+    """What kind of target is learnt."""
+
+    BINARY = "binary"
+    REGRESSION = "regression"
+
+    @property
+    def objective(self) -> str:
+        """XGBoost's name of the loss."""
+        return "binary:logistic" if self is Task.BINARY else "reg:squarederror"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What is measured on labelled rows."""
+        if self is Task.BINARY:
+            return ("auc", "pr_auc", "logloss", "brier")
+        return ("rmse", "mae", "r2")
+
+
+HIGHER_IS_BETTER = frozenset({"auc", "pr_auc", "r2"})
+"""Of the metrics; of all others the lower value is the better one."""
+
+Metric = Literal["auc", "pr_auc", "logloss", "brier", "rmse", "mae", "r2"]
+
+
+def gain(metric: str, new: float, old: float) -> float:
+    """By how much `new` is better than `old`; negative when it is worse."""
+    return new - old if metric in HIGHER_IS_BETTER else old - new
+
+
+class Training(Frozen):
+    """How the booster is fitted.
+
+    Attributes:
+        num_workers: Spark tasks that train together; each needs a slot. None: as many as Spark
+            has slots.
+        num_boost_round: Trees.
+        seed: Of sampling; with the same rows and workers the bytes repeat.
+        params: XGBoost's own parameters, by XGBoost's names, as `booster_params` knows them.
+            Constraints name features.
+        time_limit_minutes: After which a training is ended.
+    """
+
+    num_workers: int | None = Field(default=None, ge=1, le=1024)
+    num_boost_round: int = Field(default=100, ge=1, le=10_000)
+    seed: int = Field(default=7, ge=0)
+    params: dict[str, float | int | str | dict[str, int] | list[list[str]]] = Field(
+        default_factory=dict
+    )
+    time_limit_minutes: int = Field(default=24 * 60, ge=1, le=LONGEST_MINUTES)
+
+    @field_validator("params", mode="before")
+    @classmethod
+    def is_what_xgboost_takes(cls, params: Any) -> Any:
+        """Refuse what fails, or is ignored, in the middle of a training."""
+        if isinstance(params, dict) and (problems := wrong_params(params)):
+            raise Misfits(model_checks.of_params(params, problems))
+        return params
+
+
+class Split(Frozen):
+    """Which rows are learnt from and which are kept for judging.
+
+    The window grows from the pipeline's start; its newest `holdout_days` are the holdout.
+
+    Attributes:
+        holdout_days: Length of the holdout, by event time.
+        first_after_partitions: Matured partitions that the first model waits for.
+    """
+
+    holdout_days: float = Field(gt=0)
+    first_after_partitions: int = Field(ge=1)
+
+
+class ChampionGate(Frozen):
+    """When a challenger replaces the champion: on the same rows, by paired bootstrap.
+
+    Attributes:
+        min_gain: Improvement below which it is a tie; a tie keeps the champion.
+        confidence: Share of the resamples in which the challenger must be better.
+        resamples: How many.
+    """
+
+    metric: Metric
+    min_gain: float = 0.0
+    confidence: float = Field(default=0.9, gt=0.5, lt=1)
+    resamples: int = Field(default=300, ge=50, le=10_000)
+
+
+class SliceGate(Frozen):
+    """By how much a challenger may be worse than the champion within any one slice.
+
+    Attributes:
+        columns: Columns whose values make the slices.
+        max_drop: Largest loss of the champion gate's metric.
+        min_rows: Slices with fewer labelled rows are not judged, nor are those of which there is too
+            little to believe a metric (`evidence.FEWEST_ROWS`).
+    """
+
+    columns: tuple[str, ...] = Field(min_length=1)
+    max_drop: float = Field(gt=0)
+    min_rows: int = Field(default=500, ge=2)
+
+
+class Gates(Frozen):
+    """What a new version must pass before it serves."""
+
+    floors: dict[Metric, float] = Field(min_length=1)
+    champion: ChampionGate
+    slices: SliceGate | None = None
+
+
+class InputMonitor(Frozen):
+    """When inputs count as moved.
+
+    Attributes:
+        psi: Population stability index from which a feature counts as moved.
+        importance_share: Share of the champion's gain that moved features must hold.
+    """
+
+    psi: float = Field(default=0.2, gt=0)
+    importance_share: float = Field(default=0.5, gt=0, le=1)
+
+
+class PerformanceMonitor(Frozen):
+    """When a model counts as worse: against its own holdout, on matured labels."""
+
+    metric: Metric
+    max_drop: float = Field(gt=0)
+
+
+class Monitors(Frozen):
+    """What is watched once a model serves."""
+
+    inputs: InputMonitor = InputMonitor()
+    performance: PerformanceMonitor
+
+
+class Retraining(Frozen):
+    """When the model is learnt again.
+
+    Attributes:
+        schedule: UTC cron of the calendar's own retraining; None for none.
+        cooldown_days: Least time between two trainings that monitoring asks for.
+        max_age_days: A champion older than this is relearned although nothing moved.
+    """
+
+    schedule: str | None = None
+    cooldown_days: float = Field(default=7, ge=0)
+    max_age_days: float = Field(default=90, gt=0)
+
+
+class Model(Declaration):
+    """What is learnt from a gold table, and when it must be relearned.
+
+    Attributes:
+        table: The feature table.
+        target: Column to predict; NULL while it is unknown.
+        event_time: TIMESTAMP the prediction is for.
+        known_time: TIMESTAMP at which the target became known; NULL if never.
+        label_delay_days: After a partition's end, when its labels count as matured.
+        features: Columns that are learnt from, in the booster's order.
+        approval: Whether a person must approve a promotion.
+        time_limit_minutes: After which any other of its jobs than a training is ended.
+    """
+
+    name: str = Field(pattern=PLAIN_NAME)
+    description: str
+    owner: str
+    table: str = Field(pattern=TABLE_NAME)
+    task: Task
+    target: str
+    event_time: str
+    known_time: str
+    label_delay_days: float = Field(ge=0)
+    features: tuple[str, ...] = Field(min_length=1)
+    training: Training = Training()
+    split: Split
+    gates: Gates
+    monitors: Monitors
+    retraining: Retraining = Retraining()
+    approval: Literal["none", "required"] = "none"
+    time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
+
+    checks: ClassVar = model_checks.CHECKS
+
+    def with_training(self, params: Mapping[str, Any], **settings: Any) -> "Model":
+        """The model with other parameters and settings of its training, checked as a file's are.
+
+        Raises:
+            ValueError: Naming the parameter and its value.
+        """
+        training = self.training.model_dump() | settings
+        training["params"] = {**self.training.params, **params}
+        changed = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self).model_validate(changed | {"training": training})
+
+
+def load_model(file: Path) -> Model:
+    """Read one model file.
+
+    Raises:
+        DeclarationInvalid: For all that is wrong, naming file, line, key and the known keys.
+    """
+    return loaded(Model, file)

@@ -1,0 +1,265 @@
+"""Whether the declarations of a folder fit each other: names, partitions, keys, types, history."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
+
+from headrace_schemas.declarations.column_name import PREDICTIONS, folded
+from headrace_schemas.declarations.contract import Contract
+from headrace_schemas.declarations.contract_checks import written_names
+from headrace_schemas.declarations.declaration import KeyPath
+from headrace_schemas.declarations.folder import Entry, Folder, Read
+from headrace_schemas.declarations.model import Model
+from headrace_schemas.declarations.pipeline import WriteMode
+from headrace_schemas.declarations.source import misfits
+from headrace_schemas.errors import DeclarationInvalid, listed
+from headrace_schemas.names import TABLE_NAME, form_of
+from headrace_schemas.types import NUMBERS, SIMPLE, TEXTS, ColumnType
+
+LONGEST_WAIT_DAYS = 36_525
+"""A hundred years: no model waits longer for its first training."""
+
+UNIT_DAYS = {"month": 31.0, "day": 1.0, "hour": 1 / 24}
+
+
+def check_references(folder: Folder) -> None:
+    """Note everything that does not fit; what could not be read is not looked for."""
+    entries: dict[str, Entry] = {}
+    for one in folder.entries():
+        if one.name in entries:
+            other = entries[one.name].pipeline.declared.__dict__.get("name")
+            folder.problems.add(
+                one.refusal(
+                    (),
+                    f"pipeline {other} builds {one.name} as well",
+                    "A table is built in one place.",
+                )
+            )
+        entries.setdefault(one.name, one)
+    for one in entries.values():
+        for problem in check_entry(folder, entries, one):
+            folder.problems.add(problem)
+    for problem in (*circles(entries), *unbuilt(folder, entries)):
+        folder.problems.add(problem)
+    for model in folder.models:
+        for problem in check_model(folder, entries, model):
+            folder.problems.add(problem)
+
+
+def check_entry(
+    folder: Folder, entries: dict[str, Entry], one: Entry
+) -> Iterator[DeclarationInvalid]:
+    """A table has a contract, and its inputs are built by partitions that go together."""
+    contract = folder.contracts.get(one.name)
+    if form_of(one.name, TABLE_NAME):
+        pass  # no contract can be called so, and the name is refused
+    elif one.name not in folder.contracts:
+        layer, _, table = one.name.partition(".")
+        problem = f"table {one.name} is not declared: it has no contract"
+        file = f"contracts/{layer}/{table}.odcs.yaml"
+        advice = close_to(one.name, folder.contracts) or f"Write {file}, or leave the table out."
+        yield one.refusal((), problem, advice)
+    elif contract is not None and one.entry.write is WriteMode.MERGE and not contract.declared.key:
+        yield one.refusal(
+            ("write",),
+            "merge needs a key and the contract has none",
+            "Mark the key's columns with primaryKey, or choose another write mode.",
+        )
+    if contract is not None and one.entry.source is not None:
+        for key, problem in misfits(one.entry.source, contract.declared):
+            own = [name for name in one.entry.source.columns if f"{key}.".startswith(f"{name}.")]
+            path = ("source", "columns", *own[:1]) if own else ("source",)
+            yield one.refusal(path, f"columns.{key}: {problem}")
+    for name, asked in one.entry.inputs.items():
+        here: KeyPath = ("inputs", name)
+        source = entries.get(asked.table)
+        if source is None:
+            if folder.is_read_whole:
+                advice = close_to(asked.table, entries) or "Declare it in a pipeline."
+                yield one.refusal(here, f"table {asked.table} is not declared", advice)
+        elif asked.lookback and source.unit == "none":
+            yield one.refusal(
+                here,
+                f"{one.name} looks back over {asked.table}, which has no partitions",
+                "Leave `lookback` out.",
+            )
+        elif one.unit != source.unit and not {one.unit, source.unit} & {None, "none"}:
+            yield one.refusal(
+                here,
+                f"{one.name} is built by {one.unit}, {asked.table} by {source.unit}",
+                "Give both the same partition.",
+            )
+
+
+def close_to(name: str, known: Mapping[str, object]) -> str:
+    """A question about what may have been meant; empty if nothing is close."""
+    close = get_close_matches(name, [one for one in known if one != name], 1, 0.8)
+    return f"Did you mean {close[0]}?" if close else ""
+
+
+def circles(entries: dict[str, Entry]) -> Iterator[DeclarationInvalid]:
+    """Tables that feed each other, each circle once."""
+    graph = {
+        name: {asked.table for asked in one.entry.inputs.values() if asked.table in entries}
+        for name, one in entries.items()
+    }
+    while True:
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            circle: list[str] = list(reversed(error.args[1]))
+            one = entries[circle[-1]]
+            names = [key for key, asked in one.entry.inputs.items() if asked.table == circle[-2]]
+            yield one.refusal(
+                ("inputs", *names[:1]),
+                f"tables feed each other: {' -> '.join(circle)}",
+                "Take one of these inputs away.",
+            )
+            graph[circle[-1]] = set()
+        else:
+            return
+
+
+def unbuilt(folder: Folder, entries: dict[str, Entry]) -> Iterator[DeclarationInvalid]:
+    """Contracts that no pipeline builds."""
+    if not folder.is_read_whole:
+        return
+    for name, contract in folder.contracts.items():
+        if name not in entries and contract is not None:
+            yield contract.refusal(
+                ("name",),
+                f"table {name} is not declared in any pipeline",
+                advice="Add it to `tables` of one, or remove the contract.",
+            )
+
+
+def check_model(
+    folder: Folder, entries: dict[str, Entry], model: Read[Model]
+) -> Iterator[DeclarationInvalid]:
+    """A model's table exists, has partitions and a key, and its columns are of types that serve."""
+    if not model.has("table"):
+        return
+    name = model.declared.table
+    entry, contract = entries.get(name), folder.contracts.get(name)
+    if (entry is None and folder.is_read_whole) or name not in folder.contracts:
+        advice = close_to(name, entries) or "Declare it by a contract and in a pipeline."
+        yield model.refusal(("table",), f"table {name} is not declared", advice=advice)
+    if entry is not None and entry.unit == "none":
+        yield model.refusal(
+            ("table",), f"{name} has no partition; a model learns from a partitioned table"
+        )
+    elif entry is not None:
+        yield from check_history(model, entry)
+    if contract is None:
+        return
+    if not contract.declared.key:
+        yield model.refusal(
+            ("table",),
+            f"{name} has no key, and predictions and labels meet on it",
+            advice="Mark the columns that name a row as primaryKey in the contract.",
+        )
+    yield from check_columns(model, contract)
+    yield from check_predictions(model, contract)
+
+
+def check_predictions(model: Read[Model], contract: Read[Contract]) -> Iterator[DeclarationInvalid]:
+    """Predictions carry the key and the event time beside columns of their own."""
+    name = model.declared.table
+    for column in contract.declared.key:
+        if folded(column) in PREDICTIONS:
+            yield model.refusal(
+                ("table",),
+                f"{name} names rows by column {column}, and predictions have a column "
+                "of this name beside it",
+                advice="Name it otherwise in the feature table.",
+            )
+    if model.has("event_time") and folded(model.declared.event_time) in PREDICTIONS:
+        yield model.refusal(
+            ("event_time",),
+            f"predictions have a column {model.declared.event_time} beside it",
+            advice="Name it otherwise in the feature table.",
+        )
+
+
+def asked_columns(model: Model) -> Iterator[tuple[KeyPath, str, str]]:
+    """Every column that a model names, with its place and what it is for."""
+    for key in ("target", "event_time", "known_time"):
+        if key in model.__dict__:
+            yield (key,), getattr(model, key), key
+    for index, name in enumerate(model.__dict__.get("features", ())):
+        yield ("features", index), name, "feature"
+    slices = model.gates.slices if "gates" in model.__dict__ else None
+    for index, name in enumerate(slices.columns if slices else ()):
+        yield ("gates", "slices", "columns", index), name, "slice"
+
+
+SERVES = {
+    "target": (NUMBERS | {"BOOLEAN"}, "a target is a number or a boolean"),
+    "feature": (NUMBERS | TEXTS | {"BOOLEAN"}, "a feature is a number, a text or a boolean"),
+    "event_time": (frozenset({"TIMESTAMP"}), "an event time is a TIMESTAMP"),
+    "known_time": (frozenset({"TIMESTAMP"}), "a known time is a TIMESTAMP"),
+    "slice": (SIMPLE | TEXTS | {"DECIMAL"}, "a slice is by plain values"),
+}
+"""Which types can be what, and how a message says it."""
+
+
+def check_columns(model: Read[Model], contract: Read[Contract]) -> Iterator[DeclarationInvalid]:
+    """The columns are there, and of a type that can serve."""
+    table = model.declared.table
+    columns = contract.declared.columns
+    written = written_names(contract.file.content)
+    for path, name, purpose in asked_columns(model.declared):
+        column = contract.declared.column(name)
+        if column is None:
+            if name not in written:  # otherwise it could not be read, and is refused there
+                known = sorted(one.name for one in columns)
+                advice = close_to(name, dict.fromkeys(known)) or f"It has {listed(known)}."
+                yield model.refusal(
+                    path, f"no such column in {table} (found: {name})", advice=advice
+                )
+            continue
+        found = ColumnType.parse(column.type)
+        stems, wanted = SERVES[purpose]
+        if found.stem not in stems:
+            yield model.refusal(path, f"column {name} of {table} is {found.ddl}, and {wanted}")
+
+
+def check_history(model: Read[Model], entry: Entry) -> Iterator[DeclarationInvalid]:
+    """The first model finds the partitions it waits for, and rows before its holdout."""
+    if not model.has("split") or not entry.pipeline.has("start", "end") or entry.unit is None:
+        return
+    split, pipeline = model.declared.split, entry.pipeline.declared
+    if pipeline.end is not None and pipeline.end <= pipeline.start:
+        return  # refused in the pipeline
+    count, unit = split.first_after_partitions, entry.unit
+    here: KeyPath = ("split", "first_after_partitions")
+    if count * UNIT_DAYS[unit] > LONGEST_WAIT_DAYS:
+        yield model.refusal(here, f"{count} {unit}s are more than a hundred years")
+        return
+    first_end = after(pipeline.start, unit, count)
+    if pipeline.end is not None and pipeline.end < first_end:
+        yield model.refusal(
+            here,
+            f"the data of {entry.name} end at {pipeline.end}, before {count} {unit}s of it "
+            "are there",
+            advice="Wait for fewer partitions, or give pipeline "
+            f"{pipeline.__dict__.get('name')} a later end.",
+        )
+    history = (first_end - pipeline.start) / timedelta(days=1)
+    history = count / 24 if unit == "hour" else history
+    if split.holdout_days >= history:
+        yield model.refusal(
+            ("split", "holdout_days"),
+            f"{split.holdout_days:g} days of holdout leave nothing to learn from: the first model "
+            f"knows {history:g} days",
+            advice="Hold fewer days out, or wait for more partitions.",
+        )
+
+
+def after(start: date, unit: str, count: int) -> date:
+    """The day on which `count` partitions from `start` on have ended, at the latest."""
+    if unit == "month":
+        months = start.year * 12 + start.month - 1 + count
+        return date(months // 12, months % 12 + 1, 1)
+    return start + timedelta(days=count if unit == "day" else -(-count // 24))
