@@ -98,6 +98,42 @@ class DeclarationsInvalid(DeclarationInvalid):
         return self.all
 
 
+class ProjectMissing(HeadraceError, LookupError):
+    """A folder that belongs to no project."""
+
+    def __init__(self, folder: str, is_named: bool) -> None:
+        where = "HEADRACE_PROJECT names it" if is_named else "nor has any folder above it"
+        super().__init__(
+            f"{folder} has no pyproject.toml with a table [tool.headrace]; {where}. Go to a project's "
+            "folder, name one by HEADRACE_PROJECT, or make one: headrace new NAME.",
+            folder=folder,
+        )
+
+
+class ProjectInvalid(HeadraceError, ValueError):
+    """A table `[tool.headrace]` that cannot be read as a project."""
+
+    def __init__(self, file: str, key: str, problem: str, known: Sequence[str]) -> None:
+        where = f"[tool.headrace] {key}".rstrip()
+        keys = f" Known keys: {', '.join(known)}." if known else ""
+        super().__init__(f"{file}: {where}: {problem}.{keys}", file=file, key=key, problem=problem)
+
+
+class ProjectVersionUnfit(HeadraceError, RuntimeError):
+    """A project that is for other versions of Headrace than the one installed."""
+
+    def __init__(self, name: str, file: str, requires: str, found: str) -> None:
+        super().__init__(
+            f"project {name} is for Headrace {requires} ({file}, requires), and {found} is installed. "
+            f"Install a fitting one: pip install 'headrace{requires}'. Or see what an upgrade changes, "
+            "then change `requires`: headrace upgrade --check.",
+            name=name,
+            file=file,
+            requires=requires,
+            found=found,
+        )
+
+
 class UnknownTable(HeadraceError, KeyError):
     """A name that no contract or pipeline declares."""
 

@@ -3,7 +3,6 @@
 import os
 import re
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +16,7 @@ from typing import Any
 import httpx
 
 from headrace_airflow.access.roles import ADMIN, ROLES
+from tests.projects import make_project
 from tests.waiting import wait_until
 
 PROJECT = Path(__file__).parents[2]
@@ -29,6 +29,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG
 
 from headrace_airflow.access.roles import DagKind, access_control
+from tests.projects import make_project
 
 with DAG("erase.subjects", schedule=None, access_control=access_control(DagKind.ERASURE)):
     EmptyOperator(task_id="erase")
@@ -127,22 +128,22 @@ def cluster_environment(home: Path, port: int) -> dict[str, str]:
         "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
         "AIRFLOW__CORE__AUTH_MANAGER": FAB,
-        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "project" / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=30",
         "AIRFLOW__FAB__CONFIG_FILE": str(PROJECT / "deploy" / "webserver_config.py"),
         "AIRFLOW__FAB__UPDATE_FAB_PERMS": "False",
         "HEADRACE_HOME": str(home),
-        "HEADRACE_SCHEMAS": str(PROJECT / "tests" / "dags" / "declarations"),
+        "HEADRACE_PROJECT": str(home / "project"),
     }
 
 
 @contextmanager
 def running_cluster(home: Path) -> Iterator[Cluster]:
     """Set up as a cluster's start does, with a user for each role and a run of each kind of Dag."""
-    shutil.copytree(PROJECT / "dags", home / "dags", ignore=shutil.ignore_patterns("__*"))
-    (home / "dags" / "more.py").write_text(MORE_DAGS)
+    project = make_project(home / "project", PROJECT / "tests" / "dags" / "declarations")
+    (project / "dags" / "more.py").write_text(MORE_DAGS)
     record = home / "lake" / RECORD
     record.parent.mkdir(parents=True)
     record.write_text("<h1>warned</h1>")

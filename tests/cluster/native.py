@@ -151,7 +151,7 @@ class Native:
             "PYSPARK_PYTHON": str(PYTHON),
             "PYSPARK_DRIVER_PYTHON": str(PYTHON),
             "HEADRACE_JARS": JARS,
-            "HEADRACE_SCHEMAS": str(PROJECT / "schemas"),
+            "HEADRACE_PROJECT": str(PROJECT),
             "MALLOC_ARENA_MAX": "2",
             "PYTHONUNBUFFERED": "1",
             "TZ": "UTC",

@@ -23,6 +23,7 @@ from headrace_launcher.services.state import StackState, read_state
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.places import Lake
 from tests.e2e.clinic.landing import land as land_clinic
+from tests.projects import make_project
 from tests.waiting import is_idle, wait_until
 
 PROJECT = Path(__file__).parents[2]
@@ -136,11 +137,12 @@ def declared(folder: Path, *sources: Path) -> Path:
 @contextmanager
 def running(home: Path, schemas: Path, **settings: str) -> Iterator[Embedded]:
     """All services of one machine, started as a user does and gone afterwards."""
+    project = home.with_name(f"{home.name}-project")
+    make_project(project, schemas, [PROJECT / "jobs", CLINIC])
     environment = {
         **os.environ,
         "HEADRACE_HOME": str(home),
-        "HEADRACE_SCHEMAS": str(schemas),
-        "PYTHONPATH": os.pathsep.join([str(CLINIC), *python_path()]),
+        "HEADRACE_PROJECT": str(project),
         **settings,
     }
     found = Settings.from_environment(environment)
@@ -151,11 +153,6 @@ def running(home: Path, schemas: Path, **settings: str) -> Iterator[Embedded]:
     finally:
         subprocess.run([*command, "down"], env=environment, check=True)
     assert not [one for one in psutil.process_iter() if belongs_to(one, home)]
-
-
-def python_path() -> list[str]:
-    """What the tests' own process was told."""
-    return [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one]
 
 
 def belongs_to(process: psutil.Process, home: Path) -> bool:

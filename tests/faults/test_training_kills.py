@@ -16,7 +16,7 @@ from deltalake import write_deltalake
 from headrace_airflow.engine.job_directory import JobDirectory
 from headrace_airflow.engine.job_starters import submit, submit_command
 from headrace_airflow.operators.models import TrainOperator
-from headrace_airflow.settings import Settings
+from headrace_airflow.settings import Settings, submitted_program
 from headrace_schemas.wire.job import PinnedTable, TrainSpec
 from tests.cluster.native import JARS
 from tests.faults.outages import has_ended
@@ -26,7 +26,6 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
-MAIN = Path(__file__).parents[2] / "jobs" / "main.py"
 ERROR_SECONDS = 60
 """It takes two or three on an idle machine."""
 
@@ -79,13 +78,12 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HEADRACE_HOME", str(folder))
         patch.setenv("HEADRACE_JARS", JARS)
-        patch.setenv("HEADRACE_JOB_MAIN", str(MAIN))
         patch.setenv("HEADRACE_MODELS", str(folder / "models"))
         patch.setenv("MLFLOW_TRACKING_URI", made.registry)
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
         spark = Connection(conn_id="headrace_spark", conn_type="spark", host="local[2]")
         patch.setattr(Connection, "get", lambda _: spark)
-        subprocess.run([sys.executable, MAIN, "registry"], check=True)
+        subprocess.run([sys.executable, "-m", "headrace_jobs", "registry"], check=True)
         yield made
 
 
@@ -106,7 +104,7 @@ def java(directory: JobDirectory) -> psutil.Process:
 
 def driver(directory: JobDirectory) -> psutil.Process:
     """The job's own Python, where XGBoost's tracker is a thread."""
-    return next(one for one in pythons(directory) if str(MAIN) in one.cmdline())
+    return next(one for one in pythons(directory) if str(submitted_program()) in one.cmdline())
 
 
 def pythons(directory: JobDirectory) -> list[psutil.Process]:

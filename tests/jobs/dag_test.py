@@ -6,6 +6,7 @@
 that it makes, before the first task starts.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,6 @@ from unittest.mock import patch
 from airflow.dag_processing.dagbag import DagBag
 from airflow.models import dagrun
 from airflow.sdk import DAG
-
-DAGS = Path(__file__).parents[2] / "dags"
 
 
 def run(dag: DAG, partition: str | None) -> str:
@@ -34,7 +33,7 @@ def run(dag: DAG, partition: str | None) -> str:
 
 def main() -> None:
     """Run them one after the other; ends with the first that fails."""
-    bag = DagBag(DAGS)
+    bag = DagBag(Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]))
     assert not bag.import_errors, bag.import_errors
     for asked in sys.argv[1:]:
         dag_id, _, partition = asked.partition("=")

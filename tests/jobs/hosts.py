@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 from time import monotonic
 
-MAIN = Path(__file__).parents[2] / "jobs" / "main.py"
+from tests.projects import CHECKOUT
 
 
 def until(is_true: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
@@ -27,11 +27,17 @@ def job_host(
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A host whose jobs attach to a Spark Connect server; its process and its socket."""
     path = folder / "host.sock"
-    given = {**os.environ, "SPARK_REMOTE": connect_url, "HOME": str(folder), **(environment or {})}
+    given = {
+        **os.environ,
+        "HEADRACE_PROJECT": str(CHECKOUT),
+        "SPARK_REMOTE": connect_url,
+        "HOME": str(folder),
+        **(environment or {}),
+    }
     given.pop("SPARK_CONNECT_MODE_ENABLED", None)
     with (folder / "host.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, MAIN, "host", "--socket", path],
+            [sys.executable, "-m", "headrace_jobs", "host", "--socket", path],
             env=given,
             stderr=log,
             stdout=log,

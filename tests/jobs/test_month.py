@@ -14,6 +14,7 @@ from headrace_launcher.project.replay_source import land, land_snapshots
 from headrace_schemas.declarations.catalog import Catalog
 from tests.e2e.contents import ask, delta_tables
 from tests.jobs.hosts import job_host
+from tests.projects import make_project
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
 
@@ -48,6 +49,7 @@ def test_month_is_published_and_learnt_from_when_its_dags_are_tested(
     connect_url: str, tmp_path: Path
 ) -> None:
     catalog = declarations(tmp_path / "schemas")
+    project = make_project(tmp_path / "project", tmp_path / "schemas", [ROOT / "jobs"])
     landing = tmp_path / "landing"
     land_snapshots(landing)
     land(landing, JANUARY)
@@ -61,12 +63,12 @@ def test_month_is_published_and_learnt_from_when_its_dags_are_tested(
             **registry,
             "PYTHONPATH": str(ROOT),
             "HEADRACE_HOME": str(tmp_path),
-            "HEADRACE_SCHEMAS": str(tmp_path / "schemas"),
+            "HEADRACE_PROJECT": str(project),
             "HEADRACE_JOB_HOST": str(socket),
             "HEADRACE_JARS": str(session.jars_folder()),
             "AIRFLOW_HOME": str(tmp_path / "airflow"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(project / "dags"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
             "AIRFLOW_CONN_HEADRACE_SPARK": json.dumps({"conn_type": "spark", "host": "local[2]"}),
         }

@@ -14,6 +14,7 @@ from deltalake import write_deltalake
 
 from headrace_schemas.places import Lake
 from tests.jobs.aged import age
+from tests.projects import make_project
 
 DECLARATIONS = Path(__file__).parents[1] / "dags" / "declarations"
 TABLE = "silver.trips"
@@ -39,12 +40,14 @@ def lake(tmp_path: Path) -> Lake:
 
 @pytest.fixture
 def headrace(tmp_path: Path, lake: Lake) -> Headrace:
+    project = make_project(tmp_path / "project", DECLARATIONS)
+
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {
             **os.environ,
             "HEADRACE_HOME": str(tmp_path),
             "HEADRACE_LAKE": lake.root,
-            "HEADRACE_SCHEMAS": str(DECLARATIONS),
+            "HEADRACE_PROJECT": str(project),
             "COLUMNS": "200",
         }
         return subprocess.run(

@@ -15,6 +15,7 @@ from headrace_airflow.engine.job_directory import JobDirectory
 from headrace_airflow.engine.job_host import ask, ask_host, host_environment
 from headrace_airflow.settings import Settings
 from headrace_schemas.errors import ConnectionInvalid, EngineUnavailable
+from tests.projects import make_project
 
 CONNECT = Connection(
     conn_id="headrace_connect",
@@ -69,12 +70,16 @@ def test_tasks_at_the_same_time_start_one_host_and_a_dead_one_is_started_again(
 def test_the_error_names_the_log_when_the_host_does_not_start(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HEADRACE_JOB_MAIN", str(tmp_path / "absent.py"))
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "great_expectations.py").write_text("raise ImportError('as if it were broken')")
+    project = make_project(tmp_path / "project", tmp_path, [broken])
+    monkeypatch.setenv("HEADRACE_PROJECT", str(project))
 
     with pytest.raises(EngineUnavailable, match=r"host\.log says why"):
         ask_host(JobDirectory.create(tmp_path / "job", "{}"), Settings.current())
 
-    assert "absent.py" in (tmp_path / "run" / "host.log").read_text()
+    assert "as if it were broken" in (tmp_path / "run" / "host.log").read_text()
 
 
 def test_nothing_is_started_when_a_service_keeps_the_host(

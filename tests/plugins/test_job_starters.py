@@ -17,9 +17,10 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from headrace_airflow.engine import job_starters
 from headrace_airflow.engine.job_directory import JobDirectory
 from headrace_airflow.engine.job_starters import start_job, submit_command, submitted_environment
-from headrace_airflow.settings import Settings, job_environment
+from headrace_airflow.settings import Settings, job_environment, submitted_program
 from headrace_schemas.accounts import keys_text
 from headrace_schemas.errors import ConnectionInvalid, EngineUnavailable
+from headrace_schemas.project import Project
 
 Answer = Callable[[dict[str, Any]], bytes]
 
@@ -120,14 +121,13 @@ def test_submit_command_holds_everything_when_built(
     (tmp_path / "b.jar").touch()
     (tmp_path / "a.jar").touch()
     monkeypatch.setenv("HEADRACE_JARS", str(tmp_path))
-    monkeypatch.setenv("HEADRACE_JOB_MAIN", "/opt/jobs/main.py")
     command = submit_command(directory, Settings.current(), {"spark.task.cpus": "1"})
     assert command[1:5] == ["--master", "local[2]", "--deploy-mode", "client"]
     assert command[command.index("--jars") + 1] == f"{tmp_path}/a.jar,{tmp_path}/b.jar"
     assert command[command.index("--queue") + 1] == "night"
     given = {command[at + 1] for at, word in enumerate(command) if word == "--conf"}
     assert {"spark.executor.memory=1g", "spark.task.cpus=1"} < given
-    assert command[-4:] == ["/opt/jobs/main.py", "run", "--job-dir", str(directory.path)]
+    assert command[-4:] == [str(submitted_program()), "run", "--job-dir", str(directory.path)]
 
 
 @pytest.mark.parametrize(
@@ -229,6 +229,7 @@ def test_job_gets_no_key_of_airflow_when_it_is_submitted() -> None:
         "PATH": "/bin",
     }
     assert job_environment(given) == {
+        **Project.current(given).environment(given),
         "AWS_SECRET_ACCESS_KEY": "the job's own",
         "PATH": "/bin",
         "PYSPARK_PYTHON": sys.executable,

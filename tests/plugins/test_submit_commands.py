@@ -10,7 +10,7 @@ from airflow.sdk import Connection
 from headrace_airflow.engine import job_starters
 from headrace_airflow.engine.job_directory import JobDirectory
 from headrace_airflow.engine.job_starters import submit_command
-from headrace_airflow.settings import Settings
+from headrace_airflow.settings import Settings, submitted_program
 
 ALWAYS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -94,7 +94,6 @@ def test_the_command_is_this_one(
     for name in ("a.jar", "headrace-logstore.jar"):
         (jars / name).touch()
     monkeypatch.setenv("HEADRACE_JARS", str(jars))
-    monkeypatch.setenv("HEADRACE_JOB_MAIN", "/opt/headrace/jobs/main.py")
     monkeypatch.setattr(job_starters, "spark_submit", lambda: "spark-submit")
     found = SimpleNamespace(
         conn_type="spark",
@@ -109,7 +108,7 @@ def test_the_command_is_this_one(
 
     at = command.index("--conf")
     assert command[:at] == ["spark-submit", *[word.format(jars=jars) for word in start]]
-    assert command[-4:] == ["/opt/headrace/jobs/main.py", "run", "--job-dir", str(directory.path)]
+    assert command[-4:] == [str(submitted_program()), "run", "--job-dir", str(directory.path)]
     pairs = command[at:-4]
     assert set(pairs[::2]) == {"--conf"}
     given = dict(one.split("=", 1) for one in pairs[1::2])

@@ -1,6 +1,6 @@
 """The registry's database: MLflow's tables, made or brought up to date.
 
-`jobs/main.py registry` does it once before jobs start: two that met an empty database would both
+`python -m headrace_jobs registry` does it once before jobs start: two that met an empty database would both
 make its tables.
 """
 

@@ -51,8 +51,10 @@ app.add_typer(pins_app, name="pins")
 
 
 def settings_here() -> Settings:
-    """Settings as the environment says."""
-    return Settings.from_environment(os.environ)
+    """Settings of the project of the working folder, as the environment says; its code can be imported."""
+    settings = Settings.from_environment(os.environ)
+    settings.project.use()
+    return settings
 
 
 @app.command()
@@ -145,7 +147,7 @@ def mlflow() -> None:
 @app.command()
 def env() -> None:
     """Write the settings and secrets that docker-compose.yml needs; what is there stays."""
-    file = settings_here().project / ".env"
+    file = settings_here().project.root / ".env"
     written = ensure_env(file)
     folder = file.with_name(FOLDER)
     console.print(
@@ -287,7 +289,7 @@ def sbom() -> None:
     """Print what Headrace is made of, as a CycloneDX document: packages and jars with digests."""
     from headrace_launcher.sbom import bill_of_materials
 
-    document = bill_of_materials(settings_here().project)
+    document = bill_of_materials(settings_here().project.root)
     sys.stdout.write(f"{json.dumps(document, indent=1)}\n")
 
 
@@ -296,7 +298,7 @@ def json_schemas() -> None:
     """Write the JSON Schemas by which editors check declarations."""
     from headrace_launcher.project.validate import editor_schemas
 
-    folder = settings_here().project / "schemas" / "json"
+    folder = settings_here().project.schemas / "json"
     folder.mkdir(exist_ok=True)
     for name, text in editor_schemas().items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -55,8 +55,8 @@ def airflow_environment(settings: Settings, ports: Ports, secrets: Secrets) -> d
 
 def _places(settings: Settings) -> dict[str, str]:
     return {
-        "CORE__DAGS_FOLDER": str(settings.project / "dags"),
-        "CORE__PLUGINS_FOLDER": str(settings.project / "plugins"),
+        "CORE__DAGS_FOLDER": str(settings.project.dags),
+        "CORE__PLUGINS_FOLDER": str(settings.project.plugins),
         "CORE__EXECUTOR": "headrace_airflow.engine.executor.LocalExecutor",
         "CORE__ASSET_MANAGER_CLASS": "headrace_airflow.engine.asset_manager.AssetManager",
         "CORE__LOAD_EXAMPLES": "False",

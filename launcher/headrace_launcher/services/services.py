@@ -37,6 +37,9 @@ from headrace_launcher.spark.settings import (
 )
 from headrace_schemas.wire import spark_settings
 
+JOBS = (sys.executable, "-m", "headrace_jobs")
+"""The jobs' side, loaded by none of this."""
+
 NOT_INHERITED = ("AIRFLOW__", "AIRFLOW_HOME", "_AIRFLOW", "SPARK_", "PYSPARK_", "MLFLOW_")
 """Settings of another installation in the user's shell would change this one."""
 
@@ -203,7 +206,7 @@ def _engines(stack: Stack) -> tuple[Service, ...]:
         # Jobs open the registry's database themselves: there is no server that others could ask.
         Service(
             name="registry",
-            command=(sys.executable, str(settings.project / "jobs" / "main.py"), "registry"),
+            command=(*JOBS, "registry"),
             environment=environment,
             directory=settings.mlflow,
             probe=None,
@@ -212,8 +215,7 @@ def _engines(stack: Stack) -> tuple[Service, ...]:
         Service(
             name="job-host",
             command=(
-                sys.executable,
-                str(settings.project / "jobs" / "main.py"),
+                *JOBS,
                 "host",
                 "--socket",
                 str(settings.job_host_socket),
@@ -239,10 +241,7 @@ def _environment(stack: Stack) -> dict[str, str]:
     return {
         **inherited,
         MARK: str(settings.home),
-        "HEADRACE_HOME": str(settings.home),
-        "HEADRACE_LAKE": settings.lake,
-        "HEADRACE_LANDING": settings.landing,
-        "HEADRACE_SCHEMAS": str(settings.schemas),
+        **settings.project.environment(stack.environ),
         "HEADRACE_JARS": str(settings.jars),
         "HEADRACE_JOB_HOST": str(settings.job_host_socket),
         "MLFLOW_TRACKING_URI": settings.registry,

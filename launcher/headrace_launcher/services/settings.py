@@ -1,4 +1,4 @@
-"""Where everything is: the checkout, the state directory, and what lies in them."""
+"""Where everything is: the project, the state directory, and what lies in them."""
 
 import hashlib
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from headrace_launcher.errors import FolderTaken
 from headrace_launcher.services import ownership
+from headrace_schemas.project import Project
 
 OVERRIDE = "HEADRACE_"
 """`HEADRACE_AIRFLOW__SECTION__KEY` reaches Airflow as `AIRFLOW__SECTION__KEY`."""
@@ -28,11 +29,7 @@ then compiles and forgets in turns: 296 s of CPU for the flagship's first two mo
 class Settings:
     """Places and sizes of one embedded Headrace; everything it writes lies under `home`."""
 
-    project: Path
-    home: Path
-    lake: str
-    landing: str
-    schemas: Path
+    project: Project
     cache: Path
     spark_cores: int = 2
     spark_memory: str = "2g"
@@ -42,19 +39,19 @@ class Settings:
 
     @classmethod
     def from_environment(
-        cls, environ: Mapping[str, str], project: Path | None = None
+        cls, environ: Mapping[str, str], project: Project | None = None
     ) -> "Settings":
-        """Settings as the `HEADRACE_*` variables say; the checkout is where this package lies."""
-        checkout = (project or Path(__file__).parents[2]).resolve()
-        home = Path(environ.get("HEADRACE_HOME") or checkout / ".headrace").expanduser().absolute()
+        """Settings as the `HEADRACE_*` variables say, of the project of this process.
+
+        Raises:
+            ProjectMissing: There is none.
+            ProjectInvalid: Its table cannot be read.
+            ProjectVersionUnfit: It is for other versions of Headrace.
+        """
         cache = Path(environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "headrace"
         ivy = environ.get("HEADRACE_IVY_SETTINGS")
         return cls(
-            project=checkout,
-            home=home,
-            lake=environ.get("HEADRACE_LAKE") or str(home / "lake"),
-            landing=environ.get("HEADRACE_LANDING") or str(home / "landing"),
-            schemas=Path(environ.get("HEADRACE_SCHEMAS") or checkout / "schemas").absolute(),
+            project=project or Project.current(environ),
             spark_cores=int(environ.get("HEADRACE_SPARK_CORES") or 2),
             spark_memory=environ.get("HEADRACE_SPARK_MEMORY") or "2g",
             spark_java_options=environ.get("HEADRACE_SPARK_JAVA_OPTIONS") or SMALL_JAVA,
@@ -66,6 +63,26 @@ class Settings:
                 if name.startswith(f"{OVERRIDE}AIRFLOW__")
             },
         )
+
+    @property
+    def home(self) -> Path:
+        """The state directory."""
+        return self.project.home
+
+    @property
+    def lake(self) -> str:
+        """Root of the lake, a path or a URI."""
+        return self.project.lake
+
+    @property
+    def landing(self) -> str:
+        """Root of the landing area, a path or a URI."""
+        return self.project.landing
+
+    @property
+    def schemas(self) -> Path:
+        """Folder of declarations."""
+        return self.project.schemas
 
     @property
     def airflow(self) -> Path:

@@ -64,7 +64,7 @@ def _place(settings: Settings, java: Java, target: Path, tell: Tell) -> int:
 
 
 def _log_store(java: Java, settings: Settings) -> BuiltJar:
-    return log_store(settings.project, java.executable, spark_home() / "jars")
+    return log_store(settings.project.root, java.executable, spark_home() / "jars")
 
 
 def ivy_client(settings: Settings, java: Java, tell: Tell) -> Ivy:

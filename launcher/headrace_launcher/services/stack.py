@@ -140,7 +140,7 @@ def _launch(settings: Settings, supervisor: Sequence[str]) -> subprocess.Popen[b
     environment = {name: value for name, value in os.environ.items() if name != processes.MARK}
     return processes.start(
         supervisor,
-        {**environment, "HEADRACE_HOME": str(settings.home)},
+        {**environment, **settings.project.environment()},
         settings.home,
         settings.logs / "supervisor.log",
     )

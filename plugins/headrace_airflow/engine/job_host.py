@@ -49,7 +49,7 @@ def ask_host(directory: JobDirectory, settings: Settings) -> None:
         except (FileNotFoundError, ConnectionRefusedError):
             if not settings.starts_job_host:
                 raise
-            start_host(host, settings)
+            start_host(host)
             answer = ask(host, question)
     except (OSError, ValueError) as error:
         raise EngineUnavailable("job host", str(host), str(error)) from error
@@ -75,7 +75,7 @@ def ask(host: Path, question: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def start_host(host: Path, settings: Settings) -> None:
+def start_host(host: Path) -> None:
     """Start the host and wait until it answers; one of several tasks that want it starts it.
 
     It is in a process group of its own and outlives the task.
@@ -91,7 +91,7 @@ def start_host(host: Path, settings: Settings) -> None:
         log = host.with_suffix(".log")
         with log.open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, str(settings.job_main), "host", "--socket", str(host)],
+                [sys.executable, "-m", "headrace_jobs", "host", "--socket", str(host)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -1,4 +1,4 @@
-"""The only entry of the jobs' side.
+"""`python -m headrace_jobs`: the only entry of the jobs' side.
 
 `run --job-dir DIR` does one job, `host --socket PATH` many, `registry` prepares the registry.
 """
@@ -9,10 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+from headrace_schemas.project import Project
+
 
 def main(arguments: list[str]) -> int:
     """Do what the command line says; the exit status is 0 if it succeeded."""
-    parser = argparse.ArgumentParser(prog="jobs/main.py", description="Run Headrace's Spark jobs.")
+    parser = argparse.ArgumentParser(
+        prog="python -m headrace_jobs", description="Run Headrace's Spark jobs."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run the job of DIR/spec.json, write DIR/report.json")
     run.add_argument("--job-dir", type=Path, required=True, metavar="DIR")
@@ -21,6 +25,7 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("registry", help="make or upgrade the tables of MLFLOW_TRACKING_URI")
     given = parser.parse_args(arguments)
     log_to_stderr()
+    Project.current().use()
     if given.command == "host":
         # Heavy imports on purpose: each job then starts with them done.
         from headrace_jobs.engine.host import serve
