@@ -25,3 +25,14 @@ class HeadracePlugin(AirflowPlugin):
         from headrace_airflow.pages.records import app  # loads Airflow's API: too much for a worker
 
         return [{"app": app, "url_prefix": PREFIX, "name": "Headrace records"}]
+
+    @property
+    def fastapi_root_middlewares(self) -> list[Any]:  # type: ignore[override]  # as above
+        """What stands before all pages and the API."""
+        from airflow.configuration import conf
+
+        if not conf.get("database", "sql_alchemy_conn").startswith("sqlite"):
+            return []
+        from headrace_airflow.engine.one_write import OneWriteAtATime
+
+        return [{"middleware": OneWriteAtATime, "name": "Headrace: one write at a time"}]

@@ -56,3 +56,8 @@ def test_error_stays_what_it_is_when_it_is_about_something_else() -> None:
     error = OSError("AWS Error ACCESS_DENIED during PutObject operation: key 'a' in bucket 'b'")
     assert not is_lost(error)
     assert job_error(error, "here").type == "OSError"
+
+
+def test_job_is_tried_again_when_java_is_no_more() -> None:
+    found = job_error(ConnectionRefusedError(111, "Connection refused"), "local[2]")
+    assert (found.type, found.retryable) == ("EngineUnavailable", True)

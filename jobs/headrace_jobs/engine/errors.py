@@ -47,7 +47,8 @@ FULL = re.compile(
 """What disks and object stores say that have no room, anywhere in an error and its causes."""
 
 CONNECTION_ERRORS = frozenset({"Py4JNetworkError", "Py4JError"})
-"""By name: py4j exists only beside a classic session."""
+"""By name: py4j exists only beside a classic session. Python's own ConnectionError is what comes of it
+once Java is no more."""
 
 SHOWN_TEXT = 300
 
@@ -95,7 +96,8 @@ def is_conflict(error: BaseException) -> bool:
 
 def is_lost(error: BaseException) -> bool:
     """Whether the engine or its store went away, so that trying again can help."""
-    if type(error).__name__ in CONNECTION_ERRORS or matches(error, LOST):
+    gone = isinstance(error, ConnectionError) or type(error).__name__ in CONNECTION_ERRORS
+    if gone or matches(error, LOST):
         return True
     return store_unavailable(error) is not None
 
