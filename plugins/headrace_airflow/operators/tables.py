@@ -186,8 +186,8 @@ def run_partition(context: Context, unit: PartitionUnit, wanted_by: str) -> Part
     key = partition_key(context)
     if key is None:
         raise AirflowFailException(
-            f"{wanted_by}: the run has no partition key. Trigger it with one: a {unit.value} in "
-            f"the form {unit.key_format}."
+            f"{wanted_by}: the run has no partition key. Trigger it with one: a {unit.value} "
+            f"such as {unit.example}."
         )
     try:
         return Partition.parse(unit, key)
