@@ -5,16 +5,16 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from headrace_airflow.engine import object_store
+from headrace_schemas.batch import Batch
 from headrace_schemas.declarations.pipeline import TableBuild
 from headrace_schemas.errors import SourceInvalid, SourceMissing
-from headrace_schemas.partition import Partition
 
 SIDECAR = ".manifest.json"
 """Belongs to a delivered file and is not one itself."""
 
 
-def delivered_files(landing: str, build: TableBuild, partition: Partition | None) -> list[str]:
-    """Paths or URIs of the files of a table's batch, in the order of their names.
+def delivered_files(landing: str, build: TableBuild, batch: Batch) -> list[str]:
+    """Paths or URIs of the files of a batch, in the order of their names.
 
     Raises:
         SourceMissing: There is none yet.
@@ -22,7 +22,7 @@ def delivered_files(landing: str, build: TableBuild, partition: Partition | None
     """
     if build.source is None:
         return []
-    pattern = build.source.files.replace("{partition}", partition.key if partition else "*")
+    pattern = build.source.names(batch.key)
     if object_store.is_remote(landing):
         found = object_store.matching(landing, pattern)
     elif landing.startswith("file://"):

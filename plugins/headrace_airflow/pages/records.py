@@ -9,10 +9,12 @@ from fastapi import Depends, FastAPI, HTTPException, Response
 
 from headrace_airflow.engine import object_store
 from headrace_airflow.settings import Settings
+from headrace_schemas.batch import WHOLE
 from headrace_schemas.names import TABLE_NAME
+from headrace_schemas.partition import KEY_PATTERNS
 
 TABLE = re.compile(TABLE_NAME)
-BATCH = re.compile(r"all|\d{4}-\d{2}(-\d{2}(T\d{2})?)?")
+BATCH = re.compile("|".join([WHOLE, *KEY_PATTERNS.values()]))
 
 TYPES = {"index.html": "text/html; charset=utf-8", "result.json": "application/json"}
 """The files of a record; nothing else of the lake can be asked for."""
