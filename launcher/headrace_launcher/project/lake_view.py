@@ -8,11 +8,11 @@ from typing import Any
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 
-from headrace_launcher.object_store.endpoint import Endpoint, Location, local_path
+from headrace_launcher.object_store.endpoint import Endpoint
 from headrace_schemas.batch import WHOLE
 from headrace_schemas.decisions.decision import Decision
 from headrace_schemas.decisions.model_version import Evaluation, ModelVersion, PinnedModel, pinned
-from headrace_schemas.places import Lake
+from headrace_schemas.places import Lake, Place
 
 
 @dataclass(frozen=True)
@@ -113,13 +113,12 @@ class LakeView:
 
 def read_file(uri: str) -> bytes | None:
     """A plain file of the lake, on disk or in the object store; None if there is none."""
-    place = Location.of("HEADRACE_LAKE", uri)
-    if place is None:
-        path = local_path(uri)
-        return path.read_bytes() if path.exists() else None
+    place = Place.parse(uri)
+    if place.path is not None:
+        return place.path.read_bytes() if place.path.exists() else None
     client = Endpoint.from_environment(os.environ).client()
     try:
-        content: bytes = client.get_object(Bucket=place.bucket, Key=place.prefix)["Body"].read()
+        content: bytes = client.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
     except client.exceptions.NoSuchKey:
         return None
     return content

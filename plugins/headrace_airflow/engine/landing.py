@@ -2,12 +2,12 @@
 
 import os
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from headrace_airflow.engine import object_store
 from headrace_schemas.batch import Batch
 from headrace_schemas.declarations.pipeline import TableBuild
 from headrace_schemas.errors import SourceInvalid, SourceMissing
+from headrace_schemas.places import Place
 
 SIDECAR = ".manifest.json"
 """Belongs to a delivered file and is not one itself."""
@@ -23,13 +23,13 @@ def delivered_files(landing: str, build: TableBuild, batch: Batch) -> list[str]:
     if build.source is None:
         return []
     pattern = build.source.names(batch.key)
-    if object_store.is_remote(landing):
-        found = object_store.matching(landing, pattern)
-    elif landing.startswith("file://"):
-        root = Path(unquote(urlsplit(landing).path))
-        found = sorted(path.as_uri() for path in below(root, pattern))
+    place = Place.parse(landing)
+    if place.path is None:
+        found = object_store.matching(place, pattern)
+    elif place.scheme:
+        found = sorted(path.as_uri() for path in below(place.path, pattern))
     else:
-        found = sorted(str(path) for path in below(Path(landing), pattern))
+        found = sorted(str(path) for path in below(place.path, pattern))
     files = [file for file in found if not file.endswith(SIDECAR)]
     if not files:
         raise SourceMissing(build.name, f"{landing.rstrip('/')}/{pattern}")
