@@ -17,6 +17,7 @@ from deltalake.exceptions import TableNotFoundError
 from headrace_jobs.engine.session import classic
 from headrace_launcher.project.lake_view import LakeView
 from headrace_launcher.project.replay import Delivery
+from headrace_schemas.batch import Batch
 from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
@@ -80,7 +81,7 @@ class BareLoop:
         source = self.catalog.build(table).source
         files: list[str] = []
         if source is not None:
-            pattern = source.files.replace("{partition}", partition.key if partition else "")
+            pattern = source.names(Batch(table=table, partition=partition).key)
             files = [str(file) for file in sorted(self.landing.glob(pattern))]
         staged = self.job(self.planner.load(table, partition, files, self.name("load")))
         gated = self.job(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
 
 from headrace_schemas.errors import EngineUnavailable
+from headrace_schemas.places import Place
 
 READERS = 8
 """How many requests to a store are under way at once: it is waiting that takes the time."""
@@ -66,10 +66,10 @@ class Folder(Protocol):
 
 def folder(uri: str) -> Folder:
     """The folder at a path, `file://…`, `s3a://…` or `s3://…`."""
-    if uri.startswith(("s3://", "s3a://")):
-        bucket, _, prefix = uri.partition("://")[2].partition("/")
-        return StoreFolder(uri, bucket, prefix.strip("/"))
-    return DiskFolder(Path(unquote(urlsplit(uri).path) if uri.startswith("file:") else uri))
+    place = Place.parse(uri)
+    return (
+        StoreFolder(uri, place.bucket, place.key) if place.path is None else DiskFolder(place.path)
+    )
 
 
 @dataclass(frozen=True)

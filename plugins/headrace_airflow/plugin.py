@@ -9,6 +9,7 @@ from airflow.plugins_manager import AirflowPlugin
 from headrace_airflow.builders import maintenance as maintenance_dags
 from headrace_airflow.builders import models as model_dags
 from headrace_airflow.builders import tables as table_dags
+from headrace_airflow.builders.partition_timetable import PartitionTimetable
 from headrace_airflow.pages.links import PREFIX
 
 PRELOADED = (maintenance_dags, model_dags, table_dags)
@@ -18,6 +19,7 @@ class HeadracePlugin(AirflowPlugin):
     """What Airflow has to know of Headrace."""
 
     name = "headrace"
+    timetables = [PartitionTimetable]
 
     @property
     def fastapi_apps(self) -> list[Any]:  # type: ignore[override]  # only the api-server asks

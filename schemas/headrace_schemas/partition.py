@@ -14,21 +14,58 @@ SHOWN_CHARACTERS = 40
 
 
 class PartitionUnit(StrEnum):
-    """How long one partition is."""
+    """How long one partition is: whole hours, days and so on of UTC."""
 
+    YEAR = "year"
+    QUARTER = "quarter"
     MONTH = "month"
+    WEEK = "week"
     DAY = "day"
     HOUR = "hour"
 
     @property
-    def key_format(self) -> str:
-        """The strftime form of a key, the same in Airflow and in the lake."""
-        return {"month": "%Y-%m", "day": "%Y-%m-%d", "hour": "%Y-%m-%dT%H"}[self.value]
+    def example(self) -> str:
+        """A key, for people to see its form."""
+        return key_of(self, start_of(self, datetime(2013, 4, 1, tzinfo=UTC)))
 
-    @property
-    def key_length(self) -> int:
-        """Characters of a key: so much of an ISO 8601 date-time, every digit written."""
-        return {"month": 7, "day": 10, "hour": 13}[self.value]
+
+MONTHS = {PartitionUnit.YEAR: 12, PartitionUnit.QUARTER: 3, PartitionUnit.MONTH: 1}
+"""Units of whole months, which differ in days; the others are always equally long."""
+
+LENGTHS = {
+    PartitionUnit.WEEK: timedelta(weeks=1),
+    PartitionUnit.DAY: timedelta(days=1),
+    PartitionUnit.HOUR: timedelta(hours=1),
+}
+
+KEY_LENGTHS = {
+    PartitionUnit.YEAR: 4,
+    PartitionUnit.MONTH: 7,
+    PartitionUnit.DAY: 10,
+    PartitionUnit.HOUR: 13,
+}
+"""Characters of the keys that are so much of an ISO 8601 date-time, every digit written."""
+
+KEY_PATTERNS = {
+    PartitionUnit.YEAR: "^[0-9]{4}$",
+    PartitionUnit.QUARTER: "^[0-9]{4}-Q[1-4]$",
+    PartitionUnit.MONTH: "^[0-9]{4}-[0-9]{2}$",
+    PartitionUnit.WEEK: "^[0-9]{4}-W[0-9]{2}$",
+    PartitionUnit.DAY: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+    PartitionUnit.HOUR: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}$",
+}
+"""A regular expression for each unit's keys, and no other's: a key says which unit it is of."""
+
+READ_AS = {
+    PartitionUnit.YEAR: "%Y",
+    PartitionUnit.QUARTER: "%Y-Q%m",
+    PartitionUnit.MONTH: "%Y-%m",
+    PartitionUnit.WEEK: "%G-W%V-%u",
+    PartitionUnit.DAY: "%Y-%m-%d",
+    PartitionUnit.HOUR: "%Y-%m-%dT%H",
+}
+"""What a key is read by. `strptime` knows no quarters, so theirs is read where a month's number
+stands; and it reads a week only with a day of it."""
 
 
 class Partition(Frozen):
@@ -36,7 +73,8 @@ class Partition(Frozen):
 
     Attributes:
         unit: Its length.
-        key: What it is called, for example `2013-04`.
+        key: What it is called, for example `2013-04`, `2013-Q2` or, by ISO 8601, `2013-W14`. Keys
+            of one unit sort as the times do.
         start: First instant, UTC, inclusive.
         end: Last instant, UTC, exclusive.
     """
@@ -62,14 +100,9 @@ class Partition(Frozen):
             ValueError: It would end after the year 9999, or begin before the year 1.
         """
         try:
-            instant = instant.astimezone(UTC)
+            start = start_of(unit, instant.astimezone(UTC))
         except OverflowError as error:
             raise ValueError(f"{instant} lies outside the years 1 to 9999 in UTC") from error
-        start = instant.replace(minute=0, second=0, microsecond=0)
-        if unit is PartitionUnit.DAY:
-            start = start.replace(hour=0)
-        elif unit is PartitionUnit.MONTH:
-            start = start.replace(day=1, hour=0)
         return cls(unit=unit, key=key_of(unit, start), start=start, end=end_of(unit, start))
 
     @classmethod
@@ -81,12 +114,10 @@ class Partition(Frozen):
                 one can be meant.
         """
         try:
-            # Takes far more than we write: `2013-4`, blanks, digits of other scripts.
-            instant = datetime.strptime(key.strip(), unit.key_format).replace(tzinfo=UTC)
+            instant = read_key(unit, key.strip())
         except ValueError as error:
-            example = key_of(unit, datetime(2013, 4, 1, tzinfo=UTC))
             raise ValueError(
-                f"partition key {key[:SHOWN_CHARACTERS]!r} is not a {unit.value} like {example}"
+                f"partition key {key[:SHOWN_CHARACTERS]!r} is not a {unit.value} like {unit.example}"
             ) from error
         found = cls.of(unit, instant)
         if found.key != key:
@@ -126,22 +157,54 @@ class Partition(Frozen):
         return tuple(reversed(keys))
 
 
+def read_key(unit: PartitionUnit, text: str) -> datetime:
+    """An instant of the partition that `text` may be meant to name.
+
+    It takes far more than we write: `2013-4`, small letters, digits of other scripts.
+
+    Raises:
+        ValueError: `text` looks like none of the unit's keys.
+    """
+    day = "-1" if unit is PartitionUnit.WEEK else ""
+    read = datetime.strptime(text + day, READ_AS[unit]).replace(tzinfo=UTC)
+    return read.replace(month=3 * read.month) if unit is PartitionUnit.QUARTER else read
+
+
+def start_of(unit: PartitionUnit, instant: datetime) -> datetime:
+    """The first instant of the partition that holds `instant`, which is in UTC."""
+    start = instant.replace(minute=0, second=0, microsecond=0)
+    if unit is PartitionUnit.HOUR:
+        return start
+    start = start.replace(hour=0)
+    if unit is PartitionUnit.WEEK:
+        return start - timedelta(days=start.weekday())  # the year 1 begins with a Monday
+    if unit in MONTHS:
+        return start.replace(day=1, month=start.month - (start.month - 1) % MONTHS[unit])
+    return start
+
+
 def key_of(unit: PartitionUnit, start: datetime) -> str:
     """What the partition that begins at `start` is called."""
-    return start.isoformat()[: unit.key_length]  # strftime writes the year 13 as "13"
+    if unit is PartitionUnit.QUARTER:
+        return f"{start.year:04}-Q{(start.month + 2) // 3}"
+    if unit is PartitionUnit.WEEK:
+        year, week, _ = start.isocalendar()  # the year that most of the week lies in
+        return f"{year:04}-W{week:02}"
+    return start.isoformat()[: KEY_LENGTHS[unit]]  # strftime writes the year 13 as "13"
 
 
-def end_of(unit: PartitionUnit, start: datetime) -> datetime:
-    """The first instant after the partition that begins at `start`.
+def end_of(unit: PartitionUnit, start: datetime, count: int = 1) -> datetime:
+    """The first instant after the `count` partitions of which the first begins at `start`.
 
     Raises:
         ValueError: It would lie after the year 9999.
     """
     try:
-        if unit is PartitionUnit.MONTH:
-            return (start + timedelta(days=32)).replace(day=1)
-        return start + timedelta(**{f"{unit.value}s": 1})
-    except OverflowError as error:
+        if unit not in MONTHS:
+            return start + count * LENGTHS[unit]
+        months = start.year * 12 + start.month - 1 + count * MONTHS[unit]
+        return start.replace(year=months // 12, month=months % 12 + 1)
+    except (OverflowError, ValueError) as error:
         raise ValueError(
             f"the {unit.value} {key_of(unit, start)} ends after the year 9999, which no time here "
             "can hold"

@@ -111,7 +111,7 @@ def test_table_is_published_after_its_gate_when_built(dags: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     ("table", "schedule"),
     [
-        ("bronze.trips", "CronPartitionTimetable"),
+        ("bronze.trips", "PartitionTimetable"),
         ("bronze.stations", "CronTriggerTimetable"),
         ("silver.stations", "AssetTriggeredTimetable"),
         ("silver.trips", "PartitionedAssetTimetable"),

@@ -76,7 +76,7 @@ def test_nothing_is_predicted_when_there_is_no_champion(flights):
 
 def test_tables_stay_the_same_when_a_past_month_is_backfilled(flights):
     before = contents(flights.lake)
-    # A backfill names a partition by the tick within it, whatever the schedule's offset.
+    # A backfill runs every partition that its range touches.
     start, end = datetime(2013, 2, 1, tzinfo=UTC), datetime(2013, 2, 3, tzinfo=UTC)
     known = {run.run_id for run in flights.runs("monitor.delay")}
     for table in ("bronze.flights", "bronze.weather"):

@@ -84,6 +84,8 @@ def test_rule_of_the_contract_takes_the_place_of_ours_when_it_has_its_name(tmp_p
 
 HOUR = Partition.parse(PartitionUnit.HOUR, "2024-05-31T23")
 DAY = Partition.parse(PartitionUnit.DAY, "2024-05-31")
+WEEK = Partition.parse(PartitionUnit.WEEK, "2020-W53")
+QUARTER = Partition.parse(PartitionUnit.QUARTER, "2024-Q2")
 EDGES = [
     ("TIMESTAMP", MAY, "TIMESTAMP '2024-05-01T00:00:00Z'", False),
     ("TIMESTAMP", MAY, "TIMESTAMP '2024-04-30T23:59:59.999999Z'", True),
@@ -96,6 +98,12 @@ EDGES = [
     ("TIMESTAMP_NTZ", DAY, "TIMESTAMP_NTZ '2024-05-31T23:59:59.999999'", False),
     ("TIMESTAMP_NTZ", DAY, "TIMESTAMP_NTZ '2024-06-01T00:00:00'", True),
     ("TIMESTAMP_NTZ", DAY, "TIMESTAMP_NTZ '2024-05-30T23:59:59'", True),
+    ("TIMESTAMP", WEEK, "TIMESTAMP '2021-01-03T23:59:59.999999Z'", False),
+    ("TIMESTAMP", WEEK, "TIMESTAMP '2021-01-04T00:00:00Z'", True),
+    ("DATE", WEEK, "DATE '2020-12-28'", False),
+    ("DATE", WEEK, "DATE '2020-12-27'", True),
+    ("DATE", QUARTER, "DATE '2024-06-30'", False),
+    ("DATE", QUARTER, "DATE '2024-07-01'", True),
     ("DATE", MAY, "DATE '2024-05-01'", False),
     ("DATE", MAY, "DATE '2024-05-31'", False),
     ("DATE", MAY, "DATE '2024-06-01'", True),

@@ -8,6 +8,7 @@ import pytest
 
 from headrace_airflow.engine import object_store
 from headrace_schemas.errors import EngineUnavailable
+from headrace_schemas.places import Place
 from tests.object_store import ObjectStore, free_port
 
 FILES = (
@@ -57,22 +58,22 @@ def test_files_are_found_by_their_pattern(
     store: ObjectStore, root: str, pattern: str, found: list[str]
 ) -> None:
     expected = [f"{root.rstrip('/')}/{name}" for name in found]
-    assert object_store.matching(root, pattern) == expected
+    assert object_store.matching(Place.parse(root), pattern) == expected
 
 
 def test_all_files_are_found_when_they_are_more_than_one_answer_holds(store: ObjectStore) -> None:
     for number in range(1001):
         store.client.put_object("lake", f"many/{number:04}", io.BytesIO(b""), 0)
-    assert len(object_store.matching("s3a://lake", "many/*")) == 1001
+    assert len(object_store.matching(Place.parse("s3a://lake"), "many/*")) == 1001
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_is_read_whatever_its_name(store: ObjectStore, name: str) -> None:
-    assert object_store.read(f"s3a://lake/{name}") == name.encode()
+    assert object_store.read(Place.parse(f"s3a://lake/{name}")) == name.encode()
 
 
 def test_a_file_that_is_not_there_is_none(store: ObjectStore) -> None:
-    assert object_store.read("s3a://lake/landing/absent.csv") is None
+    assert object_store.read(Place.parse("s3a://lake/landing/absent.csv")) is None
 
 
 def test_a_store_that_is_away_is_named(
@@ -80,6 +81,6 @@ def test_a_store_that_is_away_is_named(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
     with pytest.raises(EngineUnavailable, match="s3a://lake/landing") as raised:
-        object_store.matching("s3a://lake/landing", "*")
+        object_store.matching(Place.parse("s3a://lake/landing"), "*")
     assert raised.value.retryable
     assert store.secret_key not in str(raised.value)

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 
 from headrace_airflow.pages.records import app
 from headrace_airflow.plugin import HeadracePlugin
+from headrace_schemas.partition import PartitionUnit
 from tests.page_safety import visit
 
 OLD_PAGE = """<!doctype html><title>old</title>
@@ -50,6 +51,16 @@ def test_record_is_shown_when_somebody_is_logged_in(record: Path, client: TestCl
     assert answer.headers["cache-control"] == "private, no-store"
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("batch", ["all", *[unit.example for unit in PartitionUnit]])
+def test_record_is_shown_when_it_is_of_any_kind_of_batch(
+    home: Path, client: TestClient, batch: str
+) -> None:
+    folder = home / "lake" / "gates" / "bronze.trips" / batch
+    folder.mkdir(parents=True)
+    (folder / "index.html").write_text(batch)
+    assert client.get(f"/gates/bronze.trips/{batch}/index.html").text == batch
 
 
 def test_record_is_refused_when_nobody_is_logged_in(record: Path, client: TestClient) -> None:

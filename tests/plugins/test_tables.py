@@ -16,6 +16,7 @@ from headrace_airflow.operators.tables import (
     RebuildOperator,
 )
 from headrace_airflow.pages.links import GateRecordLink
+from headrace_schemas.batch import Batch
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import SourceMissing, StaleInput
 from tests.plugins.conftest import FakeSubmit
@@ -63,9 +64,9 @@ def test_sidecars_are_no_files_when_a_pattern_takes_them_in(
     for name in ("b.csv", "a.csv", "a.csv.manifest.json"):
         (landing / name).touch()
     expected = [str(landing / "a.csv"), str(landing / "b.csv")]
-    assert delivered_files(str(landing.parent), build, None) == expected
+    assert delivered_files(str(landing.parent), build, Batch(table=build.name)) == expected
     uris = [f"file://{path}" for path in expected]
-    assert delivered_files(f"file://{landing.parent}", build, None) == uris
+    assert delivered_files(f"file://{landing.parent}", build, Batch(table=build.name)) == uris
 
 
 def test_link_is_refused_when_it_leads_out_of_the_landing_root(

@@ -7,9 +7,11 @@ from pydantic import field_validator
 
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.declaration import Frozen, Misfit, Misfits
+from headrace_schemas.declarations.pipeline import TableEntry
 from headrace_schemas.declarations.reading import loaded
 from headrace_schemas.declarations.transform_source import check_transform_source
 from headrace_schemas.errors import DeclarationInvalid, TransformInvalid
+from headrace_schemas.partition import PartitionUnit
 from tests.schemas.declarations import change, write
 
 
@@ -24,6 +26,12 @@ def test_catalog_loads_when_declarations_fit_together(root):
     assert catalog.build("gold.readings").inputs["readings"].lookback == 2
     assert catalog.contract("gold.readings").key == ("meter", "read_at")
     assert catalog.pipeline_of("gold.readings").name == "meters"
+
+
+@pytest.mark.parametrize("unit", PartitionUnit)
+def test_table_has_a_partition_of_its_own_when_its_entry_names_one(unit):
+    entry = TableEntry.model_validate({"partition": unit.value, "inputs": {"a": "bronze.b"}})
+    assert entry.partition == unit
 
 
 @pytest.mark.parametrize(
@@ -130,7 +138,7 @@ def test_catalog_loads_when_declarations_fit_together(root):
             "{ partition } stands for nothing",
         ),
         ("pipelines/meters.yaml", 'schedule: "0 2 * * *"', "schedule: daily", 4, "five fields"),
-        ("pipelines/meters.yaml", "partition: day", "partition: week", 5, "partition"),
+        ("pipelines/meters.yaml", "partition: day", "partition: fortnight", 5, "partition"),
         ("pipelines/meters.yaml", "start: 2024-01-01", "start: {", 8, "yaml"),
         (
             "contracts/gold/readings.odcs.yaml",

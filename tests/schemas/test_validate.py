@@ -142,7 +142,7 @@ def test_all_problems_are_said_in_order_when_several_files_are_wrong(root):
 
 def test_command_names_every_problem_and_fails_when_declarations_are_wrong(root):
     change(root / MODEL, "[meter]", "[meter, colour]")
-    change(root / PIPELINE, "partition: day", "partition: week")
+    change(root / PIPELINE, "partition: day", "partition: fortnight")
     answer = CliRunner().invoke(app, ["validate", str(root)])
     assert answer.exit_code == 1
     lines = answer.stderr.splitlines()

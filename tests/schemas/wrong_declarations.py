@@ -372,10 +372,26 @@ PIPELINES: list[Change] = [
     (
         PIPELINE,
         "partition: day",
-        "partition: week",
+        "partition: fortnight",
         5,
         "partition",
-        "must be 'month', 'day' or 'hour' (found: week)",
+        "must be 'year', 'quarter', 'month', 'week', 'day' or 'hour' (found: fortnight)",
+    ),
+    (
+        PIPELINE,
+        "partition: day",
+        "partition: week\nend: 2024-02-01",
+        6,
+        "end",
+        "2024-02-01 lies inside a week. Give the first day of a week, such as 2024-01-29.",
+    ),
+    (
+        PIPELINE,
+        "partition: day\nstart: 2024-01-01",
+        "partition: quarter\nstart: 2024-02-01",
+        6,
+        "start",
+        "2024-02-01 lies inside a quarter. Give the first day of a quarter, such as 2024-01-01.",
     ),
     (
         PIPELINE,

@@ -1,10 +1,9 @@
 """Refuses a lake in which one writer's commit could overwrite another's."""
 
-from urllib.parse import urlsplit
-
 from pyspark.sql import SparkSession
 
 from headrace_schemas.errors import CommitsUnsafe
+from headrace_schemas.places import Place
 from headrace_schemas.wire.job import SpecHead
 from headrace_schemas.wire.spark_settings import LOG_STORE, LOG_STORE_KEY
 
@@ -21,21 +20,20 @@ def require_safe_commits(spark: SparkSession, spec: SpecHead) -> None:
 
 
 def _require(spark: SparkSession, uri: str) -> None:
-    parts = urlsplit(uri)
-    scheme = parts.scheme.lower()
-    place = f"{parts.netloc.rpartition('@')[2]}{parts.path}"  # without keys
-    if scheme in ("s3", "s3n"):
+    place = Place.parse(uri)
+    named = f"{place.bucket.rpartition('@')[2]}/{place.key}"  # without a user's keys
+    if place.scheme in ("s3", "s3n"):
         raise CommitsUnsafe(
-            f"{scheme}://{place}",
-            f"commits are not conditional for {scheme}://",
-            f"Write it as s3a://{place}, in HEADRACE_LAKE for the whole lake.",
+            f"{place.scheme}://{named}",
+            f"commits are not conditional for {place.scheme}://",
+            f"Write it as s3a://{named}, in HEADRACE_LAKE for the whole lake.",
         )
-    if scheme != "s3a":
+    if place.scheme != "s3a":
         return
     found = spark.conf.get(LOG_STORE_KEY, None)
     if found != LOG_STORE:
         raise CommitsUnsafe(
-            f"s3a://{place}",
+            f"s3a://{named}",
             f"commits are not conditional: {LOG_STORE_KEY} is {found or 'not set'}",
             f"Start Spark with {LOG_STORE_KEY}={LOG_STORE} and the jars of `headrace jars place`.",
         )

@@ -1,27 +1,14 @@
 """Plain files of the lake and the landing area, outside Spark: local paths and object stores."""
 
-import re
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import IO, Any, NamedTuple
-from urllib.parse import unquote
 
 from pyarrow import fs
 
-SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:")
-
-
-def local_path(uri: str) -> Path | None:
-    """The path behind a URI; None if it lies in an object store."""
-    if not SCHEME.match(uri):
-        return Path(uri)
-    if not uri.startswith("file:"):
-        return None
-    # Not all of it is a URI's path: `#` and `?` may stand in a file's name.
-    return Path(unquote(re.sub(r"^file:(//[^/]*(?=/))?", "", uri)))
+from headrace_schemas.places import Place
 
 
 def store(uri: str) -> tuple[Any, str]:
@@ -29,15 +16,15 @@ def store(uri: str) -> tuple[Any, str]:
 
     Only the bucket goes through Arrow's parser of URIs: it would cut a key at `#`.
     """
-    scheme, _, place = uri.partition("://")
-    bucket, _, key = place.partition("/")
-    system, root = fs.FileSystem.from_uri(f"{'s3' if scheme == 's3a' else scheme}://{bucket}")
-    return system, f"{root}/{key}"
+    place = Place.parse(uri)
+    scheme = "s3" if place.is_s3 else place.scheme
+    system, root = fs.FileSystem.from_uri(f"{scheme}://{place.bucket}")
+    return system, f"{root}/{place.key}"
 
 
 def size(uri: str) -> int | None:
     """Bytes of a file; None if there is none."""
-    path = local_path(uri)
+    path = Place.parse(uri).path
     if path is not None:
         return path.stat().st_size if path.is_file() else None
     system, name = store(uri)
@@ -47,7 +34,7 @@ def size(uri: str) -> int | None:
 
 def open_bytes(uri: str) -> IO[bytes]:
     """A file's bytes as a stream."""
-    path = local_path(uri)
+    path = Place.parse(uri).path
     if path is not None:
         return path.open("rb")
     system, name = store(uri)
@@ -57,14 +44,14 @@ def open_bytes(uri: str) -> IO[bytes]:
 
 def open_anywhere(uri: str) -> Any:
     """A file that can be read at any place, as Arrow's own."""
-    path = local_path(uri)
+    path = Place.parse(uri).path
     system, name = (fs.LocalFileSystem(), str(path)) if path is not None else store(uri)
     return system.open_input_file(name)
 
 
 def create(uri: str) -> IO[bytes]:
     """A new file to write to, in the place of an earlier one."""
-    path = local_path(uri)
+    path = Place.parse(uri).path
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("wb")
@@ -75,7 +62,7 @@ def create(uri: str) -> IO[bytes]:
 
 def copied_by_store(uri: str, copy_uri: str) -> bool:
     """Have an object store copy one of its files; False if it has not, and bytes must be sent."""
-    if local_path(uri) is not None or local_path(copy_uri) is not None:
+    if Place.parse(uri).path is not None or Place.parse(copy_uri).path is not None:
         return False
     system, name = store(uri)
     try:
@@ -95,7 +82,7 @@ class Found(NamedTuple):
 
 def below(folder: str) -> list[Found]:
     """Every file below a folder, in the order of their paths; none if there is no folder."""
-    path = local_path(folder)
+    path = Place.parse(folder).path
     system, root = (fs.LocalFileSystem(), str(path)) if path is not None else store(folder)
     selector = fs.FileSelector(root, allow_not_found=True, recursive=True)
     return sorted(
@@ -110,7 +97,7 @@ def remove_files(folder: str, paths: Iterable[str]) -> None:
 
     One that is gone already is none to remove: another run was cut off.
     """
-    path = local_path(folder)
+    path = Place.parse(folder).path
     for one in paths:
         if path is not None:
             file = path / one
@@ -124,7 +111,7 @@ def remove_files(folder: str, paths: Iterable[str]) -> None:
 
 def remove(folder: str) -> None:
     """Remove a folder and what is in it; nothing happens if there is none."""
-    path = local_path(folder)
+    path = Place.parse(folder).path
     if path is not None:
         shutil.rmtree(path, ignore_errors=True)
         return
@@ -140,7 +127,7 @@ def read_text(uri: str) -> str:
 
 def write_text(folder: str, name: str, text: str) -> None:
     """Write a small file below a folder, replacing an earlier one."""
-    path = local_path(folder)
+    path = Place.parse(folder).path
     if path is not None:
         path.mkdir(parents=True, exist_ok=True)
         part = path / f".{name}.part"

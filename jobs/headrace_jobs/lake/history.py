@@ -13,9 +13,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from headrace_jobs.engine.errors import condition, is_conflict, query_errors
-from headrace_jobs.lake import files
 from headrace_jobs.lake.schema_change import NOT_A_TABLE
 from headrace_schemas.errors import VersionGone, WriteConflict
+from headrace_schemas.places import Place
 from headrace_schemas.rules.rule import literal, quoted
 from headrace_schemas.wire.job import PinnedTable
 
@@ -116,7 +116,7 @@ def kept_files(spark: SparkSession, tables: Iterable[PinnedTable]) -> Iterator[N
         yield
     except query_errors() as error:
         for table in tables if is_missing(error) else ():
-            path = files.local_path(table.uri) or table.uri
+            path = Place.parse(table.uri).path or table.uri
             if f"{path}/" in str(error) and (gone := version_gone(spark, table)):
                 raise gone from error
         raise

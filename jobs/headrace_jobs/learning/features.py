@@ -8,6 +8,8 @@ import json
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import or_
 
 import pandas as pd
 from pyspark.sql import Column, DataFrame
@@ -19,7 +21,7 @@ from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.errors import SchemaBroken
 from headrace_schemas.model_errors import TrainingDataInvalid
-from headrace_schemas.partition import PartitionUnit
+from headrace_schemas.partition import KEY_PATTERNS, PartitionUnit, key_of, start_of
 from headrace_schemas.rules.rule import quoted
 
 TARGET = "_target"
@@ -111,10 +113,10 @@ def delivered_rows(frame: DataFrame, as_of: datetime) -> DataFrame:
     repeated one must learn from the same rows. What was restated since then is another matter: it
     is the table's version that says which restatement is read.
     """
-    now = as_of.astimezone(UTC).strftime(PartitionUnit.HOUR.key_format)
-    key = F.col(tables.PARTITION)
-    # A key is what the instant's own, cut to the same length, is of the partition that holds it.
-    return frame.where(key < F.substring(F.lit(now), F.lit(1), F.length(key)))
+    now, key = as_of.astimezone(UTC), F.col(tables.PARTITION)
+    running = {unit: key_of(unit, start_of(unit, now)) for unit in PartitionUnit}
+    has_ended = [key.rlike(KEY_PATTERNS[unit]) & (key < start) for unit, start in running.items()]
+    return frame.where(reduce(or_, has_ended))
 
 
 def known_rows(frame: DataFrame, model: Model, as_of: datetime) -> DataFrame:

@@ -7,7 +7,6 @@ registry says of its own bytes is for people; jobs load what has the digests of 
 import hashlib
 import json
 import os
-import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -32,6 +31,7 @@ from headrace_jobs.learning.registry_database import show_password
 from headrace_schemas.decisions.model_version import PinnedModel
 from headrace_schemas.errors import EngineUnavailable
 from headrace_schemas.model_errors import ModelTampered
+from headrace_schemas.places import Place
 
 FOLDER = "model"
 BOOSTER = f"{FOLDER}/model.ubj"
@@ -236,7 +236,7 @@ class Registry:
         own = name if self.is_server else f"models/{name}"
         if found := self.client.get_experiment_by_name(own):
             return str(found.experiment_id)
-        models = re.sub("^s3a:", "s3:", self.models).rstrip("/")
+        models = Place.parse(self.models).as_s3().rstrip("/")
         place = None if self.is_server else f"{models}/{quote(name)}"
         return str(self.client.create_experiment(own, place))
 

@@ -24,6 +24,7 @@ from headrace_jobs.sources.sidecar import read_sidecar
 from headrace_schemas.declarations.declaration import Frozen
 from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import HeadraceError, SourceInvalid
+from headrace_schemas.places import Place
 
 CHUNK = 1024 * 1024
 
@@ -107,7 +108,7 @@ def refuse_second_names(intake: Intake, uris: Sequence[str]) -> None:
     """
     known: dict[str, str] = {}
     for uri in uris:
-        path = files.local_path(uri)
+        path = Place.parse(uri).path
         try:
             place = uri if path is None else str(path.resolve())
         except (OSError, RuntimeError):

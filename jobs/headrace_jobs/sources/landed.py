@@ -17,6 +17,7 @@ from pyarrow import fs
 from headrace_jobs.lake import files
 from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import SourceChanged, SourceInvalid, SourceMissing
+from headrace_schemas.places import Place
 
 FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Never waits for the other end of a pipe that took the file's place.
@@ -55,7 +56,7 @@ class Landed:
             SourceInvalid: It is no plain file, or lies outside of the landing root.
             SourceChanged: Somebody wrote to it meanwhile.
         """
-        path = files.local_path(self.uri)
+        path = Place.parse(self.uri).path
         with self.local(path) if path is not None else self.remote() as stream:
             before = self.state(stream)
             try:
@@ -69,7 +70,7 @@ class Landed:
 
     def state(self, stream: IO[bytes]) -> tuple[int, int]:
         """Size and time of the last change: another one means that the bytes may be others."""
-        if files.local_path(self.uri) is not None:
+        if Place.parse(self.uri).path is not None:
             found = os.fstat(stream.fileno())
             return found.st_size, found.st_mtime_ns
         system, key = files.store(self.uri)
@@ -78,7 +79,7 @@ class Landed:
 
     def local(self, path: Path) -> IO[bytes]:
         """A file on disk, opened step by step: no link is followed after it was judged."""
-        root = files.local_path(self.root) if self.root is not None else None
+        root = Place.parse(self.root).path if self.root is not None else None
         top = (root or Path("/")).resolve()
         try:
             real = path.resolve(strict=True)
@@ -133,6 +134,6 @@ class Landed:
 
 def landed_name(source: Source, uri: str) -> str:
     """The file's path below the landing root: as many steps as the source's pattern has."""
-    path = files.local_path(uri)
+    path = Place.parse(uri).path
     place = uri if path is None else str(path)
     return "/".join(place.split("/")[-(source.files.count("/") + 1) :])

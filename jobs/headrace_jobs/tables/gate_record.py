@@ -9,6 +9,7 @@ from great_expectations.core import ExpectationSuiteValidationResult
 from headrace_jobs.lake import files
 from headrace_jobs.tables import gate_page
 from headrace_jobs.tables.gate_page import Findings
+from headrace_schemas.batch import Batch
 from headrace_schemas.wire.job import GateSpec
 
 RESULT = "result.json"
@@ -26,12 +27,12 @@ def write(spec: GateSpec, findings: Findings) -> str:
 
 def suite_result(spec: GateSpec, findings: Findings) -> ExpectationSuiteValidationResult:
     """One result of both suites: row rules on readable rows, table rules on those that pass."""
-    batch = spec.partition.key if spec.partition else "all"
+    batch = Batch(table=spec.contract.name, partition=spec.partition)
     found = findings.checked
     held = sum(one.holds for one in found)
     meta: dict[str, Any] = {
         "great_expectations_version": great_expectations.__version__,
-        "batch_spec": {"data_asset_name": spec.contract.name, "batch": batch},
+        "batch_spec": {"data_asset_name": spec.contract.name, "batch": batch.key},
         "contract": {"name": spec.contract.name, "version": spec.contract.version},
         "verdict": findings.verdict,
         "counts": findings.counts.model_dump(),

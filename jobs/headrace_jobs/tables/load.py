@@ -43,6 +43,7 @@ from headrace_jobs.sources.ingest import Delivery, Intake, inspect_all
 from headrace_jobs.sources.parquet_rows import read_parquet
 from headrace_jobs.sources.readings import readings
 from headrace_jobs.sources.united import Part, united
+from headrace_schemas.batch import Batch
 from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.declarations.source import Source, misfits
 from headrace_schemas.errors import (
@@ -133,11 +134,11 @@ def as_staged(frame: DataFrame, spec: LoadSpec, where: str) -> DataFrame:
     Raises:
         SchemaBroken: A column's type can never become the contract's.
     """
-    batch = f"{spec.build.name}/{spec.partition.key if spec.partition else 'all'}"
+    batch = Batch(table=spec.build.name, partition=spec.partition)
     try:
         source = spec.build.source
         read = readings(source, spec.contract, frame.schema) if source else {}
-        staged = typed(frame, spec.contract, spec.build.evolution, batch, read)
+        staged = typed(frame, spec.contract, spec.build.evolution, batch.label, read)
         _ = staged.schema  # Connect analyses no earlier
     except SchemaBroken as error:
         raise error.of(where) from error

@@ -25,6 +25,7 @@ from headrace_jobs.tables.row_rules import (
     UNEVALUATED,
     gated,
 )
+from headrace_schemas.batch import Batch
 from headrace_schemas.declarations.column_name import is_reserved
 from headrace_schemas.declarations.pipeline import WriteMode
 from headrace_schemas.errors import SchemaBroken
@@ -32,9 +33,6 @@ from headrace_schemas.rules.rule import literal, quoted
 from headrace_schemas.wire.job import Counts, JobReport, PinnedTable, PublishSpec
 
 log = logging.getLogger(__name__)
-
-WHOLE = "all"
-"""The partition of a table without partitions, in its quarantine table."""
 
 
 def run(spark: SparkSession, spec: PublishSpec) -> JobReport:
@@ -67,7 +65,7 @@ def write_quarantine(spark: SparkSession, spec: PublishSpec, bad: DataFrame, not
 
     A clean batch makes no commit, unless an earlier run of it left rows there.
     """
-    key = spec.partition.key if spec.partition else WHOLE
+    key = Batch(table=spec.build.name, partition=spec.partition).key
     name = f"quarantine {spec.contract.name}"
     left = bad.select(F.lit("new").alias("where")).limit(1)
     if tables.exists(spark, spec.quarantine_uri):
@@ -133,11 +131,11 @@ def write_table(
 
 def append(spark: SparkSession, spec: PublishSpec, rows: DataFrame, note: str) -> PinnedTable:
     """Add the batch beside others; the same batch again takes its own place."""
-    name, key = spec.build.name, spec.partition.key if spec.partition else None
-    where = f"{BATCH} = {literal(f'{name}/{key or WHOLE}')}"
-    if key is not None:
-        where = f"{PARTITION} = {literal(key)} AND {where}"
-        rows = rows.withColumn(PARTITION, F.lit(key))
+    name, partition = spec.build.name, spec.partition
+    where = f"{BATCH} = {literal(Batch(table=name, partition=partition).label)}"
+    if partition is not None:
+        where = f"{PARTITION} = {literal(partition.key)} AND {where}"
+        rows = rows.withColumn(PARTITION, F.lit(partition.key))
     return tables.overwrite(spark, rows, spec.table_uri, name, where, evolve=True, note=note)
 
 

@@ -17,6 +17,7 @@ from headrace_jobs.lake import empty_partitions, history, tables
 from headrace_jobs.lake.tables import PARTITION, SOURCE_FILE, SOURCE_ROW
 from headrace_jobs.tables import belonging, gate, load, publish, row_rules
 from headrace_jobs.tables.row_rules import OUTCOME, PASSED, QUARANTINED, RULE_IDS
+from headrace_schemas.batch import Batch
 from headrace_schemas.declarations.pipeline import WriteMode
 from headrace_schemas.errors import WriteConflict
 from headrace_schemas.rules.rule import quoted
@@ -107,7 +108,7 @@ def gate_spec(spec: RebuildSpec, batch: RebuiltBatch) -> GateSpec:
         **head(spec),
         contract=spec.contract,
         partition=batch.partition,
-        as_of=batch.partition.end if batch.partition else None,
+        as_of=Batch(table=spec.build.name, partition=batch.partition).end,
         staged_uri=batch.staged_uri,
         gated_uri=batch.gated_uri,
         record_uri=batch.record_uri,
@@ -163,7 +164,7 @@ def judged_batch(spark: SparkSession, spec: RebuildSpec, batch: RebuiltBatch) ->
     staged = spark.read.parquet(batch.staged_uri)
     schema = row_rules.judged(staged, spec.contract, []).schema  # a batch without rows has no file
     frame = row_rules.gated(spark, batch.gated_uri, schema=schema)
-    key = batch.partition.key if batch.partition else publish.WHOLE
+    key = Batch(table=spec.build.name, partition=batch.partition).key
     return frame.withColumn(PARTITION, F.lit(key))
 
 

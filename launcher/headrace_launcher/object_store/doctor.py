@@ -16,12 +16,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from headrace_launcher.object_store import access, connection, disk, objects
-from headrace_launcher.object_store.endpoint import Keys, Store, described, local_path
+from headrace_launcher.object_store.endpoint import Keys, Store, described
 from headrace_launcher.object_store.finding import Finding, Judgement, Verdict
 from headrace_launcher.object_store.probe import ASKING, Probe
 from headrace_launcher.object_store.stages import keys_here
 from headrace_launcher.services.settings import Settings
 from headrace_schemas.accounts import Account
+from headrace_schemas.places import Place
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,7 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> Report:
     """
     store = Store.from_environment(settings, environ)
     findings: list[Finding] = []
-    if store.lake is None:
-        folder = local_path(settings.lake)
+    if (folder := Place.parse(settings.lake).path) is not None:
         text = "the lake is on local disk: there is none to check"
         findings.append(Finding("object-store", Verdict.OK, text))
         findings.append(Finding("lake-folder", *disk.writable(folder)))

@@ -5,9 +5,8 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import boto3
 import httpx
@@ -16,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from headrace_launcher.errors import SettingInvalid
 from headrace_launcher.services.settings import Settings
+from headrace_schemas.places import Place
 
 DEFAULT_REGION = "us-east-1"
 CONNECT_SECONDS = 5
@@ -36,16 +36,16 @@ class Location:
         Raises:
             SettingInvalid: Neither a path nor `s3a://bucket/prefix`.
         """
-        parts = urlsplit(uri)
-        if parts.scheme in ("", "file"):
+        place = Place.parse(uri)
+        if place.path is not None:
             return None
-        if parts.scheme != "s3a" or not parts.netloc:
+        if place.scheme != "s3a" or not place.bucket:
             raise SettingInvalid(
                 setting,
                 uri,
                 "Give a path, or an object store as Spark reads it: s3a://bucket/prefix",
             )
-        return cls(parts.netloc, unquote(parts.path).strip("/"))
+        return cls(place.bucket, place.key)
 
     def __str__(self) -> str:
         return f"s3a://{self.bucket}/{self.prefix}".rstrip("/")
@@ -174,11 +174,6 @@ class Store:
     def buckets(self) -> tuple[str, ...]:
         """The buckets of the locations, each once."""
         return tuple(dict.fromkeys(one.bucket for one in self.locations))
-
-
-def local_path(uri: str) -> Path:
-    """The folder that a setting names."""
-    return Path(unquote(urlsplit(uri).path) if uri.startswith("file:") else uri)
 
 
 def addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:

@@ -68,7 +68,7 @@ def forget(settings: Settings) -> None:
     )
     sources = [one.source for one in pipeline.entries.values() if one.source is not None]
     for source in sources:
-        for file in landing.glob(source.files.replace("{partition}", "*")):
+        for file in landing.glob(source.names("*")):
             file.unlink()
 
 

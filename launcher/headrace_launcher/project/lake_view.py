@@ -8,10 +8,11 @@ from typing import Any
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 
-from headrace_launcher.object_store.endpoint import Endpoint, Location, local_path
+from headrace_launcher.object_store.endpoint import Endpoint
+from headrace_schemas.batch import WHOLE
 from headrace_schemas.decisions.decision import Decision
 from headrace_schemas.decisions.model_version import Evaluation, ModelVersion, PinnedModel, pinned
-from headrace_schemas.places import Lake
+from headrace_schemas.places import Lake, Place
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,9 @@ class LakeView:
         if table is None:
             return {}
         if "_partition" not in [field.name for field in table.schema().fields]:
-            return {"all": self.query(uri, "SELECT count(*) AS n FROM t")[0]["n"]}
+            return {WHOLE: self.query(uri, "SELECT count(*) AS n FROM t")[0]["n"]}
         rows = self.query(uri, "SELECT _partition AS p, count(*) AS n FROM t GROUP BY _partition")
-        return {row["p"] or "all": row["n"] for row in rows}
+        return {row["p"] or WHOLE: row["n"] for row in rows}
 
     def quarantine_reasons(self, name: str) -> dict[str, dict[str, int]]:
         """Rows in quarantine by partition and rule; a row can break several rules."""
@@ -71,7 +72,7 @@ class LakeView:
         )
         reasons: dict[str, dict[str, int]] = {}
         for row in self.query(self.lake.quarantine(name), sql):
-            reasons.setdefault(row["p"] or "all", {})[row["rule"]] = row["n"]
+            reasons.setdefault(row["p"] or WHOLE, {})[row["rule"]] = row["n"]
         return {batch: dict(sorted(rules.items())) for batch, rules in reasons.items()}
 
     def ledger(self, model: str) -> list[Decision]:
@@ -112,13 +113,12 @@ class LakeView:
 
 def read_file(uri: str) -> bytes | None:
     """A plain file of the lake, on disk or in the object store; None if there is none."""
-    place = Location.of("HEADRACE_LAKE", uri)
-    if place is None:
-        path = local_path(uri)
-        return path.read_bytes() if path.exists() else None
+    place = Place.parse(uri)
+    if place.path is not None:
+        return place.path.read_bytes() if place.path.exists() else None
     client = Endpoint.from_environment(os.environ).client()
     try:
-        content: bytes = client.get_object(Bucket=place.bucket, Key=place.prefix)["Body"].read()
+        content: bytes = client.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
     except client.exceptions.NoSuchKey:
         return None
     return content

@@ -8,7 +8,6 @@ from airflow.sdk import (
     DAG,
     Asset,
     AssetAll,
-    CronPartitionTimetable,
     CronTriggerTimetable,
     IdentityMapper,
     PartitionedAssetTimetable,
@@ -16,6 +15,7 @@ from airflow.sdk import (
 
 from headrace_airflow.access.roles import DagKind, access_control
 from headrace_airflow.assets import table_asset
+from headrace_airflow.builders.partition_timetable import PartitionTimetable
 from headrace_airflow.operators.tables import (
     GateOperator,
     LoadOperator,
@@ -120,9 +120,7 @@ def table_schedule(catalog: Catalog, build: TableBuild) -> Any:
         return followed or CronTriggerTimetable(schedule, timezone="UTC")
     if followed:
         return partitioned_by(followed)
-    return CronPartitionTimetable(
-        schedule, timezone="UTC", run_offset=-1, key_format=build.partition.key_format
-    )
+    return PartitionTimetable(schedule, build.partition)
 
 
 def partitioned_by(assets: Sequence[Asset]) -> PartitionedAssetTimetable:

@@ -2,19 +2,19 @@
 
 import os
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from headrace_airflow.engine import object_store
+from headrace_schemas.batch import Batch
 from headrace_schemas.declarations.pipeline import TableBuild
 from headrace_schemas.errors import SourceInvalid, SourceMissing
-from headrace_schemas.partition import Partition
+from headrace_schemas.places import Place
 
 SIDECAR = ".manifest.json"
 """Belongs to a delivered file and is not one itself."""
 
 
-def delivered_files(landing: str, build: TableBuild, partition: Partition | None) -> list[str]:
-    """Paths or URIs of the files of a table's batch, in the order of their names.
+def delivered_files(landing: str, build: TableBuild, batch: Batch) -> list[str]:
+    """Paths or URIs of the files of a batch, in the order of their names.
 
     Raises:
         SourceMissing: There is none yet.
@@ -22,14 +22,14 @@ def delivered_files(landing: str, build: TableBuild, partition: Partition | None
     """
     if build.source is None:
         return []
-    pattern = build.source.files.replace("{partition}", partition.key if partition else "*")
-    if object_store.is_remote(landing):
-        found = object_store.matching(landing, pattern)
-    elif landing.startswith("file://"):
-        root = Path(unquote(urlsplit(landing).path))
-        found = sorted(path.as_uri() for path in below(root, pattern))
+    pattern = build.source.names(batch.key)
+    place = Place.parse(landing)
+    if place.path is None:
+        found = object_store.matching(place, pattern)
+    elif place.scheme:
+        found = sorted(path.as_uri() for path in below(place.path, pattern))
     else:
-        found = sorted(str(path) for path in below(Path(landing), pattern))
+        found = sorted(str(path) for path in below(place.path, pattern))
     files = [file for file in found if not file.endswith(SIDECAR)]
     if not files:
         raise SourceMissing(build.name, f"{landing.rstrip('/')}/{pattern}")

@@ -11,14 +11,10 @@ from fnmatch import translate
 from typing import Any
 
 from headrace_schemas.errors import EngineUnavailable
+from headrace_schemas.places import Place
 
 
-def is_remote(uri: str) -> bool:
-    """Whether a URI names an object store and not a local path."""
-    return uri.startswith(("s3://", "s3a://"))
-
-
-def matching(root: str, pattern: str) -> list[str]:
+def matching(root: Place, pattern: str) -> list[str]:
     """URIs below `root` whose rest matches a glob pattern, in the order of their names.
 
     `*` and `?` stay within one step of the path, as on a disk.
@@ -26,14 +22,13 @@ def matching(root: str, pattern: str) -> list[str]:
     Raises:
         EngineUnavailable: The store cannot be read.
     """
-    bucket, prefix = parts(root)
     steps = [re.compile(translate(step)) for step in pattern.split("/")]
     fixed = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
-    below = f"{prefix}/" if prefix else ""
+    below = f"{root.key}/" if root.key else ""
     found = []
-    with answering(root) as client:
+    with answering(root.uri) as client:
         pages = client.get_paginator("list_objects_v2").paginate(
-            Bucket=bucket, Prefix=f"{below}{fixed}"
+            Bucket=root.bucket, Prefix=f"{below}{fixed}"
         )
         for page in pages:
             for entry in page.get("Contents", ()):
@@ -44,11 +39,11 @@ def matching(root: str, pattern: str) -> list[str]:
                     and len(names) == len(steps)
                     and all(step.match(name) for step, name in zip(steps, names, strict=True))
                 ):
-                    found.append(f"{root.rstrip('/')}/{'/'.join(names)}")
+                    found.append(f"{root.uri.rstrip('/')}/{'/'.join(names)}")
     return sorted(found)
 
 
-def read(uri: str) -> bytes | None:
+def read(place: Place) -> bytes | None:
     """A file's bytes; None if there is none.
 
     Raises:
@@ -56,21 +51,14 @@ def read(uri: str) -> bytes | None:
     """
     from botocore.exceptions import ClientError  # heavy
 
-    bucket, key = parts(uri)
-    with answering(uri) as client:
+    with answering(place.uri) as client:
         try:
-            content: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            content: bytes = client.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
         except ClientError as error:
             if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
                 return None
             raise
     return content
-
-
-def parts(uri: str) -> tuple[str, str]:
-    """Bucket and key of a URI; a key may hold what ends the path of a web address."""
-    bucket, _, key = uri.partition("://")[2].partition("/")
-    return bucket, key.strip("/")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from headrace_airflow.engine.job_directory import JobDirectory, LogFollower
 from headrace_airflow.engine.job_starters import Engine, start_job
 from headrace_airflow.lake_reader import digests_of, version_of
 from headrace_airflow.settings import Settings
+from headrace_schemas.batch import WHOLE
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import HeadraceError, JobCrashed, JobFailed, TimeLimitPassed
 from headrace_schemas.planning.planner import Planner
@@ -69,7 +70,7 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
 
     def batch(self, context: Context) -> str:
         """What the run is about, within the job's name."""
-        return partition_key(context) or "all"
+        return partition_key(context) or WHOLE
 
     def told(self, context: Context, task: str) -> dict[str, Any]:
         """What an earlier task of the run handed on; each is asked for once."""

@@ -12,6 +12,7 @@ from headrace_airflow.lake_reader import published_keys, refuse_damaged
 from headrace_airflow.operators.spark_job import SparkJobOperator, partition_key
 from headrace_airflow.pages.links import GateRecordLink
 from headrace_airflow.settings import Settings
+from headrace_schemas.batch import WHOLE, Batch
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import StaleInput
 from headrace_schemas.partition import SHOWN_CHARACTERS, Partition, PartitionUnit
@@ -40,8 +41,7 @@ class TableOperator(SparkJobOperator):
 
     def batch(self, context: Context) -> str:
         """The run's partition, within the job's name."""
-        partition = self.partition(context)
-        return partition.key if partition else "all"
+        return Batch(table=self.table, partition=self.partition(context)).key
 
 
 class LoadOperator(TableOperator):
@@ -57,7 +57,8 @@ class LoadOperator(TableOperator):
             self.refuse_gaps(partition, planner)
         build = self.catalog.build(self.table)
         landing = Settings.current().landing
-        files = delivered_files(landing, build, partition)
+        batch = Batch(table=self.table, partition=partition)
+        files = delivered_files(landing, build, batch)
         spec = planner.load(self.table, partition, files, job_id)
         return spec.model_copy(update={"landing": landing})
 
@@ -139,7 +140,7 @@ class RebuildOperator(TableOperator):
 
     def batch(self, context: Context) -> str:  # noqa: ARG002 - a rebuild has no partition
         """A rebuild is about every partition."""
-        return "all"
+        return WHOLE
 
     def plan(
         self,
@@ -155,18 +156,18 @@ class RebuildOperator(TableOperator):
             AirflowFailException: The table's partitions are not those of the pipeline.
         """
         build, lake = self.catalog.build(self.table), planner.lake
-        partitions: list[Partition | None] = [None]
-        if (unit := build.partition) is not None:
+        keys = {WHOLE}
+        if build.partition is not None:
             places = (lake.table(self.table), lake.quarantine(self.table))
             keys = {key for uri in places for key in published_keys(uri)}
-            try:
-                partitions = [Partition.parse(unit, key) for key in sorted(keys)]
-            except ValueError as error:
-                raise AirflowFailException(f"{self.table}: {error}") from error
-        if not partitions:
+        try:
+            batches = [Batch.parse(self.table, build.partition, key) for key in sorted(keys)]
+        except ValueError as error:
+            raise AirflowFailException(f"{self.table}: {error}") from error
+        if not batches:
             raise StaleInput(f"rebuild {self.table}", self.table)
         landing = Settings.current().landing
-        delivered = [(one, delivered_files(landing, build, one)) for one in partitions]
+        delivered = [(one.partition, delivered_files(landing, build, one)) for one in batches]
         spec = planner.rebuild(self.table, delivered, job_id)
         return spec.model_copy(update={"landing": landing})
 
@@ -186,8 +187,8 @@ def run_partition(context: Context, unit: PartitionUnit, wanted_by: str) -> Part
     key = partition_key(context)
     if key is None:
         raise AirflowFailException(
-            f"{wanted_by}: the run has no partition key. Trigger it with one: a {unit.value} in "
-            f"the form {unit.key_format}."
+            f"{wanted_by}: the run has no partition key. Trigger it with one: a {unit.value} "
+            f"such as {unit.example}."
         )
     try:
         return Partition.parse(unit, key)

@@ -1,18 +1,19 @@
 """Gate records in the browser: what the contract said of a batch, for those who are logged in."""
 
 import re
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, FastAPI, HTTPException, Response
 
 from headrace_airflow.engine import object_store
 from headrace_airflow.settings import Settings
+from headrace_schemas.batch import WHOLE
 from headrace_schemas.names import TABLE_NAME
+from headrace_schemas.partition import KEY_PATTERNS
+from headrace_schemas.places import Place
 
 TABLE = re.compile(TABLE_NAME)
-BATCH = re.compile(r"all|\d{4}-\d{2}(-\d{2}(T\d{2})?)?")
+BATCH = re.compile("|".join([WHOLE, *KEY_PATTERNS.values()]))
 
 TYPES = {"index.html": "text/html; charset=utf-8", "result.json": "application/json"}
 """The files of a record; nothing else of the lake can be asked for."""
@@ -48,8 +49,8 @@ def gate_record(table: str, batch: str, file: str) -> Response:
 
 def read(folder: str, file: str) -> bytes | None:
     """A file of the lake; None if there is none."""
-    if object_store.is_remote(folder):
-        return object_store.read(f"{folder}/{file}")
-    root = unquote(urlsplit(folder).path) if folder.startswith("file://") else folder
-    path = Path(root) / file
+    root = Place.parse(folder).path
+    if root is None:
+        return object_store.read(Place.parse(f"{folder}/{file}"))
+    path = root / file
     return path.read_bytes() if path.is_file() else None

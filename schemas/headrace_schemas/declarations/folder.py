@@ -53,7 +53,7 @@ class Entry:
 
     @property
     def unit(self) -> str | None:
-        """`month`, `day`, `hour` or `none`; None if the pipeline's could not be read."""
+        """A partition's unit, or `none`; None if the pipeline's could not be read."""
         if self.entry.partition is not None or not self.pipeline.has("partition"):
             return self.entry.partition
         return self.pipeline.declared.partition.value

@@ -108,7 +108,7 @@ class TableBuild(Frozen):
 class TableEntry(Declaration):
     """A table's entry in a pipeline file; `Pipeline.tables` fills in the pipeline's defaults."""
 
-    partition: Literal["month", "day", "hour", "none"] | None = None
+    partition: Literal["year", "quarter", "month", "week", "day", "hour", "none"] | None = None
     source: Source | None = None
     inputs: dict[str, Input] = Field(default_factory=dict)
     transform: str | None = Field(default=None, pattern=TRANSFORM)

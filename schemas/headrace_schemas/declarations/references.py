@@ -1,7 +1,7 @@
 """Whether the declarations of a folder fit each other: names, partitions, keys, types, history."""
 
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 
@@ -11,16 +11,15 @@ from headrace_schemas.declarations.contract_checks import written_names
 from headrace_schemas.declarations.declaration import KeyPath
 from headrace_schemas.declarations.folder import Entry, Folder, Read
 from headrace_schemas.declarations.model import Model
-from headrace_schemas.declarations.pipeline import WriteMode
+from headrace_schemas.declarations.pipeline import Pipeline, WriteMode
 from headrace_schemas.declarations.source import misfits
 from headrace_schemas.errors import DeclarationInvalid, listed
 from headrace_schemas.names import TABLE_NAME, form_of
+from headrace_schemas.partition import PartitionUnit, end_of
 from headrace_schemas.types import NUMBERS, SIMPLE, TEXTS, ColumnType
 
-LONGEST_WAIT_DAYS = 36_525
+LONGEST_WAIT = timedelta(days=36_525)
 """A hundred years: no model waits longer for its first training."""
-
-UNIT_DAYS = {"month": 31.0, "day": 1.0, "hour": 1 / 24}
 
 
 def check_references(folder: Folder) -> None:
@@ -234,11 +233,12 @@ def check_history(model: Read[Model], entry: Entry) -> Iterator[DeclarationInval
         return  # refused in the pipeline
     count, unit = split.first_after_partitions, entry.unit
     here: KeyPath = ("split", "first_after_partitions")
-    if count * UNIT_DAYS[unit] > LONGEST_WAIT_DAYS:
-        yield model.refusal(here, f"{count} {unit}s are more than a hundred years")
+    wait = waited(pipeline, PartitionUnit(unit), count)
+    if wait is None or wait > LONGEST_WAIT:
+        problem = f"{count} {unit}s are more than a hundred years, or end after the year 9999"
+        yield model.refusal(here, problem)
         return
-    first_end = after(pipeline.start, unit, count)
-    if pipeline.end is not None and pipeline.end < first_end:
+    if pipeline.ends_at is not None and pipeline.ends_at < pipeline.starts_at + wait:
         yield model.refusal(
             here,
             f"the data of {entry.name} end at {pipeline.end}, before {count} {unit}s of it "
@@ -246,8 +246,7 @@ def check_history(model: Read[Model], entry: Entry) -> Iterator[DeclarationInval
             advice="Wait for fewer partitions, or give pipeline "
             f"{pipeline.__dict__.get('name')} a later end.",
         )
-    history = (first_end - pipeline.start) / timedelta(days=1)
-    history = count / 24 if unit == "hour" else history
+    history = wait / timedelta(days=1)
     if split.holdout_days >= history:
         yield model.refusal(
             ("split", "holdout_days"),
@@ -257,9 +256,9 @@ def check_history(model: Read[Model], entry: Entry) -> Iterator[DeclarationInval
         )
 
 
-def after(start: date, unit: str, count: int) -> date:
-    """The day on which `count` partitions from `start` on have ended, at the latest."""
-    if unit == "month":
-        months = start.year * 12 + start.month - 1 + count
-        return date(months // 12, months % 12 + 1, 1)
-    return start + timedelta(days=count if unit == "day" else -(-count // 24))
+def waited(pipeline: Pipeline, unit: PartitionUnit, count: int) -> timedelta | None:
+    """How long `count` partitions from the pipeline's start take; None if no time is so late."""
+    try:
+        return end_of(unit, pipeline.starts_at, count) - pipeline.starts_at
+    except ValueError:
+        return None

@@ -274,6 +274,10 @@ class Source(Reading):
             self.form_of(name, "STRING")
         return self
 
+    def names(self, key: str) -> str:
+        """The pattern, below the landing root, of the files of the batch that is called `key`."""
+        return self.files.replace(PLACEHOLDER, key)
+
     @property
     def is_quoted(self) -> bool:
         """Whether values may be quoted."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
+from headrace_schemas.batch import Batch
 from headrace_schemas.decisions.decision import Decision, champion_at, first_champion
 from headrace_schemas.decisions.evidence import MonitorEvidence, PromotionEvidence
 from headrace_schemas.decisions.model_version import PinnedModel
@@ -83,10 +84,6 @@ class Planner:
             raise StaleInput(wanted_by, table)
         return PinnedTable(name=table, uri=uri, version=newest)
 
-    def batch(self, partition: Partition | None) -> str:
-        """What a batch is called below its table."""
-        return partition.key if partition else "all"
-
     def load(
         self, table: str, partition: Partition | None, source_files: Sequence[str], job_id: str
     ) -> LoadSpec:
@@ -100,7 +97,9 @@ class Planner:
             source_files=tuple(source_files),
             inputs=self.inputs(build, partition),
             transform_path=self.transform_path(build),
-            staged_uri=self.lake.staging(table, self.batch(partition), job_id),
+            staged_uri=self.lake.staging(
+                table, Batch(table=table, partition=partition).key, job_id
+            ),
             table_uri=self.lake.table(table),
         )
 
@@ -126,7 +125,7 @@ class Planner:
         self, table: str, partition: Partition | None, staged_uri: str, job_id: str
     ) -> GateSpec:
         """Run `table`'s contract on a staged batch."""
-        batch, build = self.batch(partition), self.catalog.build(table)
+        batch, build = Batch(table=table, partition=partition), self.catalog.build(table)
         contract = self.catalog.contract(table)
         uri = self.lake.table(table)
         is_looked_up = partition is not None and contract.key and build.unique_in == "table"
@@ -135,10 +134,10 @@ class Planner:
             **self.head(job_id),
             contract=contract,
             partition=partition,
-            as_of=partition.end if partition else None,
+            as_of=batch.end,
             staged_uri=staged_uri,
-            gated_uri=self.lake.staging(table, batch, job_id),
-            record_uri=self.lake.gate_record(table, batch),
+            gated_uri=self.lake.staging(table, batch.key, job_id),
+            record_uri=self.lake.gate_record(table, batch.key),
             write=build.write,
             table=None if newest is None else PinnedTable(name=table, uri=uri, version=newest),
             event_time=self.time_of_partition(table),
@@ -181,7 +180,7 @@ class Planner:
                 record_uri=self.lake.gate_record(table, key),
             )
             for partition, files in delivered
-            if (key := self.batch(partition))
+            if (key := Batch(table=table, partition=partition).key)
         ]
         return RebuildSpec(
             **self.head(job_id),
