@@ -27,6 +27,7 @@ from headrace_launcher.spark.settings import write_configuration
 from headrace_schemas.accounts import Account
 from headrace_schemas.errors import DeclarationInvalid, HeadraceError
 
+from headrace_schemas.installation import require_one_spark
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -170,6 +171,7 @@ def doctor(
     from headrace_launcher.object_store.doctor import examine, lines  # heavy: SDKs of the store
 
     report = examine(settings_here(), os.environ)
+    require_one_spark()
     if as_json:
         sys.stdout.write(f"{json.dumps(report.as_json(), indent=2)}\n")
     else:

@@ -13,12 +13,21 @@ from headrace_launcher.spark.jars import BuiltJar, are_in_place, place, read_loc
 from headrace_launcher.spark.java import Java, ensure_java
 from headrace_launcher.spark.logstore import log_store
 from headrace_launcher.spark.settings import spark_home
+from headrace_schemas.installation import require_extra, require_one_spark
 
 Tell = Callable[[str], None]
 
 
 def set_up(settings: Settings, environ: Mapping[str, str], tell: Tell = lambda _: None) -> Java:
-    """Make what is missing; quick when nothing is. `tell` hears what is being done."""
+    """Make what is missing; quick when nothing is. `tell` hears what is being done.
+
+    Raises:
+        ExtraMissing: One of the two runtimes is not installed.
+        SparkTwice: Two packages own Spark's files.
+    """
+    require_extra("airflow")
+    require_extra("spark")
+    require_one_spark()
     os.umask(0o077)  # Airflow writes files with secrets that everyone could read
     tell("Java")
     java = ensure_java(environ)
