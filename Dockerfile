@@ -57,7 +57,6 @@ FROM airflow-environment AS jars
 COPY schemas/headrace_schemas schemas/headrace_schemas
 COPY lake lake
 COPY launcher launcher
-COPY jobs/java jobs/java
 RUN headrace jars place /opt/headrace/jars \
     && chmod -R a=rX,u+w /opt/headrace/jars
 

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from headrace_schemas.errors import HeadraceError
+from headrace_schemas.installation import require_extra, require_one_spark
 from headrace_schemas.project import Project
 
 
@@ -25,7 +27,13 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("registry", help="make or upgrade the tables of MLFLOW_TRACKING_URI")
     given = parser.parse_args(arguments)
     log_to_stderr()
-    Project.current().use()
+    try:
+        require_extra("spark")
+        require_one_spark()
+        Project.current().use()
+    except HeadraceError as error:
+        logging.error("%s: %s", type(error).__name__, error.message)
+        return 1
     if given.command == "host":
         # Heavy imports on purpose: each job then starts with them done.
         from headrace_jobs.engine.host import serve

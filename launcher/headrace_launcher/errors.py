@@ -54,8 +54,7 @@ class JarNotBuilt(HeadraceError):
 
     def __init__(self, source: str, problem: str) -> None:
         super().__init__(
-            f"{source}: no jar could be built from it: {problem}. Restore the file as it is in "
-            "version control and run `headrace setup` again.",
+            f"{source}: no jar could be built from it: {problem}.",
             source=source,
             problem=problem,
         )
@@ -162,13 +161,6 @@ class FolderTaken(HeadraceError, PermissionError):
         )
 
     __str__ = Exception.__str__  # OSError would show errno and filename
-
-
-class NotSetUp(HeadraceError):
-    """Something that set-up makes is not there."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} is missing. Run `make setup` first.", what=what)
 
 
 class NotRunning(HeadraceError):

@@ -11,6 +11,9 @@ from headrace_airflow.builders import models as model_dags
 from headrace_airflow.builders import tables as table_dags
 from headrace_airflow.builders.partition_timetable import PartitionTimetable
 from headrace_airflow.pages.links import PREFIX
+from headrace_schemas.installation import require_extra
+
+require_extra("airflow")  # an Airflow of one's own may lack the rest
 
 PRELOADED = (maintenance_dags, model_dags, table_dags)
 

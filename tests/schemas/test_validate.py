@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from headrace_launcher.cli.app import app
-from headrace_launcher.project.validate import editor_schemas, validate
+from headrace_launcher.project.validate import KEPT, editor_schemas, validate
 from headrace_schemas.errors import DeclarationInvalid, DeclarationsInvalid
 from tests.schemas.declarations import CONTRACT, change, write
 from tests.schemas.right_declarations import RIGHT
@@ -421,4 +421,4 @@ def test_flagship_passes_when_it_is_checked():
 
 @pytest.mark.parametrize("name", editor_schemas())
 def test_editor_schema_is_up_to_date_when_declarations_change(name):
-    assert (PROJECT / "schemas/json" / name).read_text() == editor_schemas()[name]
+    assert (KEPT / name).read_text() == editor_schemas()[name]

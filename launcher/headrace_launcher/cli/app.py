@@ -23,9 +23,11 @@ from headrace_launcher.services.setup import ivy_client, place_jars, set_up
 from headrace_launcher.services.state import read_state
 from headrace_launcher.spark.jars import LOCK, write_lock
 from headrace_launcher.spark.java import ensure_java
-from headrace_launcher.spark.settings import write_configuration
+from headrace_launcher.spark.logstore import JAR, SOURCE, build
+from headrace_launcher.spark.settings import spark_home, write_configuration
 from headrace_schemas.accounts import Account
 from headrace_schemas.errors import DeclarationInvalid, HeadraceError
+from headrace_schemas.installation import require_one_spark
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -169,6 +171,7 @@ def doctor(
     """Check where the lake is: object store or disk. The exit code is 1 when it must not be used."""
     from headrace_launcher.object_store.doctor import examine, lines  # heavy: SDKs of the store
 
+    require_one_spark()
     report = examine(settings_here(), os.environ)
     if as_json:
         sys.stdout.write(f"{json.dumps(report.as_json(), indent=2)}\n")
@@ -294,15 +297,19 @@ def sbom() -> None:
 
 
 @app.command("json-schemas")
-def json_schemas() -> None:
+def json_schemas(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Without, where this package keeps its own.")
+    ] = None,
+) -> None:
     """Write the JSON Schemas by which editors check declarations."""
-    from headrace_launcher.project.validate import editor_schemas
+    from headrace_launcher.project.validate import KEPT, editor_schemas
 
-    folder = settings_here().project.schemas / "json"
-    folder.mkdir(exist_ok=True)
+    target = folder or KEPT
+    target.mkdir(parents=True, exist_ok=True)
     for name, text in editor_schemas().items():
-        (folder / name).write_text(text, encoding="utf-8")
-        console.print(str(folder / name))
+        (target / name).write_text(text, encoding="utf-8")
+        console.print(str(target / name))
 
 
 @app.command(hidden=True)
@@ -326,6 +333,17 @@ def lock_jars() -> None:
         ivy_client(settings_here(), java, progress.doing).resolve(Path(folder))
         jars = write_lock(Path(folder))
     console.print(f"{len(jars)} jars in {LOCK}")
+
+
+@jars_app.command("build")
+def build_log_store() -> None:
+    """Build the log store's jar anew, after its source was changed."""
+    settings = settings_here()
+    progress = Progress(console)
+    with progress.shown():
+        java = set_up(settings, os.environ, progress.doing)
+        build(SOURCE, settings.jars, JAR, java.executable, spark_home() / "jars")
+    console.print(str(JAR))
 
 
 @jars_app.command("place")

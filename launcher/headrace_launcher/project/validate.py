@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+import headrace_schemas
 from headrace_launcher.project.contract_form import CHECKS, rule_path
 from headrace_launcher.project.crons import cron_problem
 from headrace_launcher.project.stray_files import stray_files
@@ -22,6 +23,9 @@ from headrace_schemas.errors import DeclarationInvalid
 from headrace_schemas.rules.sql import check_rule_sql
 
 EDITOR_SCHEMAS: dict[str, type[BaseModel]] = {"pipeline": Pipeline, "model": Model}
+
+KEPT = Path(headrace_schemas.__file__).with_name("json")
+"""Where the package keeps what `editor_schemas` writes, for those who read them without running it."""
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,27 @@ from headrace_launcher.services.secrets import Secrets
 from headrace_launcher.services.settings import Settings
 from headrace_launcher.services.supervisor import alone
 from headrace_launcher.spark.ivy import Ivy
-from headrace_launcher.spark.jars import BuiltJar, are_in_place, place, read_lock
+from headrace_launcher.spark.jars import OwnJar, are_in_place, place, read_lock
 from headrace_launcher.spark.java import Java, ensure_java
-from headrace_launcher.spark.logstore import log_store
+from headrace_launcher.spark.logstore import JAR
 from headrace_launcher.spark.settings import spark_home
+from headrace_schemas.installation import require_extra, require_one_spark
+
+OWN_JARS = (OwnJar(JAR),)
 
 Tell = Callable[[str], None]
 
 
 def set_up(settings: Settings, environ: Mapping[str, str], tell: Tell = lambda _: None) -> Java:
-    """Make what is missing; quick when nothing is. `tell` hears what is being done."""
+    """Make what is missing; quick when nothing is. `tell` hears what is being done.
+
+    Raises:
+        ExtraMissing: One of the two runtimes is not installed.
+        SparkTwice: Two packages own Spark's files.
+    """
+    require_extra("airflow")
+    require_extra("spark")
+    require_one_spark()
     os.umask(0o077)  # Airflow writes files with secrets that everyone could read
     tell("Java")
     java = ensure_java(environ)
@@ -49,22 +60,18 @@ def place_jars(settings: Settings, java: Java, target: Path, tell: Tell = lambda
         FolderNotEmpty: The folder holds something else.
     """
     found = sorted(path.name for path in target.iterdir()) if target.exists() else []
-    if found and not are_in_place((*read_lock(), _log_store(java, settings)), target):
+    if found and not are_in_place((*read_lock(), *OWN_JARS), target):
         raise FolderNotEmpty(str(target), found)
     return _place(settings, java, target, tell)
 
 
 def _place(settings: Settings, java: Java, target: Path, tell: Tell) -> int:
-    locked, built = read_lock(), [_log_store(java, settings)]
-    count = len(locked) + len(built)
+    locked = read_lock()
+    count = len(locked) + len(OWN_JARS)
     tell(f"{count} jars")
     ivy = ivy_client(settings, java, tell)
-    place(locked, target, settings.cache / "jars", ivy.fetch, built)
+    place(locked, target, settings.cache / "jars", ivy.fetch, OWN_JARS)
     return count
-
-
-def _log_store(java: Java, settings: Settings) -> BuiltJar:
-    return log_store(settings.project.root, java.executable, spark_home() / "jars")
 
 
 def ivy_client(settings: Settings, java: Java, tell: Tell) -> Ivy:

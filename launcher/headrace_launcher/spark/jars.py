@@ -1,15 +1,15 @@
 """The jars that Spark needs besides its own: locked by coordinates and checksum, fetched once.
 
-Beside them lie the few that set-up builds itself. All are placed in the home's `jars` folder whole
-or not at all, and never resolved when a job starts. A cache in the user's own cache folder serves
+Beside them lies what comes with this package. All are placed in the home's `jars` folder whole or
+not at all, and never resolved when a job starts. A cache in the user's own cache folder serves
 every other checkout on the machine.
 """
 
+import filecmp
 import hashlib
 import re
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +20,6 @@ LOCK = Path(__file__).with_name("jars.lock")
 
 Fetch = Callable[[Sequence["Module"], Path], None]
 """Puts the modules' jars into a folder as `<organisation>/<name>-<version>.jar`."""
-
-Build = Callable[[Path, Path], None]
-"""Given a folder that holds the locked jars, writes a jar to a path."""
 
 _LINE = re.compile(r"([\w.\-]+):([\w.\-]+):([\w.\-]+) ([0-9a-f]{64})")
 
@@ -67,30 +64,19 @@ class Jar:
 
 
 @dataclass(frozen=True)
-class BuiltJar:
-    """A jar that is built here.
+class OwnJar:
+    """A jar that comes with this package."""
 
-    Attributes:
-        name: Of all jars that are built from this source, whatever it says.
-        version: Tells what the source says.
-    """
-
-    name: str
-    version: str
-    build: Build
+    path: Path
 
     @property
     def file_name(self) -> str:
         """The jar's name in a folder."""
-        return f"{self.name}-{self.version}.jar"
+        return self.path.name
 
     def is_intact(self, path: Path) -> bool:
-        """Whether a file is a jar whose entries are all undamaged."""
-        try:
-            with zipfile.ZipFile(path) as jar:
-                return jar.testzip() is None
-        except (OSError, zipfile.BadZipFile):
-            return False
+        """Whether a file is this jar, byte for byte."""
+        return path.is_file() and filecmp.cmp(self.path, path, shallow=False)
 
 
 def read_lock(path: Path = LOCK) -> tuple[Jar, ...]:
@@ -127,7 +113,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def are_in_place(jars: Sequence[Jar | BuiltJar], target: Path) -> bool:
+def are_in_place(jars: Sequence[Jar | OwnJar], target: Path) -> bool:
     """Whether a folder holds exactly these jars, undamaged."""
     names = {jar.file_name for jar in jars}
     if not target.is_dir() or {path.name for path in target.iterdir()} != names:
@@ -136,23 +122,23 @@ def are_in_place(jars: Sequence[Jar | BuiltJar], target: Path) -> bool:
 
 
 def place(
-    jars: Sequence[Jar], target: Path, cache: Path, fetch: Fetch, built: Sequence[BuiltJar] = ()
+    jars: Sequence[Jar], target: Path, cache: Path, fetch: Fetch, own: Sequence[OwnJar] = ()
 ) -> int:
     """Make a folder hold exactly these jars; returns how many had to be fetched.
 
     The folder appears whole by one rename. A jar whose bytes are not the lock's is refused, and
-    nothing is placed. What is built is built from the cache, once it holds all locked jars.
+    nothing is placed.
     """
-    wanted: tuple[Jar | BuiltJar, ...] = (*jars, *built)
+    wanted: tuple[Jar | OwnJar, ...] = (*jars, *own)
     if are_in_place(wanted, target):
         return 0
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     missing = [jar for jar in jars if not jar.is_intact(cache / jar.file_name)]
     if missing:
         _fetch_into(cache, missing, fetch)
-    for jar in built:
+    for jar in own:
         if not jar.is_intact(cache / jar.file_name):
-            _build_into(cache, jar)
+            _copy_into(cache, jar)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".jars-") as scratch:
         whole = Path(scratch) / "new"
@@ -180,11 +166,11 @@ def _fetch_into(cache: Path, jars: Sequence[Jar], fetch: Fetch) -> None:
             fetched.replace(cache / jar.module.file_name)
 
 
-def _build_into(cache: Path, jar: BuiltJar) -> None:
-    with tempfile.TemporaryDirectory(dir=cache, prefix=".build-") as scratch:
-        made = Path(scratch) / jar.file_name
-        jar.build(cache, made)
-        # Jobs that are told of no other folder take all jars of the cache.
-        for old in cache.glob(f"{jar.name}-*.jar"):
+def _copy_into(cache: Path, jar: OwnJar) -> None:
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".copy-") as scratch:
+        made = shutil.copyfile(jar.path, Path(scratch) / jar.file_name)
+        # Of versions that built it with a digest in its name. Jobs that are told of no other folder
+        # take all jars of the cache.
+        for old in cache.glob(f"{jar.path.stem}-*.jar"):
             old.unlink()
         made.replace(cache / jar.file_name)

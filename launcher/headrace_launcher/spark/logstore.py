@@ -1,10 +1,10 @@
-"""Builds Headrace's one Java class, by which Delta commits to S3, into a jar.
+"""Headrace's one Java class, by which Delta commits to S3: its source, and the jar built from it.
 
-Set-up installs a Java runtime, which has no compiler. Janino, the one that Spark uses for its
-queries, is among Spark's jars and compiles this class too.
+The jar is part of the package, so that set-up builds nothing. It is built anew where the source
+changes: Janino, which Spark uses for its queries, is among Spark's jars and compiles this class too,
+so that nobody needs a Java compiler.
 """
 
-import hashlib
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from headrace_launcher.errors import JarNotBuilt
-from headrace_launcher.spark.jars import BuiltJar
 
-SOURCE = Path("jobs") / "java" / "headrace" / "ConditionalS3LogStore.java"
-"""Below the checkout."""
+SOURCE = Path(__file__).with_name("ConditionalS3LogStore.java")
+JAR = Path(__file__).with_name("headrace-logstore.jar")
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of every entry, so that one source gives one jar: the first that a zip file can say."""
@@ -24,34 +23,23 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 MANIFEST = "Manifest-Version: 1.0\r\n\r\n"
 
 
-def log_store(project: Path, java: Path, spark_jars: Path) -> BuiltJar:
-    """The jar as `jars.place` takes it.
+def build(source: Path, locked: Path, jar: Path, java: Path, spark_jars: Path) -> None:
+    """Build the jar; the same source gives the same bytes.
 
     Args:
-        project: The checkout, with the source.
+        source: The class's source.
+        locked: A folder with the locked jars.
+        jar: The file that is written.
         java: The `java` that runs the compiler.
         spark_jars: Spark's own jars.
 
     Raises:
-        JarNotBuilt: The source is missing.
+        JarNotBuilt: The compiler refuses the source, or does not start.
     """
-    source = project / SOURCE
-    try:
-        text = source.read_bytes()
-    except FileNotFoundError as error:
-        raise JarNotBuilt(str(source), "the file is missing") from error
-    version = hashlib.sha256(text).hexdigest()[:12]
-
-    def build(locked: Path, target: Path) -> None:
-        with tempfile.TemporaryDirectory(prefix="headrace-classes-") as scratch:
-            classpath = [
-                *spark_jars.glob("hadoop-client-*.jar"),
-                *locked.glob("delta-storage-*.jar"),
-            ]
-            compile_java(source, Path(scratch), classpath, java, spark_jars)
-            pack(Path(scratch), target)
-
-    return BuiltJar("headrace-logstore", version, build)
+    with tempfile.TemporaryDirectory(prefix="headrace-classes-") as scratch:
+        classpath = [*spark_jars.glob("hadoop-client-*.jar"), *locked.glob("delta-storage-*.jar")]
+        compile_java(source, Path(scratch), classpath, java, spark_jars)
+        pack(Path(scratch), jar)
 
 
 def compile_java(

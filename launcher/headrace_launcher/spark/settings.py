@@ -7,9 +7,9 @@ alike.
 from importlib.util import find_spec
 from pathlib import Path
 
-from headrace_launcher.errors import NotSetUp
 from headrace_launcher.services.ports import LOOPBACK
 from headrace_launcher.services.settings import Settings
+from headrace_schemas.installation import ExtraMissing
 from headrace_schemas.wire import spark_settings
 
 _LOGGING = """rootLogger.level = warn
@@ -29,7 +29,7 @@ def spark_home() -> Path:
     """Where the installed Spark lies; found without importing it."""
     found = find_spec("pyspark")
     if found is None or found.origin is None:
-        raise NotSetUp("pyspark (extra `spark`)")
+        raise ExtraMissing("spark", ["pyspark"])
     return Path(found.origin).parent
 
 
