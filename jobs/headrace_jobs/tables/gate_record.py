@@ -9,7 +9,7 @@ from great_expectations.core import ExpectationSuiteValidationResult
 from headrace_jobs.lake import files
 from headrace_jobs.tables import gate_page
 from headrace_jobs.tables.gate_page import Findings
-from headrace_schemas.wire.job import GateSpec
+from headrace_schemas.wire.table_jobs import GateSpec
 
 RESULT = "result.json"
 PAGE = "index.html"
