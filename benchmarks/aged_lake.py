@@ -22,7 +22,7 @@ from headrace_jobs.lake import history
 from headrace_jobs.tables.maintain import maintain
 from headrace_schemas.declarations.pipeline import HISTORY_DAYS
 from headrace_schemas.planning.pins import Pin, PinKind
-from headrace_schemas.wire.job import MaintainedTable, MaintainSpec
+from headrace_schemas.wire.maintenance_jobs import MaintainedTable, MaintainSpec
 
 DAYS, AGAIN, NAME = 3 * 365, 30, "gold.readings"
 STAGED, STEPS = 4, ("load", "gate", "publish")

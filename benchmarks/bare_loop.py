@@ -4,12 +4,12 @@ What it lacks is everything Airflow is for: no schedule, no retry, no page, no s
 It is the yardstick for what orchestration costs.
 """
 
-import importlib
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
@@ -25,7 +25,8 @@ from headrace_schemas.declarations.pipeline import Pipeline
 from headrace_schemas.partition import Partition, partitions_between
 from headrace_schemas.places import Lake
 from headrace_schemas.planning.planner import Planner, matured_at
-from headrace_schemas.wire.job import JobReport, JobSpec
+from headrace_schemas.wire.jobs import JOBS
+from headrace_schemas.wire.spec import JobSpec
 
 
 def version_of(uri: str) -> int | None:
@@ -124,10 +125,11 @@ class BareLoop:
         self.jobs += 1
         return f"{self.jobs:04d}-{job}"
 
-    def job(self, spec: JobSpec) -> JobReport:
+    def job(self, spec: JobSpec) -> Any:
         """Call the job's function and count its seconds."""
-        module = importlib.import_module(f"headrace_jobs.{spec.job}")
+        job = JOBS.named(spec.job)
+        run = JOBS.code(job, job.run)
         start = time.monotonic()
-        report: JobReport = module.run(self.spark, spec)
+        report = run(self.spark, spec)
         self.seconds[spec.job] += time.monotonic() - start
         return report

@@ -24,7 +24,7 @@ from headrace_launcher.project.lake_view import LakeView
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.places import Lake
 from headrace_schemas.planning.planner import Planner
-from headrace_schemas.wire.job import MaintainSpec
+from headrace_schemas.wire.maintenance_jobs import MaintainSpec
 
 CHECKOUT = Path(__file__).parents[1]
 LATER = timedelta(days=15)

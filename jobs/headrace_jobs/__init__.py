@@ -1,1 +1,1 @@
-"""The work: what runs in a Spark driver. A job is `run(spark, spec) -> JobReport`."""
+"""The work: what runs in a Spark driver. A job is `run(spark, spec) -> report`."""

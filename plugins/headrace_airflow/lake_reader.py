@@ -14,7 +14,7 @@ from headrace_schemas.declarations.column_name import PARTITION
 from headrace_schemas.declarations.empty_batches import published_empty
 from headrace_schemas.errors import SKEWED, EngineUnavailable
 from headrace_schemas.places import Lake
-from headrace_schemas.wire.job import PinnedTable
+from headrace_schemas.wire.spec import PinnedTable
 
 Row = TypeVar("Row", bound=BaseModel)
 

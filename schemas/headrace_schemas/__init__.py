@@ -8,7 +8,8 @@ from headrace_schemas.declarations.pipeline import Pipeline
 from headrace_schemas.partition import Partition
 from headrace_schemas.places import Lake
 from headrace_schemas.planning.planner import Planner
-from headrace_schemas.wire.job import JobReport, JobSpec
+from headrace_schemas.wire.report import JobReport
+from headrace_schemas.wire.spec import JobSpec
 
 __all__ = [
     "Catalog",

@@ -87,22 +87,6 @@ RIGHTS: Mapping[Account, Rights] = {
     Account.AIRFLOW: Rights(reads_landing=True, writes=(LOGS, "ledger/digests", "ledger/holds")),
 }
 
-OF_JOB: Mapping[str, Account] = {
-    "load": Account.INGEST,
-    "gate": Account.INGEST,
-    "publish": Account.PUBLISH,
-    "rebuild": Account.PUBLISH,
-    "score": Account.PUBLISH,
-    "monitor": Account.PUBLISH,
-    "train": Account.LEARN,
-    "evaluate": Account.LEARN,
-    "decide": Account.LEARN,
-    "promote": Account.LEARN,
-    "maintain": Account.MAINTAIN,
-}
-"""Whose keys a job's own process has. Spark Connect has its own: `ingest` for what that account
-does, `publish` for all else."""
-
 
 def keys_file(folder: Path, account: Account) -> Path:
     """Where an account's keys lie."""
@@ -132,13 +116,15 @@ def read_keys(file: Path) -> tuple[str, str] | None:
         raise SecretUnreadable(str(file), type(error).__name__) from error
 
 
-def job_account(job: str, environ: Mapping[str, str]) -> dict[str, str]:
+def job_account(account: Account, environ: Mapping[str, str]) -> dict[str, str]:
     """The variables by which a job's process is of its account; none where there is one for all.
+
+    Spark Connect has accounts of its own: `ingest` for what that account does, `publish` for all
+    else.
 
     Raises:
         SecretUnreadable: The account's keys cannot be read.
     """
-    account = OF_JOB[job]
     found: dict[str, str] = {}
     if folder := environ.get(FOLDER):
         keys = read_keys(keys_file(Path(folder), account))

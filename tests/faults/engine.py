@@ -22,7 +22,8 @@ from deltalake import DeltaTable
 from headrace_jobs.engine import session
 from headrace_schemas.places import Lake
 from headrace_schemas.wire import spark_settings
-from headrace_schemas.wire.job import JobReport, SpecHead
+from headrace_schemas.wire.jobs import read_report
+from headrace_schemas.wire.spec import JobSpec
 from tests.fault_proxy import Exchange, Fault, FaultProxy
 from tests.jobs import readers
 from tests.jobs.batches import MAY, Batch, contract, text
@@ -87,7 +88,7 @@ class Engine:
             self._spark.wait()
             self._spark = None
 
-    def start(self, spec: SpecHead) -> Path:
+    def start(self, spec: JobSpec) -> Path:
         """Start a job as the warm engine does; its folder."""
         if self._spark is None:
             self.start_spark()
@@ -102,13 +103,13 @@ class Engine:
             assert "pid" in loads(client.makefile().readline())
         return directory
 
-    def run(self, spec: SpecHead) -> JobReport:
+    def run(self, spec: JobSpec) -> Any:
         """Do a job from beginning to end."""
         return ended(self.start(spec))
 
     @contextmanager
     def submitted(
-        self, spec: SpecHead, environment: Mapping[str, str] | None = None
+        self, spec: JobSpec, environment: Mapping[str, str] | None = None
     ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
         """A job with a Spark of its own, by spark-submit: its process group, and its folder."""
         directory = self.asked(spec)
@@ -143,7 +144,7 @@ class Engine:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def asked(self, spec: SpecHead) -> Path:
+    def asked(self, spec: JobSpec) -> Path:
         """A new folder for a job."""
         self._jobs += 1
         directory = self.folder / "jobs" / f"{self._jobs}-{spec.job_id}"
@@ -169,7 +170,7 @@ def running_engine(folder: Path) -> Iterator[Engine]:
             made.close()
 
 
-def killed(engine: Engine, spec: SpecHead, request: str) -> None:
+def killed(engine: Engine, spec: JobSpec, request: str) -> None:
     """Do a job by a driver of its own, which is killed with -9 once a request was answered."""
     with engine.submitted(spec) as (process, directory):
         end = partial(os.killpg, process.pid, signal.SIGKILL)  # Java and Python
@@ -189,12 +190,12 @@ def killing(kill: Callable[[], None]) -> Fault:
     return fault
 
 
-def ended(directory: Path) -> JobReport:
+def ended(directory: Path) -> Any:
     """The report of a job, once there is one."""
     report = directory / "report.json"
     wait_until(lambda: report.exists() or (directory / "rc").exists(), "a report", JOB_SECONDS)
     assert report.exists(), (directory / "job.log").read_text(errors="replace")[-3000:]
-    return JobReport.model_validate_json(report.read_text())
+    return read_report(report.read_text())
 
 
 class StoredBatch(Batch):

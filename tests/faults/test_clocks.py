@@ -13,7 +13,7 @@ import duckdb
 import pytest
 from deltalake import DeltaTable
 
-from headrace_schemas.wire.job import MaintainedTable, MaintainSpec
+from headrace_schemas.wire.maintenance_jobs import MaintainedTable, MaintainSpec
 from tests.faults.engine import Engine
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
@@ -58,7 +58,7 @@ import sys
 from datetime import UTC, datetime
 from headrace_jobs.tables.maintain import maintain
 from headrace_schemas.errors import ClockSkewed
-from headrace_schemas.wire.job import MaintainSpec
+from headrace_schemas.wire.maintenance_jobs import MaintainSpec
 try:
     maintain(None, MaintainSpec.model_validate_json(sys.argv[1]), datetime.now(tz=UTC))
 except ClockSkewed as error:

@@ -27,7 +27,8 @@ def test_a_table_is_written_whole_under_publish_and_not_at_all_under_ingest(tmp_
         place = Place(server, BUCKET, stages=write_keys(tmp_path / "keys"))
         place.provision()
         jobs = [
-            place.environment | job_account(job, place.environment) for job in ("publish", "load")
+            place.environment | job_account(account, place.environment)
+            for account in (Account.PUBLISH, Account.INGEST)
         ]
         with writers(tmp_path, f"s3a://{BUCKET}/{KEY}", LOG_STORE, jobs) as (publish, load):
             answers = [publish.write(row) for row in range(COMMITS - 1)]

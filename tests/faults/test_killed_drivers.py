@@ -16,7 +16,7 @@ from headrace_jobs.lake.delta_log import DeltaLog
 from headrace_jobs.lake.removal import remove_needless
 from headrace_lake.depth import Depth
 from headrace_lake.fsck import check_lake
-from headrace_schemas.wire.job import JobReport, MaintainedTable, MaintainSpec
+from headrace_schemas.wire.maintenance_jobs import MaintainedTable, MaintainReport, MaintainSpec
 from tests.fault_proxy import Exchange
 from tests.faults.engine import FIRST, SECOND, WAIT_SECONDS, StoredBatch, killed, meters_of
 
@@ -53,7 +53,7 @@ def test_table_is_as_it_was_when_its_driver_is_killed_after_its_first_data_file(
     assert (batch.seen().orphans, batch.seen().meters) == (set(), meters_of(SECOND))
 
 
-def maintained(batch: StoredBatch) -> JobReport:
+def maintained(batch: StoredBatch) -> MaintainReport:
     """What maintenance does on the day itself."""
     spec = MaintainSpec(
         job_id="maintain-1",
@@ -63,7 +63,8 @@ def maintained(batch: StoredBatch) -> JobReport:
         staging_uri=batch.place.at("staging", batch.contract.name),
         time_limit_minutes=60,
     )
-    return batch.engine.run(spec)
+    report: MaintainReport = batch.engine.run(spec)
+    return report
 
 
 def cleaned(batch: StoredBatch) -> list[str]:

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from headrace_jobs.learning.registry import CHAMPION, Registry
-from headrace_schemas.wire.job import JobReport, PromoteSpec
+from headrace_schemas.wire.jobs import read_report
+from headrace_schemas.wire.model_jobs import PromoteSpec
 from tests.e2e.contents import ask
 from tests.jobs.conftest import connect_server, free_port, python_of_workers
 from tests.jobs.hosts import job_host
@@ -73,8 +74,8 @@ def ended(directory: Path) -> str:
     return (directory / "rc").read_text()
 
 
-def report(directory: Path) -> JobReport:
-    return JobReport.model_validate_json((directory / "report.json").read_text())
+def report(directory: Path) -> Any:
+    return read_report((directory / "report.json").read_text())
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,8 @@ from headrace_schemas.decisions.model_version import PinnedModel
 from headrace_schemas.declarations.model import Task
 from headrace_schemas.partition import Partition, PartitionUnit
 from headrace_schemas.places import Lake
-from headrace_schemas.wire.job import JobReport, PinnedTable, ScoreSpec
+from headrace_schemas.wire.model_jobs import ScoreReport, ScoreSpec
+from headrace_schemas.wire.spec import PinnedTable
 from tests.e2e.contents import ask
 from tests.fault_proxy import Exchange
 from tests.faults.engine import BUCKET, Engine, Seen, killed
@@ -215,7 +216,7 @@ def test_predictions_are_the_same_when_their_driver_is_killed(scored: Scored) ->
     ]
 
 
-def again(report: JobReport) -> None:
+def again(report: ScoreReport) -> None:
     assert report.error is None
     assert report.counts is not None
     assert report.counts.rows_out == 400

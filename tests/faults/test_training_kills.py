@@ -17,7 +17,8 @@ from headrace_airflow.engine.job_directory import JobDirectory
 from headrace_airflow.engine.job_starters import submit, submit_command
 from headrace_airflow.operators.models import TrainOperator
 from headrace_airflow.settings import Settings, submitted_program
-from headrace_schemas.wire.job import PinnedTable, TrainSpec
+from headrace_schemas.wire.model_jobs import TrainSpec
+from headrace_schemas.wire.spec import PinnedTable
 from tests.cluster.native import JARS
 from tests.faults.outages import has_ended
 from tests.jobs.learning import TABLE, model, train_spec, trips

@@ -12,13 +12,15 @@ from headrace_schemas.declarations.contract import Contract, load_contract
 from headrace_schemas.declarations.pipeline import TableBuild
 from headrace_schemas.declarations.source import Source
 from headrace_schemas.partition import Partition, PartitionUnit
-from headrace_schemas.wire.job import (
+from headrace_schemas.wire.report import RuleFailure
+from headrace_schemas.wire.spec import PinnedInput
+from headrace_schemas.wire.table_jobs import (
+    GateReport,
     GateSpec,
-    JobReport,
+    LoadReport,
     LoadSpec,
-    PinnedInput,
+    PublishReport,
     PublishSpec,
-    RuleFailure,
 )
 
 MAY = Partition.parse(PartitionUnit.MONTH, "2024-05")
@@ -140,10 +142,10 @@ class Batch:
             table_uri=self.table,
         )
 
-    def load(self, *files: str, inputs: dict[str, PinnedInput] | None = None) -> JobReport:
+    def load(self, *files: str, inputs: dict[str, PinnedInput] | None = None) -> LoadReport:
         return load.run(self.spark, self.load_spec(*files, inputs=inputs))
 
-    def load_rows(self, *rows: str, header: str = HEADER) -> JobReport:
+    def load_rows(self, *rows: str, header: str = HEADER) -> LoadReport:
         """Deliver CSV rows and load them."""
         return self.load(self.deliver("".join(f"{one}\n" for one in (header, *rows))))
 
@@ -160,7 +162,7 @@ class Batch:
             most_quarantined=self.build.most_quarantined,
         )
 
-    def gate(self) -> JobReport:
+    def gate(self) -> GateReport:
         return gate.run(self.spark, self.gate_spec())
 
     def publish_spec(self) -> PublishSpec:
@@ -174,7 +176,7 @@ class Batch:
             quarantine_uri=self.quarantine,
         )
 
-    def publish(self) -> JobReport:
+    def publish(self) -> PublishReport:
         return publish.run(self.spark, self.publish_spec())
 
     def staged_rows(self) -> list[dict[str, object]]:

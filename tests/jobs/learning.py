@@ -27,16 +27,17 @@ from headrace_schemas.decisions.model_version import PinnedModel
 from headrace_schemas.declarations.contract import Column, Contract
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.partition import Partition, PartitionUnit
-from headrace_schemas.wire.job import (
+from headrace_schemas.wire.model_jobs import (
     DecideSpec,
+    EvaluateReport,
     EvaluateSpec,
-    JobReport,
     MonitorSpec,
-    PinnedTable,
     PromoteSpec,
     ScoreSpec,
+    TrainReport,
     TrainSpec,
 )
+from headrace_schemas.wire.spec import PinnedTable
 
 TABLE = "gold.trips"
 MONTHS = ("2024-01", "2024-02", "2024-03", "2024-04")
@@ -299,9 +300,9 @@ class Learned:
         self.rows = trips()
         self.features = publish(spark, folder / "features", self.rows)
         self.spec = train_spec(model, self.features)
-        self.trained: JobReport = train.run(spark, self.spec)
+        self.trained: TrainReport = train.run(spark, self.spec)
         self.version = str(self.trained.model_version)
-        self.evaluated: JobReport = evaluate.run(spark, evaluate_spec(self.spec, self.version))
+        self.evaluated: EvaluateReport = evaluate.run(spark, evaluate_spec(self.spec, self.version))
         assert self.evaluated.promotion_evidence is not None
         self.evidence = self.evaluated.promotion_evidence
 

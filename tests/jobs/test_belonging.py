@@ -11,7 +11,9 @@ from headrace_jobs.tables import belonging, gate, row_rules
 from headrace_schemas.declarations.contract import Column, Contract
 from headrace_schemas.declarations.pipeline import WriteMode
 from headrace_schemas.partition import Partition, PartitionUnit
-from headrace_schemas.wire.job import GateSpec, JobReport, PinnedTable, RuleFailure
+from headrace_schemas.wire.report import RuleFailure
+from headrace_schemas.wire.spec import PinnedTable
+from headrace_schemas.wire.table_jobs import GateReport, GateSpec, PublishReport
 from tests.jobs.batches import HEADER as READ
 from tests.jobs.batches import JUNE, MAY, READINGS, Batch, contract, failure, table_rule
 
@@ -133,7 +135,7 @@ def month(partition: Partition, rows: int, meter: str = "m") -> list[str]:
     ]
 
 
-def gated(batch: Batch, *rows: str, header: str = READ, **changes: object) -> JobReport:
+def gated(batch: Batch, *rows: str, header: str = READ, **changes: object) -> GateReport:
     """The batch's report, with what is published already pinned as Airflow would."""
     batch.load_rows(*rows, header=header)
     pinned = None
@@ -174,7 +176,7 @@ def published(batch: Batch) -> list[tuple[object, ...]]:
     return sorted((row["_partition"], row["trip"], row["leg"], row["distance"]) for row in rows)
 
 
-def put(batch: Batch, partition: Partition, *rows: str) -> JobReport:
+def put(batch: Batch, partition: Partition, *rows: str) -> PublishReport:
     """Load, gate and publish; the gate's report."""
     batch.partition = partition
     report = gated(batch, *rows, header=HEADER)

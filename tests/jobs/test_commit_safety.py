@@ -11,8 +11,9 @@ from headrace_jobs.engine import runner
 from headrace_jobs.lake.commit_safety import require_safe_commits
 from headrace_jobs.tables import load
 from headrace_schemas.errors import CommitsUnsafe
-from headrace_schemas.wire.job import JobReport, LoadSpec
+from headrace_schemas.wire.report import JobReport
 from headrace_schemas.wire.spark_settings import LOG_STORE, LOG_STORE_KEY
+from headrace_schemas.wire.table_jobs import LoadSpec
 from tests.jobs.batches import Batch, contract
 from tests.jobs.test_runner import job_dir, report_of
 

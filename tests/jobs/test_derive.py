@@ -14,7 +14,7 @@ from headrace_schemas.errors import (
     StaleInput,
     TransformInvalid,
 )
-from headrace_schemas.wire.job import PinnedInput, PinnedTable
+from headrace_schemas.wire.spec import PinnedInput, PinnedTable
 from tests.jobs.batches import JUNE, MAY, READINGS, ROW, Batch, contract
 
 pytestmark = pytest.mark.spark

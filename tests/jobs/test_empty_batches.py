@@ -14,7 +14,7 @@ from headrace_schemas.declarations.pipeline import Input, WriteMode
 from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import StaleInput
 from headrace_schemas.partition import Partition, PartitionUnit
-from headrace_schemas.wire.job import PinnedInput, PinnedTable
+from headrace_schemas.wire.spec import PinnedInput, PinnedTable
 from tests.jobs.batches import HEADER, Batch, contract
 
 pytestmark = pytest.mark.spark

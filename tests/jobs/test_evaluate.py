@@ -12,7 +12,7 @@ from headrace_jobs.learning.registry import Registry
 from headrace_schemas.decisions.decision import decide_promotion
 from headrace_schemas.decisions.evidence import Comparison
 from headrace_schemas.errors import SchemaBroken
-from headrace_schemas.wire.job import JobReport
+from headrace_schemas.wire.model_jobs import EvaluateReport
 from tests.jobs.learning import (
     CONTRACT,
     MAY_3,
@@ -130,7 +130,7 @@ def test_a_fixed_share_is_measured_when_the_holdout_is_large(
 ) -> None:
     monkeypatch.setattr(features, "MOST_CELLS", 1000)
 
-    reports: list[JobReport] = [
+    reports: list[EvaluateReport] = [
         evaluate.run(spark, evaluate_spec(learned.spec, learned.version)) for _ in range(2)
     ]
 

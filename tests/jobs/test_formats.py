@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import SchemaBroken, SourceInvalid
-from headrace_schemas.wire.job import JobReport
+from headrace_schemas.wire.table_jobs import LoadReport
 from tests.jobs.batches import Batch, contract
 
 pytestmark = pytest.mark.spark
@@ -354,7 +354,7 @@ def test_numbers_and_texts_of_parquet_are_times_when_their_format_is_declared(
     ]
 
 
-def load(batch: Batch, content: str | bytes) -> JobReport:
+def load(batch: Batch, content: str | bytes) -> LoadReport:
     return batch.load(batch.deliver(content))
 
 

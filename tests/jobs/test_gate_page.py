@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from headrace_jobs.tables import gate
 from headrace_jobs.tables.gate_page import share
-from headrace_schemas.wire.job import JobReport
+from headrace_schemas.wire.table_jobs import GateReport
 from tests.jobs.batches import (
     HEADER,
     READINGS,
@@ -32,7 +32,7 @@ DELIVERED = """"'><img src=x onerror=alert(5)>.csv"""
 HOSTILE = f"{FETCHES}{RUNS}{ACTS}{MOVES}"
 
 
-def hostile_report(spark: SparkSession, folder: Path) -> tuple[Batch, JobReport]:
+def hostile_report(spark: SparkSession, folder: Path) -> tuple[Batch, GateReport]:
     """Hostile wherever a name or a text can be: a rule that holds, one that does not, a file."""
     broken = {
         "name": f"broken {HOSTILE}",

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from headrace_jobs.lake import history, tables
 from headrace_schemas.errors import VersionGone
-from headrace_schemas.wire.job import PinnedTable
+from headrace_schemas.wire.spec import PinnedTable
 from tests.jobs.aged import age
 from tests.jobs.batches import ROW, Batch
 

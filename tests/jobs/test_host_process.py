@@ -7,11 +7,13 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from deltalake import DeltaTable
 
-from headrace_schemas.wire.job import JobReport, SpecHead
+from headrace_schemas.wire.jobs import read_report
+from headrace_schemas.wire.spec import JobSpec
 from tests.jobs.batches import HEADER, Batch, contract
 from tests.jobs.hosts import job_host, until
 
@@ -26,7 +28,7 @@ class Host:
         self.path = path
         self.jobs = jobs
 
-    def run(self, spec: SpecHead, code: str) -> JobReport:
+    def run(self, spec: JobSpec, code: str) -> Any:
         """Run a job to its end, which must be `code`."""
         directory = self.jobs / spec.job_id
         directory.mkdir(parents=True)
@@ -37,7 +39,7 @@ class Host:
             assert json.loads(client.makefile().readline())["pid"] > 0
         until((directory / "rc").exists, self.process)
         assert (directory / "rc").read_text() == code, (directory / "job.log").read_text()
-        return JobReport.model_validate_json((directory / "report.json").read_text())
+        return read_report((directory / "report.json").read_text())
 
 
 @pytest.fixture

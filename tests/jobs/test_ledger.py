@@ -14,7 +14,7 @@ from headrace_jobs.lake import tables
 from headrace_jobs.monitoring import ledger
 from headrace_schemas.decisions.decision import Decision, Kind, Verdict
 from headrace_schemas.errors import WriteConflict
-from headrace_schemas.wire.job import PinnedTable
+from headrace_schemas.wire.spec import PinnedTable
 from tests.jobs.learning import content
 
 pytestmark = pytest.mark.spark

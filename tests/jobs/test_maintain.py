@@ -18,7 +18,8 @@ from headrace_jobs.lake.removal import remove_needless
 from headrace_jobs.tables.maintain import maintain, refuse_skew, run
 from headrace_schemas.errors import ClockSkewed, VersionGone
 from headrace_schemas.planning.pins import Pin, PinKind
-from headrace_schemas.wire.job import JobReport, MaintainedTable, MaintainSpec, PinnedTable
+from headrace_schemas.wire.maintenance_jobs import MaintainedTable, MaintainReport, MaintainSpec
+from headrace_schemas.wire.spec import PinnedTable
 from tests.jobs import readers
 from tests.jobs.aged import DAY, age, date
 from tests.object_store import ObjectStore
@@ -81,7 +82,7 @@ def spec(table: Path, *pins: Pin, **given: object) -> MaintainSpec:
     )
 
 
-def done(table: Path, *pins: Pin, **given: object) -> JobReport:
+def done(table: Path, *pins: Pin, **given: object) -> MaintainReport:
     """Maintain without Spark, which only joins files."""
     return maintain(None, spec(table, *pins, **given), datetime.now(tz=UTC))  # type: ignore[arg-type]
 

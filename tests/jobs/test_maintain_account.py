@@ -12,7 +12,8 @@ from headrace_jobs.lake import files, history
 from headrace_jobs.lake.delta_log import DeltaLog
 from headrace_jobs.lake.removal import remove_needless
 from headrace_schemas.accounts import job_account
-from headrace_schemas.wire.job import MaintainedTable
+from headrace_schemas.wire.jobs import JOBS
+from headrace_schemas.wire.maintenance_jobs import MaintainedTable
 from tests.launcher.stores import Place, write_keys
 from tests.object_store import ObjectStore
 
@@ -30,9 +31,9 @@ class Job:
         self.place, self.monkeypatch = place, monkeypatch
 
     def becomes(self, job: str) -> None:
-        for name, value in (
-            self.place.environment | job_account(job, self.place.environment)
-        ).items():
+        account = JOBS.named(job).account
+        own = job_account(account, self.place.environment)
+        for name, value in (self.place.environment | own).items():
             self.monkeypatch.setenv(name, value)
 
 

@@ -15,7 +15,7 @@ from headrace_jobs.statistics import metrics
 from headrace_schemas.decisions.decision import Verdict, decide_retraining
 from headrace_schemas.decisions.evidence import MonitorEvidence
 from headrace_schemas.declarations.model import Model
-from headrace_schemas.wire.job import PinnedTable
+from headrace_schemas.wire.spec import PinnedTable
 from tests.jobs.learning import (
     MAY_3,
     Learned,

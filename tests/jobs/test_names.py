@@ -14,7 +14,7 @@ from headrace_jobs.sources.columns import check_columns
 from headrace_schemas.declarations.contract import Column, Contract
 from headrace_schemas.declarations.pipeline import Evolution
 from headrace_schemas.errors import SchemaBroken
-from headrace_schemas.wire.job import PinnedTable
+from headrace_schemas.wire.spec import PinnedTable
 from tests.jobs.batches import Batch, contract
 from tests.jobs.learning import (
     COLUMNS,

@@ -10,7 +10,8 @@ from headrace_jobs.tables import rebuild
 from headrace_schemas.declarations.empty_batches import published_empty
 from headrace_schemas.declarations.pipeline import Evolution
 from headrace_schemas.errors import WriteConflict
-from headrace_schemas.wire.job import PinnedTable, RebuildSpec, RebuiltBatch
+from headrace_schemas.wire.spec import PinnedTable
+from headrace_schemas.wire.table_jobs import RebuildSpec, RebuiltBatch
 from tests.jobs.batches import JUNE, MAY, Batch, contract
 from tests.jobs.readers import read
 
@@ -73,7 +74,9 @@ def test_table_is_the_new_contract_s_in_one_commit_when_it_is_built_anew(
     enough = "[{name: enough, type: library, metric: rowCount, mustBeGreaterThan: 1}]"
     batch.contract = contract(tmp_path, NEW, enough)
     failed = rebuild.run(engine, spec(batch, delivered, version))
-    assert (failed.job, failed.status, failed.verdict) == ("rebuild", "failed", "failed")
+    assert (failed.job, failed.status, failed.table) == ("rebuild", "failed", None)
+    assert failed.gate is not None
+    assert failed.warnings() == failed.gate.warnings() != []
     assert failed.error is not None
     assert failed.error.fields["partition"] == MAY.key  # one row of two has a value too large
     assert read(batch.table, "_partition") == before

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from headrace_jobs.tables import gate, row_rules
 from headrace_schemas.rules import expectation_types, spark_functions
 from headrace_schemas.rules.rule import Expectation, RowRule, Severity
-from headrace_schemas.wire.job import JobReport
+from headrace_schemas.wire.table_jobs import GateReport
 from tests.jobs.batches import Batch, contract, failure
 
 pytestmark = pytest.mark.spark
@@ -403,7 +403,7 @@ def loaded(spark: SparkSession, folder: Path) -> Batch:
     return batch
 
 
-def gated(batch: Batch) -> JobReport:
+def gated(batch: Batch) -> GateReport:
     """Judge the batch, however much of it goes to quarantine."""
     spec = batch.gate_spec().model_copy(update={"most_quarantined": 1.0})
     return gate.run(batch.spark, spec)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Thread, Timer
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -17,7 +18,9 @@ from pyspark.sql import SparkSession
 from headrace_jobs.engine import runner, session
 from headrace_jobs.tables import load
 from headrace_schemas.errors import EngineUnavailable, SchemaBroken
-from headrace_schemas.wire.job import JobReport, LoadSpec
+from headrace_schemas.wire.jobs import read_report
+from headrace_schemas.wire.report import JobReport
+from headrace_schemas.wire.table_jobs import LoadSpec
 from tests.jobs.batches import Batch, contract
 from tests.jobs.conftest import connected, free_port, start_server, wait_for_port
 
@@ -35,8 +38,8 @@ def job_dir(folder: Path, spec: LoadSpec) -> Path:
     return directory
 
 
-def report_of(directory: Path) -> JobReport:
-    return JobReport.model_validate_json((directory / "report.json").read_text())
+def report_of(directory: Path) -> Any:
+    return read_report((directory / "report.json").read_text())
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ def spec(tmp_path: Path) -> LoadSpec:
 
 def run(
     monkeypatch: pytest.MonkeyPatch, spark: SparkSession, directory: Path, work: Work
-) -> tuple[int, JobReport]:
+) -> tuple[int, Any]:
     """Run a job that does `work`."""
     monkeypatch.setattr(load, "run", work)
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,8 @@ from headrace_jobs.learning.registry import Registry
 from headrace_schemas.errors import SchemaBroken
 from headrace_schemas.model_errors import ModelTampered
 from headrace_schemas.partition import Partition, PartitionUnit
-from headrace_schemas.wire.job import JobReport, ScoreSpec
+from headrace_schemas.wire.jobs import read_report
+from headrace_schemas.wire.model_jobs import ScoreSpec
 from tests.jobs.learning import CONTRACT, Learned, content, loaded, pinned, score_spec
 from tests.jobs.test_registry import artifact
 
@@ -167,13 +169,13 @@ def test_nothing_is_written_when_the_model_was_tampered_with(
     assert not (tmp_path / "scored").exists()
 
 
-def run_job(spark: SparkSession, folder: Path, spec: ScoreSpec) -> tuple[int, JobReport]:
+def run_job(spark: SparkSession, folder: Path, spec: ScoreSpec) -> tuple[int, Any]:
     """The job's exit code and report."""
     directory = folder / "jobs" / spec.job_id
     directory.mkdir(parents=True)
     (directory / "spec.json").write_text(spec.model_dump_json())
     code = runner.run_job(directory, lambda _: nullcontext(spark))
-    return code, JobReport.model_validate_json((directory / "report.json").read_text())
+    return code, read_report((directory / "report.json").read_text())
 
 
 def test_scoring_fails_and_publishes_nothing_when_one_bit_of_the_booster_is_flipped(

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from headrace_jobs.engine.errors import is_conflict, is_lost, told
 from headrace_jobs.lake import tables
 from headrace_schemas.errors import SchemaBroken, WriteConflict
-from headrace_schemas.wire.job import PinnedTable
+from headrace_schemas.wire.spec import PinnedTable
 
 pytestmark = pytest.mark.spark
 

@@ -59,7 +59,7 @@ class Lake:
 
     def loading_job(self) -> Any:
         """A client with the keys that a job `load` has in its environment."""
-        environ = {**self.place.environment, **job_account("load", self.place.environment)}
+        environ = {**self.place.environment, **job_account(Account.INGEST, self.place.environment)}
         keys = Keys(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"])
         return self.place.client(keys)
 

@@ -12,8 +12,10 @@ import tests.own_airflow  # noqa: F401 - before Airflow
 from headrace_airflow.engine.job_directory import JobDirectory
 from headrace_airflow.operators import spark_job
 from headrace_airflow.settings import Settings
+from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.declarations.catalog import Catalog
-from headrace_schemas.wire.job import SPEC, JobReport
+from headrace_schemas.wire.jobs import JOBS, read_spec
+from tests.plugins.ledger import decision
 
 DECLARATIONS = Path(__file__).parents[1] / "dags" / "declarations"
 
@@ -105,6 +107,23 @@ def run_context() -> Callable[..., Any]:
     return build
 
 
+WRITTEN: dict[str, Any] = {"table": {"name": "t", "uri": "u", "version": 0}, "counts": {}}
+WHOLE: dict[str, dict[str, Any]] = {
+    "load": {"output_uri": "staged", "counts": {}},
+    "gate": {"verdict": "passed", "counts": {}, "record_uri": "record", "output_uri": "gated"},
+    "publish": WRITTEN,
+    "rebuild": WRITTEN,
+    "train": {"model_version": "1", "counts": {}},
+    "evaluate": {"model_version": "1", "counts": {}},
+    "promote": {"table": WRITTEN["table"], "decision": decision(Verdict.REFUSE)},
+    "score": {"counts": {}},
+    "monitor": WRITTEN,
+    "decide": {"table": WRITTEN["table"]},
+    "maintain": {},
+}
+"""What a report of each job must have, where a test does not say otherwise."""
+
+
 class FakeSubmit:
     """Takes the place of starting a job: keeps the spec and answers with a report at once."""
 
@@ -116,11 +135,11 @@ class FakeSubmit:
     def __call__(
         self, engine: str, directory: JobDirectory, settings: Settings, conf: Mapping[str, str]
     ) -> None:
-        spec = SPEC.validate_json(directory.spec_json())
+        spec = read_spec(directory.spec_json())
         self.specs.append(spec)
         self.engines.append(engine)
-        content = {"job": spec.job, "job_id": spec.job_id, "status": "succeeded", **self.answer}
-        report = JobReport.model_validate(content)
+        content = {"job": spec.job, "job_id": spec.job_id, **WHOLE[spec.job], **self.answer}
+        report = JOBS.named(spec.job).report.model_validate(content)
         (directory.path / "report.json").write_text(report.model_dump_json())
 
     @property

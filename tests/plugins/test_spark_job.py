@@ -1,5 +1,6 @@
 """The one operator that runs jobs: what it asks, how it waits, and what it makes of the answer."""
 
+import json
 import os
 from collections.abc import Callable
 from datetime import timedelta
@@ -25,8 +26,9 @@ from headrace_airflow.operators.spark_job import SparkJobOperator
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import JobCrashed, JobFailed, StaleInput, TimeLimitPassed
 from headrace_schemas.planning.planner import Planner
-from headrace_schemas.wire.job import GateSpec, JobError, JobReport, RuleFailure
-from tests.plugins.conftest import FakeSubmit
+from headrace_schemas.wire.report import JobError, RuleFailure
+from headrace_schemas.wire.table_jobs import GateSpec
+from tests.plugins.conftest import WHOLE, FakeSubmit
 
 RunContext = Callable[..., Any]
 
@@ -49,8 +51,8 @@ def gate(catalog: Catalog) -> Gate:
 
 def reported(directory: Path, **answer: Any) -> str:
     """A command that reports in place of a job."""
-    content = {"job": "gate", "job_id": "x", "status": "succeeded", **answer}
-    report = JobReport.model_validate(content).model_dump_json()
+    content = {"job": "gate", "job_id": "x", "status": "succeeded", **WHOLE["gate"], **answer}
+    report = json.dumps(content)
     (directory / "answer.json").write_text(report)
     return f"mv {directory}/answer.json {directory}/report.json"
 
@@ -67,6 +69,8 @@ def test_spec_is_written_when_the_job_is_started(
         "job": "gate",
         "job_id": fake_submit.spec.job_id,
         "verdict": "warned",
+        "counts": {"rows_in": 0, "rows_out": 0, "rows_quarantined": 0},
+        "record_uri": "record",
         "output_uri": "gated",
     }
 
@@ -160,7 +164,7 @@ def test_running_job_is_found_again_when_the_worker_died(
 ) -> None:
     context = run_context()
     (home / "jobs" / "earlier").parent.mkdir()
-    answer = reported(home, verdict="passed")
+    answer = reported(home, verdict="warned")
     go = home / "go"
     move = answer.replace(f"{home}/report.json", f"{home}/jobs/earlier/report.json")
     directory = started(
@@ -168,7 +172,7 @@ def test_running_job_is_found_again_when_the_worker_died(
     )
     assert directory.status() == "RUNNING"
     go.touch()
-    assert gate.execute(context)["verdict"] == "passed"
+    assert gate.execute(context)["verdict"] == "warned"
     assert fake_submit.specs == []
 
 
@@ -181,6 +185,17 @@ def test_report_is_used_when_the_job_ended_while_nobody_waited(
     (home / "answer.json").rename(directory.path / "report.json")
     assert gate.execute(context)["verdict"] == "warned"
     assert fake_submit.specs == []
+
+
+def test_job_is_started_again_when_another_release_wrote_its_report(
+    gate: Gate, fake_submit: FakeSubmit, run_context: RunContext, home: Path
+) -> None:
+    context = run_context()
+    directory = started(context, home, ["true"])
+    reported(home, verdict="warned", of_another_release=None)
+    (home / "answer.json").rename(directory.path / "report.json")
+    gate.execute(context)
+    assert len(fake_submit.specs) == 1
 
 
 def test_job_is_started_again_when_the_earlier_one_is_lost(

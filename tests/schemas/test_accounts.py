@@ -1,13 +1,12 @@
 """Which account of the object store a job has, and how it gets its keys."""
 
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
-from headrace_schemas.accounts import OF_JOB, RIGHTS, Account, job_account, keys_text, read_keys
+from headrace_schemas.accounts import RIGHTS, Account, job_account, keys_text, read_keys
 from headrace_schemas.errors import SecretUnreadable
-from headrace_schemas.wire.job import JobName
+from headrace_schemas.wire.jobs import JOBS
 from headrace_schemas.wire.secret_files import secret
 
 
@@ -18,19 +17,15 @@ def keys(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_every_job_has_an_account() -> None:
-    assert set(OF_JOB) == set(get_args(JobName))
-
-
 def test_nothing_changes_when_there_is_one_account_for_all() -> None:
-    assert job_account("publish", {"AWS_ACCESS_KEY_ID": "a"}) == {}
+    assert job_account(Account.PUBLISH, {"AWS_ACCESS_KEY_ID": "a"}) == {}
 
 
 @pytest.mark.parametrize(
     ("job", "account"), [("load", "ingest"), ("publish", "publish"), ("train", "learn")]
 )
 def test_a_job_has_the_keys_of_its_account(keys: Path, job: str, account: str) -> None:
-    found = job_account(job, {"HEADRACE_S3_ACCOUNTS": str(keys)})
+    found = job_account(JOBS.named(job).account, {"HEADRACE_S3_ACCOUNTS": str(keys)})
     assert found == {
         "AWS_ACCESS_KEY_ID": f"key-{account}",
         "AWS_SECRET_ACCESS_KEY": f"secret-{account}",
@@ -39,7 +34,7 @@ def test_a_job_has_the_keys_of_its_account(keys: Path, job: str, account: str) -
 
 def test_the_job_is_named_the_file_when_its_keys_are_missing(tmp_path: Path) -> None:
     with pytest.raises(SecretUnreadable, match=r"s3_learn cannot be read: FileNotFoundError"):
-        job_account("train", {"HEADRACE_S3_ACCOUNTS": str(tmp_path)})
+        job_account(Account.LEARN, {"HEADRACE_S3_ACCOUNTS": str(tmp_path)})
 
 
 def test_what_writes_tables_asks_another_server_with_that_one_s_token() -> None:
@@ -49,8 +44,8 @@ def test_what_writes_tables_asks_another_server_with_that_one_s_token() -> None:
         "HEADRACE_PUBLISH_REMOTE": "sc://second",
         "HEADRACE_PUBLISH_TOKEN_FILE": "/second",
     }
-    assert job_account("gate", environ) == {}
-    assert {**environ, **job_account("score", environ)} == {
+    assert job_account(Account.INGEST, environ) == {}
+    assert {**environ, **job_account(Account.PUBLISH, environ)} == {
         **environ,
         "SPARK_REMOTE": "sc://second",
         "HEADRACE_CONNECT_TOKEN": "",
@@ -60,7 +55,7 @@ def test_what_writes_tables_asks_another_server_with_that_one_s_token() -> None:
 
 def test_keys_are_left_to_the_host_when_the_file_is_empty(tmp_path: Path) -> None:
     (tmp_path / "s3_ingest").write_text("\n")
-    assert job_account("load", {"HEADRACE_S3_ACCOUNTS": str(tmp_path)}) == {}
+    assert job_account(Account.INGEST, {"HEADRACE_S3_ACCOUNTS": str(tmp_path)}) == {}
 
 
 @pytest.mark.parametrize(

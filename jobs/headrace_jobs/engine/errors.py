@@ -12,7 +12,7 @@ from pyspark.errors import PySparkException
 
 from headrace_jobs.engine.store_errors import is_store_away, store_unavailable
 from headrace_schemas.errors import EngineUnavailable, HeadraceError, StorageFull
-from headrace_schemas.wire.job import JobError
+from headrace_schemas.wire.report import JobError
 
 CONFLICTS = re.compile(
     r"DELTA_CONCURRENT_|DELTA_METADATA_CHANGED|DELTA_PROTOCOL_CHANGED"

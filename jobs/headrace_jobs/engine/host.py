@@ -24,9 +24,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+from headrace_schemas.errors import HeadraceError
+from headrace_schemas.wire.jobs import JOBS
+from headrace_schemas.wire.model_jobs import TrainSpec
+
 LOG = logging.getLogger(__name__)
 
-PRELOADED = (
+LIBRARIES = (
     "pyspark.sql.connect.session",
     "pyspark.sql.functions",
     "pandas",
@@ -36,16 +40,8 @@ PRELOADED = (
     "xgboost",
     "sklearn.metrics",
     "headrace_jobs.engine.runner",
-    "headrace_jobs.tables.load",
-    "headrace_jobs.tables.gate",
-    "headrace_jobs.tables.publish",
-    "headrace_jobs.learning.score",
-    "headrace_jobs.monitoring.monitor",
-    "headrace_jobs.monitoring.decide",
-    "headrace_jobs.learning.evaluate",
-    "headrace_jobs.learning.promote",
 )
-"""What jobs import; training is missing, as it needs a session that Connect does not have."""
+"""What jobs import, beside their own modules."""
 
 REAP_SECONDS = 0.2
 REQUEST_SECONDS = 5.0
@@ -55,8 +51,7 @@ LONGEST_REQUEST = 65_536
 
 def serve(path: Path) -> int:
     """Answer on the socket at `path` until SIGTERM; then end all children."""
-    for module in PRELOADED:
-        import_module(module)
+    preload()
     gc.collect()
     gc.freeze()  # shared pages stay shared: a child's collector does not touch them
     host = Host(listen(path))
@@ -68,6 +63,18 @@ def serve(path: Path) -> int:
     finally:
         path.unlink(missing_ok=True)
     return 0
+
+
+def preload() -> None:
+    """Import what jobs import; what cannot be is left to the job's own report."""
+    for module in LIBRARIES:
+        import_module(module)
+    try:
+        for job in map(JOBS.named, JOBS.names()):
+            if job.spec is not TrainSpec:  # it needs a session that Connect does not have
+                JOBS.code(job, job.run)
+    except HeadraceError as error:
+        LOG.warning("not every job is warm: %s", error)
 
 
 def listen(path: Path) -> socket.socket:

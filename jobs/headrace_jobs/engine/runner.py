@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,10 @@ from headrace_jobs.lake.commit_safety import require_safe_commits
 from headrace_jobs.lake.tables import COMMIT_NOTE
 from headrace_schemas.accounts import job_account
 from headrace_schemas.errors import HeadraceError, VersionSkew
-from headrace_schemas.wire.job import SPEC, JobReport, pinned_in
+from headrace_schemas.extension_errors import ExtensionInvalid
+from headrace_schemas.wire.jobs import JOBS
+from headrace_schemas.wire.report import JobReport
+from headrace_schemas.wire.spec import pinned_in
 
 LOG = logging.getLogger(__name__)
 
@@ -37,13 +39,6 @@ TALKATIVE = (
 The last is disabled from the start, but any library's `logging.config.dictConfig` enables every
 logger there is; a level stays.
 """
-
-ROOMS = {
-    **dict.fromkeys(("load", "gate", "publish", "rebuild", "maintain"), "tables"),
-    **dict.fromkeys(("train", "evaluate", "promote", "score"), "learning"),
-    **dict.fromkeys(("monitor", "decide"), "monitoring"),
-}
-"""Where each job's module is."""
 
 OpenSession = Callable[[str], AbstractContextManager[SparkSession]]
 """Given a name, opens Spark and lets go of it afterwards."""
@@ -85,23 +80,29 @@ def execute(given: dict[str, Any], open_session: OpenSession) -> JobReport:
     Raises:
         VersionSkew: Another version of Headrace asked for it.
         CommitsUnsafe: The lake is on S3, and this Spark's commits could overwrite another's.
+        ExtensionUnknown: There is no such job.
+        ExtensionInvalid: The job's function cannot be imported, or reports something else.
         SecretUnreadable: The job's account has no keys that could be read.
     """
     own = version("headrace")
     if given["headrace_version"] != own:
         raise VersionSkew(given["headrace_version"], own)
-    spec = SPEC.validate_python(given)
-    os.environ.update(job_account(spec.job, os.environ))
+    job = JOBS.named(given["job"])
+    spec = job.spec.model_validate(given)
+    os.environ.update(job_account(job.account, os.environ))
     with ThreadPoolExecutor(1) as beside:
         # Java takes seconds to start, and so does importing what training needs.
-        module = beside.submit(import_module, f"headrace_jobs.{ROOMS[spec.job]}.{spec.job}")
+        work = beside.submit(JOBS.code, job, job.run)
         with open_session(f"{spec.job} {spec.job_id}") as spark:
             require_safe_commits(spark, spec)
             note = {"job": spec.job, "job_id": spec.job_id, "run_id": spec.run_id}
             spark.conf.set(COMMIT_NOTE, json.dumps(note))
             with history.kept_files(spark, pinned_in(spec)):
-                report: JobReport = module.result().run(spark, spec)
-            return report
+                report = work.result()(spark, spec)
+    if not isinstance(report, job.report):
+        problem = f"it reports a {type(report).__name__}, not a {job.report.__name__}"
+        raise ExtensionInvalid(JOBS.group, job.name, job.run, problem)
+    return report
 
 
 @contextmanager

@@ -4,11 +4,11 @@ from pyspark.sql import SparkSession
 
 from headrace_schemas.errors import CommitsUnsafe
 from headrace_schemas.places import Place
-from headrace_schemas.wire.job import SpecHead
 from headrace_schemas.wire.spark_settings import LOG_STORE, LOG_STORE_KEY
+from headrace_schemas.wire.spec import JobSpec
 
 
-def require_safe_commits(spark: SparkSession, spec: SpecHead) -> None:
+def require_safe_commits(spark: SparkSession, spec: JobSpec) -> None:
     """Let a job go on only if this Spark commits safely to every place that its spec names.
 
     Raises:

@@ -10,7 +10,7 @@ from headrace_jobs.lake.delta_log import DataFile, DeltaLog
 from headrace_jobs.lake.history import at
 from headrace_schemas.errors import WriteConflict
 from headrace_schemas.rules.rule import literal, quoted
-from headrace_schemas.wire.job import MaintainedTable
+from headrace_schemas.wire.maintenance_jobs import MaintainedTable
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from headrace_jobs.lake import history, tables
 from headrace_schemas.declarations.empty_batches import PUBLISHED_EMPTY, published_empty
 from headrace_schemas.rules.rule import literal
-from headrace_schemas.wire.job import PinnedTable
+from headrace_schemas.wire.spec import PinnedTable
 
 
 def noted(spark: SparkSession, uri: str) -> set[str]:

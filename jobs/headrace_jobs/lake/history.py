@@ -17,7 +17,7 @@ from headrace_jobs.lake.schema_change import NOT_A_TABLE
 from headrace_schemas.errors import VersionGone, WriteConflict
 from headrace_schemas.places import Place
 from headrace_schemas.rules.rule import literal, quoted
-from headrace_schemas.wire.job import PinnedTable
+from headrace_schemas.wire.spec import PinnedTable
 
 FILES_KEPT = "delta.deletedFileRetentionDuration"
 

@@ -9,7 +9,7 @@ from headrace_jobs.lake import files
 from headrace_jobs.lake.delta_log import OF_A_VERSION, DeltaLog, LogIncomplete
 from headrace_jobs.lake.files import Found
 from headrace_schemas.planning.pins import Pin
-from headrace_schemas.wire.job import MaintainedTable
+from headrace_schemas.wire.maintenance_jobs import MaintainedTable
 
 log = logging.getLogger(__name__)
 

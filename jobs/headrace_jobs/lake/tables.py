@@ -17,7 +17,7 @@ from headrace_jobs.lake.schema_change import features, table_schema, types_of, w
 from headrace_schemas.declarations import column_name
 from headrace_schemas.errors import SchemaBroken, WriteConflict
 from headrace_schemas.rules.rule import literal, quoted
-from headrace_schemas.wire.job import PinnedTable
+from headrace_schemas.wire.spec import PinnedTable
 
 PARTITION = column_name.PARTITION
 BATCH = "_batch_id"

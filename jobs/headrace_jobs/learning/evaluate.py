@@ -18,7 +18,8 @@ from headrace_schemas.decisions.evidence import Comparison, PromotionEvidence, t
 from headrace_schemas.decisions.model_version import Evaluation
 from headrace_schemas.declarations.model import Model, SliceGate, gain
 from headrace_schemas.rules.rule import quoted
-from headrace_schemas.wire.job import Counts, EvaluateSpec, JobReport
+from headrace_schemas.wire.model_jobs import EvaluateReport, EvaluateSpec
+from headrace_schemas.wire.report import Counts
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ CHALLENGER, CHAMPION = "_challenger", "_champion"
 """The predictions of each, within frames of holdout rows."""
 
 
-def run(spark: SparkSession, spec: EvaluateSpec) -> JobReport:
+def run(spark: SparkSession, spec: EvaluateSpec) -> EvaluateReport:
     """Measure the challenger and the champion on rows that neither should have learnt from."""
     model, registry = spec.model, Registry()
     challenger = registry.load(model.name, spec.challenger)
@@ -63,10 +64,8 @@ def run(spark: SparkSession, spec: EvaluateSpec) -> JobReport:
     recorded = Evaluation(model=model.name, version=version, sha256=digest)
     record_evaluation(spark, spec.evaluations_uri, recorded)
     log.info("model %s version %s: %s on %d rows", model.name, version, measured, len(rows))
-    return JobReport(
-        job="evaluate",
+    return EvaluateReport(
         job_id=spec.job_id,
-        status="succeeded",
         metrics=measured,
         counts=Counts(rows_in=window.holdout_rows, rows_out=len(rows)),
         notes=tuple(notes),

@@ -6,10 +6,10 @@ from headrace_jobs.lake import tables
 from headrace_jobs.learning.registry import CHAMPION, Registry
 from headrace_jobs.monitoring import ledger
 from headrace_schemas.decisions.decision import Decision, Verdict, decide_promotion, promotions
-from headrace_schemas.wire.job import JobReport, PromoteSpec
+from headrace_schemas.wire.model_jobs import PromoteReport, PromoteSpec
 
 
-def run(spark: SparkSession, spec: PromoteSpec) -> JobReport:
+def run(spark: SparkSession, spec: PromoteSpec) -> PromoteReport:
     """Write the ledger first: it is the truth, and a repeated run brings the registry after it."""
     registry = Registry()
     decision = decide_promotion(
@@ -18,13 +18,10 @@ def run(spark: SparkSession, spec: PromoteSpec) -> JobReport:
     recorded = ledger.record(spark, spec.ledger_uri, decision)
     tell(registry, recorded.history, recorded.decision)
     name_champion(spark, registry, recorded)
-    return JobReport(
-        job="promote",
+    return PromoteReport(
         job_id=spec.job_id,
-        status="succeeded",
         table=recorded.table,
         decision=recorded.decision,
-        model_version=recorded.decision.model_version,
     )
 
 

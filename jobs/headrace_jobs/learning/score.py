@@ -17,7 +17,9 @@ from headrace_jobs.learning.registry import LoadedModel, Registry
 from headrace_jobs.statistics.metrics import Values
 from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.rules.rule import quoted
-from headrace_schemas.wire.job import Counts, JobReport, PinnedTable, ScoreSpec
+from headrace_schemas.wire.model_jobs import ScoreReport, ScoreSpec
+from headrace_schemas.wire.report import Counts
+from headrace_schemas.wire.spec import PinnedTable
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +60,7 @@ def predicted_here(model: LoadedModel, numbers: pd.DataFrame) -> Values:
     return found.to_numpy()
 
 
-def run(spark: SparkSession, spec: ScoreSpec) -> JobReport:
+def run(spark: SparkSession, spec: ScoreSpec) -> ScoreReport:
     """Replace the partition's predictions; an empty partition where no champion serves yet."""
     model, key = spec.model, spec.partition.key
     rows = tables.read(spark, spec.features, [key])
@@ -91,16 +93,14 @@ def run(spark: SparkSession, spec: ScoreSpec) -> JobReport:
 
 def report(
     spark: SparkSession, spec: ScoreSpec, written: PinnedTable, version: str | None
-) -> JobReport:
+) -> ScoreReport:
     """What was written, counted from the table itself."""
     key = spec.partition.key
     scored = tables.read(spark, written, [key]).count()
     log.info("%s %s: %d rows scored by version %s", written.name, key, scored, version)
     notes = () if version else (f"no champion of {spec.model.name} serves {key}",)
-    return JobReport(
-        job="score",
+    return ScoreReport(
         job_id=spec.job_id,
-        status="succeeded",
         table=written,
         counts=Counts(rows_in=scored, rows_out=scored),
         notes=notes,

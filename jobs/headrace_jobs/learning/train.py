@@ -32,7 +32,8 @@ from headrace_schemas.declarations.booster_params import as_xgboost_reads
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.model_errors import ModelTampered, SlotsShort, TrainingRefused
 from headrace_schemas.rules.rule import quoted
-from headrace_schemas.wire.job import Counts, JobReport, TrainSpec
+from headrace_schemas.wire.model_jobs import TrainReport, TrainSpec
+from headrace_schemas.wire.report import Counts
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ SLOT_WAIT_SECONDS = 90.0
 again within a minute."""
 
 
-def run(spark: SparkSession, spec: TrainSpec) -> JobReport:
+def run(spark: SparkSession, spec: TrainSpec) -> TrainReport:
     """Select, check, encode, fit, describe, register.
 
     The holdout's days are counted back from the latest known event, not from `as_of`, which may be
@@ -89,10 +90,8 @@ def run(spark: SparkSession, spec: TrainSpec) -> JobReport:
     )
     version = registered(spark, spec, registry, content, manifest)
     log.info("model %s: version %s, sha256 %s", model.name, version, manifest.sha256)
-    return JobReport(
-        job="train",
+    return TrainReport(
         job_id=spec.job_id,
-        status="succeeded",
         model_version=version,
         counts=Counts(rows_in=found.rows, rows_out=learnt.rows),
         metrics={

@@ -9,7 +9,7 @@ from headrace_jobs.monitoring.ledger import at_last
 from headrace_schemas.decisions.model_version import Evaluation, ModelVersion, PinnedModel
 from headrace_schemas.declarations.pipeline import HISTORY_DAYS
 from headrace_schemas.model_errors import VersionTaken
-from headrace_schemas.wire.job import PinnedTable
+from headrace_schemas.wire.spec import PinnedTable
 
 VERSIONS, EVALUATIONS = "ledger.versions", "ledger.evaluations"
 KEY = ("model", "version")

@@ -15,7 +15,7 @@ from headrace_jobs.learning.features import moment
 from headrace_schemas.decisions.decision import Decision
 from headrace_schemas.declarations.pipeline import HISTORY_DAYS
 from headrace_schemas.errors import WriteConflict
-from headrace_schemas.wire.job import PinnedTable
+from headrace_schemas.wire.spec import PinnedTable
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,9 @@ from headrace_schemas.decisions.evidence import FeatureShift, MonitorEvidence, P
 from headrace_schemas.decisions.model_version import PinnedModel
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.rules.rule import quoted
-from headrace_schemas.wire.job import Counts, JobReport, MonitorSpec, PinnedTable
+from headrace_schemas.wire.model_jobs import MonitorReport, MonitorSpec
+from headrace_schemas.wire.report import Counts
+from headrace_schemas.wire.spec import PinnedTable
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ SCHEMA = (
 )
 
 
-def run(spark: SparkSession, spec: MonitorSpec) -> JobReport:
+def run(spark: SparkSession, spec: MonitorSpec) -> MonitorReport:
     """Measure the partition and keep one row of it in the monitoring table."""
     partitions = partition_rows(spark, spec)
     rows = partitions.get(spec.partition.key, 0)
@@ -51,10 +53,8 @@ def run(spark: SparkSession, spec: MonitorSpec) -> JobReport:
         measured.labelled,
         measured.performance or note,
     )
-    return JobReport(
-        job="monitor",
+    return MonitorReport(
         job_id=spec.job_id,
-        status="succeeded",
         table=written,
         counts=Counts(rows_in=rows, rows_out=measured.labelled),
         metrics=main_numbers(spec, measured),

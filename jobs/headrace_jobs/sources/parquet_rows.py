@@ -14,7 +14,7 @@ from headrace_schemas.declarations.pipeline import Evolution
 from headrace_schemas.errors import SourceInvalid
 from headrace_schemas.rules.rule import quoted
 from headrace_schemas.types import TEXTS, TIMES, ColumnType
-from headrace_schemas.wire.job import LoadSpec
+from headrace_schemas.wire.table_jobs import LoadSpec
 
 
 def read_parquet(spark: SparkSession, spec: LoadSpec, group: Sequence[Delivery]) -> DataFrame:

@@ -20,7 +20,7 @@ from headrace_schemas.declarations.pipeline import WriteMode
 from headrace_schemas.partition import Partition
 from headrace_schemas.rules.rule import RowRule, Severity, literal, quoted, rows_where
 from headrace_schemas.types import TEXTS, ColumnType
-from headrace_schemas.wire.job import GateSpec
+from headrace_schemas.wire.table_jobs import GateSpec
 
 ELSEWHERE = "_published_elsewhere"
 """BOOLEAN: whether another partition of the table has the row's key."""

@@ -30,14 +30,8 @@ from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.declarations.pipeline import FEWEST_QUARANTINED, MOST_QUARANTINED
 from headrace_schemas.errors import GateFailed
 from headrace_schemas.rules.rule import Severity, TableRule, query_rule, quoted
-from headrace_schemas.wire.job import (
-    SHOWN_EXAMPLES,
-    SHOWN_FAILURES,
-    Counts,
-    GateSpec,
-    JobReport,
-    RuleFailure,
-)
+from headrace_schemas.wire.report import SHOWN_EXAMPLES, SHOWN_FAILURES, Counts, RuleFailure
+from headrace_schemas.wire.table_jobs import GateReport, GateSpec
 
 FRESH = "table.fresh"
 
@@ -49,7 +43,7 @@ Check = Callable[..., list[Checked]]
 Verdict = Literal["passed", "warned", "failed"]
 
 
-def run(spark: SparkSession, spec: GateSpec) -> JobReport:
+def run(spark: SparkSession, spec: GateSpec) -> GateReport:
     """Judge the batch at `spec.staged_uri` and write it, parted, to `spec.gated_uri`.
 
     A failed gate's report says so itself, with all that was found; its error is a GateFailed.
@@ -75,10 +69,8 @@ def run(spark: SparkSession, spec: GateSpec) -> JobReport:
     too_much = share_told(spec, seen, emptied) if emptied else ""
     findings = Findings(verdict, counts, (*rows, *table), failures, too_much)
     record = gate_record.write(spec, findings)
-    report = JobReport(
-        job="gate",
+    report = GateReport(
         job_id=spec.job_id,
-        status="succeeded",
         verdict=verdict,
         counts=counts,
         output_uri=spec.gated_uri,

@@ -15,7 +15,8 @@ from headrace_jobs.engine.errors import without_values
 from headrace_jobs.tables.expectations import Checked
 from headrace_jobs.tables.measures import QUERY, query_and_condition
 from headrace_schemas.rules.rule import RowRule, Severity, TableRule
-from headrace_schemas.wire.job import Counts, GateSpec, RuleFailure
+from headrace_schemas.wire.report import Counts, RuleFailure
+from headrace_schemas.wire.table_jobs import GateSpec
 
 VERDICTS = {"passed": "Passed", "warned": "Passed with warnings", "failed": "Failed"}
 

@@ -10,7 +10,7 @@ from headrace_jobs.lake import files
 from headrace_jobs.tables import gate_page
 from headrace_jobs.tables.gate_page import Findings
 from headrace_schemas.batch import Batch
-from headrace_schemas.wire.job import GateSpec
+from headrace_schemas.wire.table_jobs import GateSpec
 
 RESULT = "result.json"
 PAGE = "index.html"

@@ -53,7 +53,8 @@ from headrace_schemas.errors import (
     TransformInvalid,
 )
 from headrace_schemas.rules.rule import quoted
-from headrace_schemas.wire.job import Counts, JobReport, LoadSpec
+from headrace_schemas.wire.report import Counts
+from headrace_schemas.wire.table_jobs import LoadReport, LoadSpec
 
 BOUNDS = ("start", "end")
 
@@ -70,7 +71,7 @@ ROW_IN_TASK = (1 << 33) - 1
 """The lower bits of `monotonically_increasing_id`; the upper ones number the task."""
 
 
-def run(spark: SparkSession, spec: LoadSpec) -> JobReport:
+def run(spark: SparkSession, spec: LoadSpec) -> LoadReport:
     """Stage the batch at `spec.staged_uri`.
 
     Raises:
@@ -93,7 +94,7 @@ def run(spark: SparkSession, spec: LoadSpec) -> JobReport:
 
 def stage(
     spark: SparkSession, spec: LoadSpec, frame: DataFrame, deliveries: Sequence[Delivery]
-) -> JobReport:
+) -> LoadReport:
     """Write the batch, and count what was written.
 
     Raises:
@@ -110,10 +111,8 @@ def stage(
         check_counts(deliveries, found, spark.read.parquet(spec.staged_uri))
     is_worth_a_query = deliveries and 2 * bad_rows > rows
     notes = hints(spark.read.parquet(spec.staged_uri), spec.contract) if is_worth_a_query else ()
-    return JobReport(
-        job="load",
+    return LoadReport(
         job_id=spec.job_id,
-        status="succeeded",
         output_uri=spec.staged_uri,
         counts=Counts(rows_in=rows, rows_out=rows),
         metrics={

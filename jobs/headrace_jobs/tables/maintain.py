@@ -20,7 +20,7 @@ from headrace_jobs.lake.removal import Needed, remove_needless
 from headrace_jobs.sources.copies import copies_of
 from headrace_schemas.errors import ClockSkewed
 from headrace_schemas.planning.pins import Pin
-from headrace_schemas.wire.job import JobReport, MaintainedTable, MaintainSpec
+from headrace_schemas.wire.maintenance_jobs import MaintainedTable, MaintainReport, MaintainSpec
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ PUBLISHED_STAGING, STAGING = timedelta(days=1), timedelta(days=14)
 can be cleared alone; one that is not, until somebody has looked at why."""
 
 
-def run(spark: SparkSession, spec: MaintainSpec) -> JobReport:
+def run(spark: SparkSession, spec: MaintainSpec) -> MaintainReport:
     """Look after the tables of the spec.
 
     Raises:
@@ -44,7 +44,7 @@ def run(spark: SparkSession, spec: MaintainSpec) -> JobReport:
     return maintain(spark, spec, datetime.now(tz=UTC))
 
 
-def maintain(spark: SparkSession, spec: MaintainSpec, now: datetime) -> JobReport:
+def maintain(spark: SparkSession, spec: MaintainSpec, now: datetime) -> MaintainReport:
     """Look after the tables, as it is `now`."""
     refuse_skew(spec, now)
     figures: Counter[str] = Counter()
@@ -61,10 +61,8 @@ def maintain(spark: SparkSession, spec: MaintainSpec, now: datetime) -> JobRepor
     clean_staging(spec, now, figures)
     clean_records(spec, now, figures)
     log.info("%s", ", ".join(f"{name} {value:,}" for name, value in sorted(figures.items())))
-    return JobReport(
-        job="maintain",
+    return MaintainReport(
         job_id=spec.job_id,
-        status="succeeded",
         metrics={key: float(value) for key, value in sorted(figures.items())},
         notes=tuple(notes),
     )

@@ -30,12 +30,14 @@ from headrace_schemas.declarations.column_name import is_reserved
 from headrace_schemas.declarations.pipeline import WriteMode
 from headrace_schemas.errors import SchemaBroken
 from headrace_schemas.rules.rule import literal, quoted
-from headrace_schemas.wire.job import Counts, JobReport, PinnedTable, PublishSpec
+from headrace_schemas.wire.report import Counts
+from headrace_schemas.wire.spec import PinnedTable
+from headrace_schemas.wire.table_jobs import PublishReport, PublishSpec
 
 log = logging.getLogger(__name__)
 
 
-def run(spark: SparkSession, spec: PublishSpec) -> JobReport:
+def run(spark: SparkSession, spec: PublishSpec) -> PublishReport:
     """Commit the batch at `spec.gated_uri`.
 
     Raises:
@@ -51,10 +53,8 @@ def run(spark: SparkSession, spec: PublishSpec) -> JobReport:
     table, rows = write_table(spark, spec, passed, note)
     if not rows and spec.partition is not None:
         table = empty_partitions.note(spark, table, spec.partition.key)
-    return JobReport(
-        job="publish",
+    return PublishReport(
         job_id=spec.job_id,
-        status="succeeded",
         table=table,
         counts=Counts(rows_in=rows + set_aside, rows_out=rows, rows_quarantined=set_aside),
     )

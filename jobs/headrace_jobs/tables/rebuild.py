@@ -21,21 +21,22 @@ from headrace_schemas.batch import Batch
 from headrace_schemas.declarations.pipeline import WriteMode
 from headrace_schemas.errors import WriteConflict
 from headrace_schemas.rules.rule import quoted
-from headrace_schemas.wire.job import (
-    Counts,
+from headrace_schemas.wire.report import Counts
+from headrace_schemas.wire.spec import PinnedTable
+from headrace_schemas.wire.table_jobs import (
+    GateReport,
     GateSpec,
-    JobReport,
     LoadSpec,
-    PinnedTable,
+    RebuildReport,
     RebuildSpec,
     RebuiltBatch,
 )
 
 
-def run(spark: SparkSession, spec: RebuildSpec) -> JobReport:
+def run(spark: SparkSession, spec: RebuildSpec) -> RebuildReport:
     """Replace the table's content by what its batches are under the contract.
 
-    The report of a gate that failed is the job's: nothing is changed then.
+    Where a gate fails, the job fails with its error, and nothing is changed.
 
     Raises:
         WriteConflict: Someone wrote the table meanwhile.
@@ -46,8 +47,14 @@ def run(spark: SparkSession, spec: RebuildSpec) -> JobReport:
     for batch in spec.batches:
         report = gated(spark, spec, batch)
         if report.status != "succeeded":
-            return report.model_copy(update={"job": "rebuild"})
-        counts = together(counts, report.counts or Counts())
+            return RebuildReport(
+                job_id=spec.job_id,
+                status=report.status,
+                counts=report.counts,
+                error=report.error,
+                gate=report,
+            )
+        counts = together(counts, report.counts)
     judged = united([judged_batch(spark, spec, batch) for batch in spec.batches])
     if keys_may_meet(spec):
         judged = once_in_table(judged, spec.contract.key)
@@ -67,10 +74,8 @@ def run(spark: SparkSession, spec: RebuildSpec) -> JobReport:
         passed = passed.drop(PARTITION)
     written = tables.overwrite(spark, passed, spec.table_uri, spec.build.name, None, evolve=True)
     written = note_empty(spark, spec, written)
-    return JobReport(
-        job="rebuild",
+    return RebuildReport(
         job_id=spec.job_id,
-        status="succeeded",
         table=written,
         counts=counts,
         metrics={"batches": len(spec.batches)},
@@ -78,7 +83,7 @@ def run(spark: SparkSession, spec: RebuildSpec) -> JobReport:
     )
 
 
-def gated(spark: SparkSession, spec: RebuildSpec, batch: RebuiltBatch) -> JobReport:
+def gated(spark: SparkSession, spec: RebuildSpec, batch: RebuiltBatch) -> GateReport:
     """The gate's report on one batch, freshly loaded."""
     load.run(
         spark,

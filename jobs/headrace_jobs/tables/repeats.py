@@ -12,7 +12,7 @@ import json
 from pyspark.sql import SparkSession
 
 from headrace_jobs.lake import files, tables
-from headrace_schemas.wire.job import PublishSpec
+from headrace_schemas.wire.table_jobs import PublishSpec
 
 BATCH = "batch"
 

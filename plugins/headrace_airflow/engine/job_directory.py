@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from headrace_schemas.wire.job import JobReport
+from pydantic import ValidationError
+
+from headrace_schemas.wire.jobs import read_report
+from headrace_schemas.wire.report import JobReport
 
 Status = Literal["RUNNING", "SUCCEEDED", "FAILED", "LOST"]
 
@@ -49,12 +52,17 @@ class JobDirectory:
         return (self.path / "spec.json").read_text(encoding="utf-8")
 
     def report(self) -> JobReport | None:
-        """What came back; None as long as nothing did."""
+        """What came back, of the job's own class; None as long as nothing did.
+
+        Raises:
+            ValidationError: It is not what the job reports: another release wrote it.
+        """
         try:
             text = (self.path / "report.json").read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
-        return JobReport.model_validate_json(text)
+        report: JobReport = read_report(text)
+        return report
 
     def note_pid(self, pid: int) -> None:
         """Write the job's process down, at once: nobody may read half a number."""
@@ -84,7 +92,10 @@ class JobDirectory:
     def status(self) -> Status:
         """How the job stands."""
         alive = self.is_alive()  # before the report: a job that ends in between has written one
-        report = self.report()
+        try:
+            report = self.report()
+        except ValidationError:
+            return "LOST"  # another release wrote it
         if report is not None:
             return "SUCCEEDED" if report.status == "succeeded" else "FAILED"
         return "RUNNING" if alive else "LOST"

@@ -19,6 +19,7 @@ from headrace_airflow.settings import Settings, job_environment
 from headrace_schemas.accounts import job_account
 from headrace_schemas.errors import ConnectionInvalid, EngineUnavailable
 from headrace_schemas.wire import spark_settings
+from headrace_schemas.wire.jobs import JOBS
 from headrace_schemas.wire.secret_files import secret
 
 Engine = Literal["warm", "submit"]
@@ -85,7 +86,8 @@ def submitted_environment(directory: JobDirectory) -> dict[str, str]:
         SecretUnreadable: One of them cannot be read.
     """
     environment = job_environment()
-    environment |= job_account(json.loads(directory.spec_json())["job"], environment)
+    job = JOBS.named(json.loads(directory.spec_json())["job"])
+    environment |= job_account(job.account, environment)
     if known := secret(SPARK_SECRET, environment):
         environment[SPARK_SECRET] = known
     return environment

@@ -16,7 +16,7 @@ from headrace_airflow.settings import Settings
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import listed
 from headrace_schemas.planning.planner import Planner
-from headrace_schemas.wire.job import MaintainSpec
+from headrace_schemas.wire.maintenance_jobs import MaintainSpec
 
 Subject = Literal["table", "model", "ledger"]
 

@@ -29,16 +29,19 @@ from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.partition import Partition
 from headrace_schemas.planning.planner import Planner, matured_at
-from headrace_schemas.wire.job import (
+from headrace_schemas.wire.model_jobs import (
+    DecideReport,
     DecideSpec,
     EvaluateSpec,
-    JobReport,
     MonitorSpec,
-    PinnedTable,
+    PromoteReport,
     PromoteSpec,
+    ScoreReport,
     ScoreSpec,
+    TrainReport,
     TrainSpec,
 )
+from headrace_schemas.wire.spec import PinnedTable
 
 
 class ModelOperator(SparkJobOperator):
@@ -63,11 +66,16 @@ class ModelOperator(SparkJobOperator):
         unit = self.catalog.model_unit(self.declared)
         return run_partition(context, unit, f"model {self.model}")
 
-    def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:
-        """Say what was decided, if anything was."""
-        if report.decision is not None:
-            verdict, reason = report.decision.verdict.value, report.decision.reason
-            self.log.info("%s: decided to %s: %s", self.model, verdict, reason)
+
+class DecidingOperator(ModelOperator):
+    """A job that decides something about a model."""
+
+    def handle_report(
+        self, report: DecideReport | PromoteReport, context: Context
+    ) -> dict[str, Any]:
+        """Say what was decided."""
+        verdict, reason = report.decision.verdict.value, report.decision.reason
+        self.log.info("%s: decided to %s: %s", self.model, verdict, reason)
         return super().handle_report(report, context)
 
 
@@ -80,9 +88,10 @@ class ScoreOperator(ModelOperator):
         """Find the champion of the partition's time."""
         return planner.score(self.declared, self.partition(context), self.history(), job_id)
 
-    def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:
+    def handle_report(self, report: ScoreReport, context: Context) -> dict[str, Any]:
         """Put version and rows on the asset's event."""
-        extra = {**event_extra(report, context), "model_version": report.model_version}
+        told = event_extra(report.table, report.counts, context)
+        extra = {**told, "model_version": report.model_version}
         context["outlet_events"][predictions_asset(self.model)].extra = extra
         return super().handle_report(report, context)
 
@@ -122,7 +131,7 @@ class MonitorOperator(ModelOperator):
         return planner.monitor(self.declared, self.partition(context), self.history(), job_id)
 
 
-class DecideOperator(ModelOperator):
+class DecideOperator(DecidingOperator):
     """Decides whether to relearn and writes it into the ledger; it starts nothing itself."""
 
     job = "decide"
@@ -231,7 +240,7 @@ class TrainOperator(ModelOperator):
         refuse_damaged(asked.features)
         return asked
 
-    def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:
+    def handle_report(self, report: TrainReport, context: Context) -> dict[str, Any]:
         """Hand on which table version was learnt from: the candidate is judged on the same."""
         features = self.spec().features.model_dump(mode="json")
         return {**super().handle_report(report, context), "features": features}
@@ -286,7 +295,7 @@ class HandOverOperator(BaseOperator):
         }
 
 
-class PromoteOperator(ModelOperator):
+class PromoteOperator(DecidingOperator):
     """Decides on a candidate, writes the ledger, moves the registry's aliases.
 
     Where the model asks for approval, the training run's own promotion only writes refusals down.
@@ -317,7 +326,7 @@ class PromoteOperator(ModelOperator):
         )
 
 
-class PromoteApprovedOperator(ModelOperator):
+class PromoteApprovedOperator(DecidingOperator):
     """Decides on a candidate that a person was asked about."""
 
     job = "promote"

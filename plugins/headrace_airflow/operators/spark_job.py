@@ -18,7 +18,9 @@ from headrace_schemas.batch import WHOLE
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import HeadraceError, JobCrashed, JobFailed, TimeLimitPassed
 from headrace_schemas.planning.planner import Planner
-from headrace_schemas.wire.job import SPEC, JobReport, JobSpec
+from headrace_schemas.wire.jobs import read_spec
+from headrace_schemas.wire.report import JobReport
+from headrace_schemas.wire.spec import JobSpec
 
 QUICK_STEPS, QUICK_SECONDS, SLOW_SECONDS = 300, 0.1, 0.5
 """A warm job takes a second or two: look often for half a minute, then less often."""
@@ -64,8 +66,8 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
         """What is asked of the job."""
         raise NotImplementedError
 
-    def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:  # noqa: ARG002
-        """What later tasks need to know of the report."""
+    def handle_report(self, report: Any, context: Context) -> dict[str, Any]:  # noqa: ARG002
+        """What later tasks need to know of the report, which is of the job's own class."""
         return essentials(report)
 
     def batch(self, context: Context) -> str:
@@ -80,7 +82,7 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
 
     def spec(self) -> Any:
         """What was asked of the job, also when an earlier try asked it."""
-        return SPEC.validate_json(cast("JobDirectory", self._directory).spec_json())
+        return read_spec(cast("JobDirectory", self._directory).spec_json())
 
     def execute(self, context: Context) -> Any:
         """Run the job, or go on with the one that an earlier try started."""
@@ -132,15 +134,8 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
 
     def show(self, report: JobReport) -> None:
         """Write what came back into the task's log: where rules broke, never the values."""
-        for failure in report.failures:
-            self.log.warning(
-                "%s %s: %s bad. %s %s",
-                failure.severity,
-                failure.rule,
-                failure.failed,
-                failure.description,
-                ", ".join(failure.examples),
-            )
+        for warning in report.warnings():
+            self.log.warning("%s", warning)
         for note in report.notes:
             self.log.info("%s", note)
         self.log.info("job %s %s in %.1f s", report.job, report.status, report.seconds)

@@ -17,7 +17,17 @@ from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import StaleInput
 from headrace_schemas.partition import SHOWN_CHARACTERS, Partition, PartitionUnit
 from headrace_schemas.planning.planner import Planner
-from headrace_schemas.wire.job import GateSpec, JobReport, LoadSpec, PublishSpec, RebuildSpec
+from headrace_schemas.wire.report import Counts
+from headrace_schemas.wire.spec import PinnedTable
+from headrace_schemas.wire.table_jobs import (
+    GateReport,
+    GateSpec,
+    LoadSpec,
+    PublishReport,
+    PublishSpec,
+    RebuildReport,
+    RebuildSpec,
+)
 
 
 class TableOperator(SparkJobOperator):
@@ -105,7 +115,7 @@ class GateOperator(TableOperator):
         staged = self.told(context, "load")["output_uri"]
         return planner.gate(self.table, self.partition(context), staged, job_id)
 
-    def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:
+    def handle_report(self, report: GateReport, context: Context) -> dict[str, Any]:
         """Say what the verdict was."""
         self.log.info("%s: %s, record at %s", self.table, report.verdict, report.record_uri)
         return super().handle_report(report, context)
@@ -121,15 +131,15 @@ class PublishOperator(TableOperator):
         gated = self.told(context, "gate")["output_uri"]
         return planner.publish(self.table, self.partition(context), gated, job_id)
 
-    def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:
+    def handle_report(self, report: PublishReport, context: Context) -> dict[str, Any]:
         """Put version and rows on the asset's event, once the log shows that nothing is lost.
 
         Raises:
             TableDamaged: It shows otherwise: nobody is told of the version.
         """
-        if report.table is not None:
-            refuse_damaged(report.table)
-        context["outlet_events"][table_asset(self.table)].extra = event_extra(report, context)
+        refuse_damaged(report.table)
+        extra = event_extra(report.table, report.counts, context)
+        context["outlet_events"][table_asset(self.table)].extra = extra
         return super().handle_report(report, context)
 
 
@@ -171,10 +181,11 @@ class RebuildOperator(TableOperator):
         spec = planner.rebuild(self.table, delivered, job_id)
         return spec.model_copy(update={"landing": landing})
 
-    def handle_report(self, report: JobReport, context: Context) -> dict[str, Any]:
+    def handle_report(self, report: RebuildReport, context: Context) -> dict[str, Any]:
         """Tell those who follow the whole table; partitions have no event of their own here."""
         if self.catalog.build(self.table).partition is None:
-            context["outlet_events"][table_asset(self.table)].extra = event_extra(report, context)
+            extra = event_extra(report.table, report.counts, context)
+            context["outlet_events"][table_asset(self.table)].extra = extra
         return super().handle_report(report, context)
 
 
@@ -210,11 +221,11 @@ def refuse_key(context: Context, why: str) -> None:
         )
 
 
-def event_extra(report: JobReport, context: Context) -> dict[str, Any]:
+def event_extra(table: PinnedTable | None, counts: Counts, context: Context) -> dict[str, Any]:
     """What an asset's event says of the version behind it."""
     return {
-        "table": report.table.name if report.table else None,
-        "version": report.table.version if report.table else None,
-        "rows": report.counts.rows_out if report.counts else None,
+        "table": table.name if table else None,
+        "version": table.version if table else None,
+        "rows": counts.rows_out,
         "partition": partition_key(context),
     }

@@ -8,13 +8,13 @@ from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import HISTORY_DAYS, LONGEST_MINUTES
 from headrace_schemas.planning.pins import Pin
 from headrace_schemas.planning.planner import Planner
-from headrace_schemas.wire.job import MaintainedTable, MaintainSpec
 from headrace_schemas.wire.job_folders import (
     JobFolder,
     published_staging,
     staged_by_running,
     written_tables,
 )
+from headrace_schemas.wire.maintenance_jobs import MaintainedTable, MaintainSpec
 
 LEDGERS = ("decisions", "versions", "evaluations", "holds")
 """The tables of the ledger; no declaration says how long their history is kept."""

@@ -19,20 +19,21 @@ from headrace_schemas.declarations.pipeline import TableBuild
 from headrace_schemas.errors import StaleInput
 from headrace_schemas.partition import Partition
 from headrace_schemas.places import Lake
-from headrace_schemas.wire.job import (
+from headrace_schemas.wire.model_jobs import (
     DecideSpec,
     EvaluateSpec,
+    MonitorSpec,
+    PromoteSpec,
+    ScoreSpec,
+    TrainSpec,
+)
+from headrace_schemas.wire.spec import PinnedInput, PinnedTable
+from headrace_schemas.wire.table_jobs import (
     GateSpec,
     LoadSpec,
-    MonitorSpec,
-    PinnedInput,
-    PinnedTable,
-    PromoteSpec,
     PublishSpec,
     RebuildSpec,
     RebuiltBatch,
-    ScoreSpec,
-    TrainSpec,
 )
 
 VersionOf = Callable[[str], int | None]

@@ -1,0 +1,125 @@
+"""What installed distributions add to Headrace, found by their entry points.
+
+Purpose: a kind of thing that Headrace knows by name (jobs, ...) is open to others. How it works: an
+entry point of the kind's group gives a small frozen description. It can be imported on both sides,
+as it only names the code that does the work (`module:function`), which is imported where it runs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from typing import Any, Generic, Protocol, TypeVar
+
+from headrace_schemas.extension_errors import ExtensionInvalid, ExtensionTwice, ExtensionUnknown
+
+OWN = "headrace"
+"""The distribution of what Headrace brings itself."""
+
+
+class Named(Protocol):
+    """What is found by its name."""
+
+    @property
+    def name(self) -> str:
+        """As declarations, specs and entry points write it."""
+
+
+T = TypeVar("T", bound=Named)
+
+
+@cache
+def installed() -> EntryPoints:
+    """The entry points of every distribution on the path; looked for once in a process."""
+    return entry_points()
+
+
+@dataclass(frozen=True)
+class Extensions(Generic[T]):
+    """All of one kind: Headrace's own, and what others add.
+
+    Attributes:
+        group: Of the entry points.
+        kind: What an entry point gives.
+        own: What Headrace brings itself.
+    """
+
+    group: str
+    kind: type[T]
+    own: tuple[T, ...]
+
+    def names(self) -> list[str]:
+        """Every known name, Headrace's own first.
+
+        Raises:
+            ExtensionTwice: Two distributions give the same name.
+        """
+        return [*(one.name for one in self.own), *sorted(self.added())]
+
+    def named(self, name: str) -> T:
+        """The one of a name; nothing of another is imported.
+
+        Raises:
+            ExtensionUnknown: There is none.
+            ExtensionTwice: Two distributions give the same name.
+            ExtensionInvalid: It cannot be imported, or is something else.
+        """
+        added = self.added()
+        for one in self.own:
+            if one.name == name:
+                return one
+        if name not in added:
+            raise ExtensionUnknown(self.group, name, self.names())
+        return self.loaded(added[name])
+
+    def added(self) -> dict[str, EntryPoint]:
+        """The entry points of others, by name.
+
+        Raises:
+            ExtensionTwice: Two distributions give the same name.
+        """
+        givers = dict.fromkeys((one.name for one in self.own), OWN)
+        found = {}
+        for entry in installed().select(group=self.group):
+            giver = entry.dist.name if entry.dist else entry.value
+            if givers.setdefault(entry.name, giver) != giver:
+                raise ExtensionTwice(self.group, entry.name, givers[entry.name], giver)
+            found[entry.name] = entry
+        return found
+
+    def loaded(self, entry: EntryPoint) -> T:
+        """What an entry point gives.
+
+        Raises:
+            ExtensionInvalid: It cannot be imported, or is something else.
+        """
+        try:
+            found = entry.load()
+        except Exception as error:  # code of others: whatever it raises, this is who to ask
+            raise ExtensionInvalid(
+                self.group, entry.name, entry.value, f"{type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(found, self.kind):
+            problem = f"it is a {type(found).__name__}, not a {self.kind.__name__}"
+            raise ExtensionInvalid(self.group, entry.name, entry.value, problem)
+        if found.name != entry.name:
+            problem = f"it calls itself {found.name!r}"
+            raise ExtensionInvalid(self.group, entry.name, entry.value, problem)
+        return found
+
+    def code(self, one: T, where: str) -> Callable[..., Any]:
+        """The function that does the work of `one`; only for the side on which it works.
+
+        Args:
+            where: As `module:function`.
+
+        Raises:
+            ExtensionInvalid: There is no such function, or its module cannot be imported.
+        """
+        module, _, function = where.partition(":")
+        try:
+            found: Callable[..., Any] = getattr(import_module(module), function)
+        except (ImportError, AttributeError) as error:
+            raise ExtensionInvalid(self.group, one.name, where, str(error)) from error
+        return found
