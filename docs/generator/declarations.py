@@ -1,4 +1,4 @@
-"""The keys of pipelines and models, from the JSON Schemas by which editors check them."""
+"""The keys of pipelines, models and projects, from their JSON Schemas."""
 
 import json
 import re
@@ -9,8 +9,11 @@ from docs.generator.markdown import table
 
 from headrace_launcher.project.validate import EDITOR_SCHEMAS
 from headrace_schemas.names import FORMS
+from headrace_schemas.project import ProjectTable
 
 Schema = dict[str, Any]
+
+DECLARED = {**EDITOR_SCHEMAS, "project": ProjectTable}
 
 BOUNDS = {
     "minimum": "from {}",
@@ -22,7 +25,7 @@ BOUNDS = {
 
 def keys(name: str) -> str:
     """A table for each mapping of a declaration, those that hold others first."""
-    schema = EDITOR_SCHEMAS[name].model_json_schema()
+    schema = DECLARED[name].model_json_schema()
     found = list(mappings(schema, schema, ""))
     paths = {id(one): path for path, one in reversed(found)}
     return "\n\n".join(described(schema, path, one, paths) for path, one in found)
@@ -56,7 +59,7 @@ def alternatives(root: Schema, schema: Schema) -> list[Schema]:
 
 def described(root: Schema, path: str, schema: Schema, paths: dict[int, str]) -> str:
     """One mapping: what it is, and its keys."""
-    heading = f"## `{path}`" if path else "## The file"
+    heading = f"## `{path}`" if path else "## Keys"
     needed = schema.get("required", ())
     rows = [
         (

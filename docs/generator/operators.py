@@ -26,14 +26,21 @@ def operators() -> str:
 
 
 def imported_by_dags() -> list[Written]:
-    """Functions that the Dag files of this repository take from the plugin."""
-    names: set[tuple[str, str]] = set()
+    """What this repository's Dag files take from the plugin, and the builders that it calls."""
+    names = {
+        (one.module, one.name)
+        for one in written()
+        if one.module.startswith("headrace_airflow.builders.")
+        and isinstance(one.node, ast.FunctionDef)
+        and one.node.returns is not None
+        and ast.unparse(one.node.returns) == "DAG"
+    }
     for path in sorted((PROJECT / "dags").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and str(node.module).startswith("headrace_airflow"):
                 names |= {(str(node.module), one.name) for one in node.names}
     by_name = {(one.module, one.name): one for one in written()}
-    return [by_name[one] for one in sorted(names) if one in by_name]
+    return [by_name[one] for one in sorted(names, reverse=True) if one in by_name]
 
 
 def called(function: Written) -> str:

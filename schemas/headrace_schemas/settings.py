@@ -57,25 +57,28 @@ def container(service: str, default: str) -> Setting:
 
 PLACES = (
     Setting(
+        "HEADRACE_PROJECT",
+        Reader.PLACES,
+        "folder of the project, whose `pyproject.toml` has a table `[tool.headrace]`",
+        "the nearest one from the working folder upwards",
+    ),
+    Setting(
         "HEADRACE_HOME",
         Reader.PLACES,
         "folder of everything that runs: jobs, logs, secrets, and the lake unless it lies elsewhere",
-        "`.headrace` in the checkout",
+        "`home` of the project",
     ),
     Setting(
         "HEADRACE_LAKE",
         Reader.PLACES,
         "path or `s3a://bucket/prefix` of tables, models and logs",
-        "`lake` in the home",
+        "`lake` of the project, else `lake` in the home",
     ),
     Setting(
         "HEADRACE_LANDING",
         Reader.PLACES,
         "path or `s3a://bucket/prefix` below which files are delivered",
-        "`landing` in the home",
-    ),
-    Setting(
-        "HEADRACE_SCHEMAS", Reader.PLACES, "folder of the declarations", "`schemas` in the checkout"
+        "`landing` of the project, else `landing` in the home",
     ),
 )
 
@@ -272,12 +275,6 @@ PROCESS = (
         Reader.PROCESS,
         "`on-demand`: the first task that wants the job host starts it",
         "a service does",
-    ),
-    Setting(
-        "HEADRACE_JOB_MAIN",
-        Reader.PROCESS,
-        "the program that runs a job",
-        "`jobs/main.py` of the checkout",
     ),
     Setting(
         "HEADRACE_CONNECT_TOKEN",
