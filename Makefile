@@ -70,6 +70,11 @@ lint: setup ## Style, formatting and import rules
 types: setup ## Check all types
 	@$(BIN)/mypy
 
+.PHONY: docs
+docs: setup ## Make the JSON Schemas and the reference pages current with the code
+	@$(BIN)/headrace json-schemas
+	@$(BIN)/python -m docs.generator
+
 .PHONY: bench
 bench: setup ## Measure the loop through Airflow against a bare script
 	@$(BIN)/python benchmarks/loop_overhead.py

@@ -45,7 +45,13 @@ class HeadraceError(Exception):
 
 
 class DeclarationInvalid(HeadraceError, ValueError):
-    """A contract, pipeline or model file that cannot be read as what it should be."""
+    """A contract, pipeline or model file that cannot be read as what it should be.
+
+    Args:
+        allowed: The keys that are known there, where one is not.
+        column: Of the line, from 1 on, where it is known.
+        value: What was found there, as it is written, if that is one value.
+    """
 
     def __init__(
         self,
@@ -55,6 +61,9 @@ class DeclarationInvalid(HeadraceError, ValueError):
         problem: str,
         allowed: Sequence[str] = (),
         advice: str = "",
+        *,
+        column: int | None = None,
+        value: str | None = None,
     ) -> None:
         known = f" Known keys here: {', '.join(allowed)}." if allowed else ""
         said = f"{key}: {problem}.{known}{f' {advice}' if advice else ''}"
@@ -66,6 +75,8 @@ class DeclarationInvalid(HeadraceError, ValueError):
             problem=problem,
             allowed=list(allowed),
             advice=advice,
+            column=column,
+            value=value,
         )
 
     @property

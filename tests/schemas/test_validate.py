@@ -1,10 +1,13 @@
 """`headrace validate` refuses what can never run, all of it at once, and nothing else."""
 
+import json
 import random
 import re
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
 from headrace_launcher.cli.app import app
@@ -422,3 +425,31 @@ def test_flagship_passes_when_it_is_checked():
 @pytest.mark.parametrize("name", editor_schemas())
 def test_editor_schema_is_up_to_date_when_declarations_change(name):
     assert (KEPT / name).read_text() == editor_schemas()[name]
+
+
+@pytest.mark.parametrize("name", editor_schemas())
+def test_every_property_is_described_when_an_editor_shows_it(name):
+    schema = json.loads(editor_schemas()[name])
+    objects = {name: schema, **schema["$defs"]}
+    properties = {
+        f"{owner}.{key}": value
+        for owner, one in objects.items()
+        for key, value in one.get("properties", {}).items()
+    }
+    assert len(properties) > 25
+    assert [key for key, value in properties.items() if not value.get("description")] == []
+    assert [owner for owner, one in objects.items() if not one.get("description")] == []
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        *sorted((PROJECT / "schemas").glob("pipelines/*.yaml")),
+        *sorted((PROJECT / "schemas").glob("models/*.yaml")),
+    ],
+    ids=lambda file: file.stem,
+)
+def test_declaration_is_right_to_an_editor_when_it_is_right_to_headrace(file):
+    schema = json.loads(editor_schemas()[f"{file.parent.name.removesuffix('s')}.schema.json"])
+    declared = json.loads(json.dumps(yaml.safe_load(file.read_text()), default=str))
+    assert [one.message for one in Draft202012Validator(schema).iter_errors(declared)] == []

@@ -26,7 +26,7 @@ from headrace_launcher.spark.java import ensure_java
 from headrace_launcher.spark.logstore import JAR, SOURCE, build
 from headrace_launcher.spark.settings import spark_home, write_configuration
 from headrace_schemas.accounts import Account
-from headrace_schemas.errors import DeclarationInvalid, HeadraceError
+from headrace_schemas.errors import HeadraceError
 from headrace_schemas.installation import require_one_spark
 
 console = Console(highlight=False, soft_wrap=True)
@@ -268,23 +268,20 @@ def report() -> None:
 @app.command()
 def validate(
     root: Annotated[Path | None, typer.Argument(help="Declarations folder.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="What is wrong, for programs.")] = False,
+    as_sarif: Annotated[
+        bool,
+        typer.Option("--sarif", help="The same as SARIF 2.1.0, for code scanning and editors."),
+    ] = False,
 ) -> None:
     """Check all contracts, pipelines, models and transforms. The exit code is 1 if one is wrong."""
-    from headrace_launcher.project.validate import validate as check
+    from headrace_launcher.cli.validated import shown  # heavy: readers of SQL and JSON Schema
 
-    try:
-        found = check(root or settings_here().schemas)
-    except DeclarationInvalid as error:
-        for one in error.problems:
-            sys.stderr.write(f"{one.message}\n")
-        files = len({one.fields["file"] for one in error.problems})
-        things = "1 thing is" if len(error.problems) == 1 else f"{len(error.problems)} things are"
-        sys.stderr.write(f"{things} wrong in {files} file{'' if files == 1 else 's'}.\n")
-        raise typer.Exit(1) from None
-    console.print(
-        f"{found.contracts} contracts with {found.rules} rules, {found.pipelines} pipelines, "
-        f"{found.models} models and {found.transforms} transforms are right."
-    )
+    if as_json and as_sarif:
+        raise typer.BadParameter("--json and --sarif are two forms of the same; choose one")
+    schemas = root or settings_here().schemas
+    if not shown(schemas, as_json=as_json, as_sarif=as_sarif):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -3,7 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from headrace_schemas.declarations.docstrings import attributes, purpose
 
 KeyPath = tuple[str | int, ...]
 """Where something stands within a file: keys and positions."""
@@ -16,6 +26,21 @@ class Frozen(BaseModel):
     """What all declared things are: immutable, and refusing what they do not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler, /
+    ) -> JsonSchemaValue:
+        """The schema with the docstring's words for each property."""
+        found = handler(core_schema)
+        schema = handler.resolve_ref_schema(found)
+        schema["description"] = purpose(cls)
+        meanings = attributes(cls)
+        for name, field in cls.model_fields.items():
+            key = field.alias or name
+            if name in meanings:
+                schema["properties"][key]["description"] = meanings[name]
+        return found
 
 
 class Misfit(NamedTuple):

@@ -97,10 +97,20 @@ class DeclarationFile:
     def refusal(
         self, path: KeyPath, problem: str, allowed: Iterable[str] = (), advice: str = ""
     ) -> DeclarationInvalid:
-        """An error that names file, line and key."""
+        """An error that names file, line and key, and where it can the column and the value."""
         key = ".".join(str(step) for step in path) or "file"
-        line = line_of(self.node, path)
-        return DeclarationInvalid(str(self.path), line, key, problem, tuple(allowed), advice)
+        mark, node = located(self.node, path)
+        value = node.value if isinstance(node, yaml.ScalarNode) else None
+        return DeclarationInvalid(
+            str(self.path),
+            mark.line + 1,
+            key,
+            problem,
+            tuple(allowed),
+            advice,
+            column=mark.column + 1,
+            value=value,
+        )
 
     def place_of(self, value: object, path: KeyPath) -> KeyPath:
         """Where a value stands below `path`, or a key; nowhere if neither does."""
@@ -133,23 +143,23 @@ def key_places(within: Any, key: object, path: KeyPath) -> Iterator[KeyPath]:
 
 def line_of(node: yaml.Node, path: KeyPath) -> int:
     """The line of the deepest part of `path` that exists in the file."""
-    return located(node, path)[0]
+    return located(node, path)[0].line + 1
 
 
-def located(node: yaml.Node, path: KeyPath) -> tuple[int, yaml.Node | None]:
-    """The line of the deepest part of `path` that exists, and the node there if all of it does."""
-    line = node.start_mark.line + 1
+def located(node: yaml.Node, path: KeyPath) -> tuple[yaml.Mark, yaml.Node | None]:
+    """Where the deepest part of `path` that exists begins, and the node there if all of it does."""
+    mark = node.start_mark
     for step in path:
         if isinstance(node, yaml.MappingNode):
             found = [(key, value) for key, value in node.value if key.value == str(step)]
             if not found:
-                return line, None
-            line, node = found[-1][0].start_mark.line + 1, found[-1][1]
+                return mark, None
+            mark, node = found[-1][0].start_mark, found[-1][1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
             if step >= len(node.value):
-                return line, None
+                return mark, None
             node = node.value[step]
-            line = node.start_mark.line + 1
+            mark = node.start_mark
         else:
-            return line, None
-    return line, node
+            return mark, None
+    return mark, node

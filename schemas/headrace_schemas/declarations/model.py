@@ -49,13 +49,13 @@ class Training(Frozen):
     """How the booster is fitted.
 
     Attributes:
-        num_workers: Spark tasks that train together; each needs a slot. None: as many as Spark
-            has slots.
-        num_boost_round: Trees.
-        seed: Of sampling; with the same rows and workers the bytes repeat.
-        params: XGBoost's own parameters, by XGBoost's names, as `booster_params` knows them.
-            Constraints name features.
-        time_limit_minutes: After which a training is ended.
+        num_workers: Spark tasks that train together; each needs a slot. Without one: as many as
+            Spark has slots.
+        num_boost_round: How many rounds of boosting; each adds a tree.
+        seed: Start of the random numbers of sampling; with the same rows and workers the model's
+            bytes repeat.
+        params: XGBoost's own parameters, by XGBoost's names. Constraints name features.
+        time_limit_minutes: Minutes after which a training is ended.
     """
 
     num_workers: int | None = Field(default=None, ge=1, le=1024)
@@ -81,8 +81,8 @@ class Split(Frozen):
     The window grows from the pipeline's start; its newest `holdout_days` are the holdout.
 
     Attributes:
-        holdout_days: Length of the holdout, by event time.
-        first_after_partitions: Matured partitions that the first model waits for.
+        holdout_days: Length of the holdout in days, by event time.
+        first_after_partitions: How many partitions with matured labels the first model waits for.
     """
 
     holdout_days: float = Field(gt=0)
@@ -93,9 +93,10 @@ class ChampionGate(Frozen):
     """When a challenger replaces the champion: on the same rows, by paired bootstrap.
 
     Attributes:
+        metric: What both are measured by.
         min_gain: Improvement below which it is a tie; a tie keeps the champion.
         confidence: Share of the resamples in which the challenger must be better.
-        resamples: How many.
+        resamples: How many resamples are drawn.
     """
 
     metric: Metric
@@ -110,8 +111,8 @@ class SliceGate(Frozen):
     Attributes:
         columns: Columns whose values make the slices.
         max_drop: Largest loss of the champion gate's metric.
-        min_rows: Slices with fewer labelled rows are not judged, nor are those of which there is too
-            little to believe a metric (`evidence.FEWEST_ROWS`).
+        min_rows: Slices with fewer labelled rows are not judged, nor are those with fewer than 50, of
+            two classes 50 of each.
     """
 
     columns: tuple[str, ...] = Field(min_length=1)
@@ -120,7 +121,13 @@ class SliceGate(Frozen):
 
 
 class Gates(Frozen):
-    """What a new version must pass before it serves."""
+    """What a new version must pass before it serves.
+
+    Attributes:
+        floors: The least (of losses and errors the largest) value of each metric that is named.
+        champion: When it replaces the version that serves.
+        slices: How much it may lose within a slice; without, slices are not looked at.
+    """
 
     floors: dict[Metric, float] = Field(min_length=1)
     champion: ChampionGate
@@ -140,14 +147,24 @@ class InputMonitor(Frozen):
 
 
 class PerformanceMonitor(Frozen):
-    """When a model counts as worse: against its own holdout, on matured labels."""
+    """When a model counts as worse: against its own holdout, on matured labels.
+
+    Attributes:
+        metric: What it is measured by.
+        max_drop: Loss of the metric above which it counts as worse, if chance does not explain it.
+    """
 
     metric: Metric
     max_drop: float = Field(gt=0)
 
 
 class Monitors(Frozen):
-    """What is watched once a model serves."""
+    """What is watched once a model serves.
+
+    Attributes:
+        inputs: When inputs count as moved.
+        performance: When results count as worse.
+    """
 
     inputs: InputMonitor = InputMonitor()
     performance: PerformanceMonitor
@@ -157,9 +174,11 @@ class Retraining(Frozen):
     """When the model is learnt again.
 
     Attributes:
-        schedule: UTC cron of the calendar's own retraining; None for none.
-        cooldown_days: Least time between two trainings that monitoring asks for.
-        max_age_days: A champion older than this is relearned although nothing moved.
+        schedule: Five fields of a cron expression in UTC: when a training is due by the calendar;
+            without, never.
+        cooldown_days: Least days between two trainings that monitoring asks for.
+        max_age_days: Days since the last training after which the model is learnt again although
+            nothing moved.
     """
 
     schedule: str | None = None
@@ -171,14 +190,24 @@ class Model(Declaration):
     """What is learnt from a gold table, and when it must be relearned.
 
     Attributes:
-        table: The feature table.
+        name: What it is called: in the registry, and in the names of its Dags.
+        description: What it predicts and for whom, for people.
+        owner: Who answers for it: the owner of its Dags in Airflow.
+        table: The feature table, one with partitions.
+        task: What kind of target is learnt: `binary` for one that is 0 or 1, `regression` for a
+            number.
         target: Column to predict; NULL while it is unknown.
         event_time: TIMESTAMP the prediction is for.
         known_time: TIMESTAMP at which the target became known; NULL if never.
-        label_delay_days: After a partition's end, when its labels count as matured.
+        label_delay_days: Days after a partition's end until its labels count as matured.
         features: Columns that are learnt from, in the booster's order.
+        training: How the booster is fitted.
+        split: Which rows are learnt from and which are kept for judging.
+        gates: What a new version must pass before it serves.
+        monitors: What is watched once a version serves.
+        retraining: When the model is learnt again.
         approval: Whether a person must approve a promotion.
-        time_limit_minutes: After which any other of its jobs than a training is ended.
+        time_limit_minutes: Minutes after which any other of its jobs than a training is ended.
     """
 
     name: str = Field(pattern=PLAIN_NAME)

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from keyword import iskeyword
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from headrace_schemas.declarations.declaration import Declaration, Frozen, Misfit, said
 from headrace_schemas.declarations.reading import loaded
@@ -65,7 +65,7 @@ class Input(Frozen):
     """One table that a transform reads.
 
     Attributes:
-        table: Its name.
+        table: Its name, `layer.name`.
         lookback: How many earlier partitions are read besides the one being built.
     """
 
@@ -73,21 +73,21 @@ class Input(Frozen):
     lookback: int = Field(default=0, ge=0, le=1000)
 
 
+def in_full(given: object) -> object:
+    """`name: layer.table` is short for `name: {table: layer.table}`."""
+    return {"table": given} if isinstance(given, str) else given
+
+
+TableName = Annotated[str, Field(pattern=TABLE_NAME)]
+
+
 class TableBuild(Frozen):
-    """How one table is built.
+    """How one table is built: its entry with the pipeline's defaults filled in, see `TableEntry`.
 
     Attributes:
         name: `layer.name`.
         partition: The table's partition; None for a table that is built whole.
-        source: Where a delivered table's files lie; None for a derived one.
-        inputs: Parameter name of the transform → what it reads.
-        transform: `module:function`, or a `.sql` file beside the pipeline; None hands its input on.
-        time_limit_minutes: After which each of its jobs is ended.
-        most_quarantined: Share of a batch, 0 to 1, that may go to quarantine; more stops the batch.
-            None: `MOST_QUARANTINED`, of batches in which that is no accident.
-        unique_in: Where a key names one row: `table`, or `partition` for snapshots, in which each
-            partition tells of the same things anew.
-        history_days: How long its old versions stay readable, and those of its quarantine.
+        most_quarantined: None is `MOST_QUARANTINED`, of batches in which that is no accident.
     """
 
     name: str = Field(pattern=TABLE_NAME)
@@ -106,11 +106,37 @@ class TableBuild(Frozen):
 
 
 class TableEntry(Declaration):
-    """A table's entry in a pipeline file; `Pipeline.tables` fills in the pipeline's defaults."""
+    """A table's entry in a pipeline file, under its name: `layer.name`.
+
+    Attributes:
+        partition: How long its partitions are, `none` for a table that is built whole; the
+            pipeline's where nothing is said.
+        source: Where the files of a delivered table lie and how they are written; a derived table
+            has none.
+        inputs: Tables that a derived table is made of, by the transform's parameter (of a query: the
+            view) that each one is; `name: layer.table` is short for `name: {table: layer.table}`.
+        transform: `module:function`, or a `.sql` file beside the pipeline; without one the table is
+            its only input, unchanged.
+        write: How a batch changes the table: `replace_partition` puts it in the place of what its
+            partition held, `merge` updates rows by key, `append` adds rows.
+        evolution: What happens to a column that the contract does not know: `freeze` refuses the
+            batch, `evolve` adds the column, `discard_row` sends rows that have a value in it to
+            quarantine, `discard_value` leaves the column out.
+        time_limit_minutes: Minutes after which each of its jobs is ended; the pipeline's where
+            nothing is said.
+        most_quarantined: Share of a batch, 0 to 1, that may go to quarantine; more publishes
+            nothing. The pipeline's where nothing is said.
+        unique_in: Where a key names one row: `table`, or `partition` for snapshots, in which each
+            partition tells of the same things anew.
+        history_days: Days that old versions of it and of its quarantine stay readable; the
+            pipeline's where nothing is said.
+    """
 
     partition: Literal["year", "quarter", "month", "week", "day", "hour", "none"] | None = None
     source: Source | None = None
-    inputs: dict[str, Input] = Field(default_factory=dict)
+    inputs: dict[
+        str, Annotated[Input, BeforeValidator(in_full, json_schema_input_type=TableName | Input)]
+    ] = Field(default_factory=dict)
     transform: str | None = Field(default=None, pattern=TRANSFORM)
     write: WriteMode = WriteMode.REPLACE_PARTITION
     evolution: Evolution = Evolution.FREEZE
@@ -120,17 +146,6 @@ class TableEntry(Declaration):
     history_days: int | None = Field(
         default=None, ge=SHORTEST_HISTORY_DAYS, le=LONGEST_HISTORY_DAYS
     )
-
-    @field_validator("inputs", mode="before")
-    @classmethod
-    def short_form(cls, inputs: object) -> object:
-        """`name: layer.table` is short for `name: {table: layer.table}`."""
-        if not isinstance(inputs, dict):
-            return inputs
-        return {
-            name: {"table": value} if isinstance(value, str) else value
-            for name, value in inputs.items()
-        }
 
     def comes_from_somewhere(self) -> Iterator[Misfit]:
         """A table is delivered or derived, never both."""
@@ -188,14 +203,21 @@ class Pipeline(Declaration):
     """How and when a set of tables is built.
 
     Attributes:
-        schedule: UTC cron expression: when a delivered partition is due.
-        partition: Default partition of its tables.
-        start: First day with data.
-        end: First day without, if the data ends.
+        name: What it is called: a tag of its Dags in Airflow.
+        description: What it is for, for people.
+        owner: Who answers for its tables: the owner of its Dags in Airflow.
+        schedule: Five fields of a cron expression in UTC: when a delivered partition is due.
+        partition: How long the partitions of its tables are; a table may have its own.
+        start: First day with data, the first of a partition.
+        end: First day without, if the data end.
         pool: Airflow pool of its tasks.
-        time_limit_minutes: After which a job of its tables is ended; a table may have its own.
-        most_quarantined: Share of a batch that may go to quarantine; a table may have its own.
-        history_days: How long old versions of its tables stay readable; a table may have its own.
+        time_limit_minutes: Minutes after which each job of its tables is ended; a table may have its
+            own.
+        most_quarantined: Share of a batch, 0 to 1, that may go to quarantine; more publishes
+            nothing. Without one it is a fifth, of batches in which that is 10 rows or more. A table
+            may have its own.
+        history_days: Days that old versions of its tables stay readable; a table may have its own.
+        entries: Its tables by name: how each is built. Their order does not count.
     """
 
     name: str = Field(pattern=PLAIN_NAME)

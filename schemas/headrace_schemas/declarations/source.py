@@ -108,7 +108,11 @@ class ColumnReading(Frozen):
     """How one column is written; what is not given is as in the rest of its source.
 
     Attributes:
-        format: Of a date or time, as `Source.timestamp_format`.
+        format: How its dates or times are written, as in `timestamp_format`.
+        decimal: The sign before the fraction of a number.
+        thousands: The sign between groups of digits; empty for none.
+        true_values: Texts of a BOOLEAN that mean true.
+        false_values: Texts of a BOOLEAN that mean false.
     """
 
     format: Formats | None = None
@@ -125,7 +129,7 @@ class Reading(Frozen):
         decimal: The sign before the fraction of a number.
         thousands: The sign between groups of digits; empty for none.
         true_values: Texts of a BOOLEAN that mean true; with `false_values` no other text is one.
-        false_values: Those that mean false.
+        false_values: Texts of a BOOLEAN that mean false.
     """
 
     decimal: DecimalSign = "."
@@ -157,15 +161,15 @@ class Source(Reading):
     Attributes:
         files: Path below the landing root; `{partition}` stands for the key, `*` for anything. A
             table with partitions names it once, one without does not.
-        format: `csv` or `parquet`.
+        format: What the files are.
         null_values: Texts of a CSV that mean "no value".
         delimiter: The character between values.
         quote: The character around values that hold a delimiter or a line end, doubled inside;
             `none` if values are never quoted.
         encoding: Any that Python knows, such as `utf-8`, `windows-1252` or `utf-16`.
-        header: Whether the first line names the columns; without, they are the contract's in order.
-        trim_header: Whether blanks around the names are passed over.
-        unnamed_columns: Whether columns without a name are dropped, such as pandas' index.
+        header: Whether the first line names the columns; if not, they are the contract's in order.
+        trim_header: Whether blanks around the names of the header are passed over.
+        unnamed_columns: Whether columns without a name, such as pandas' index, are refused or dropped.
         skip_lines: How many lines stand before the header.
         comment: The character with which a line begins that is passed over; empty for none.
         last_line: `complete` if the last line must end, so that a file that was cut is found out;
@@ -173,7 +177,7 @@ class Source(Reading):
         timestamp_format: Patterns such as `dd/MM/yyyy HH:mm`, or `epoch_seconds` and the like, for
             columns of a time; ISO 8601 if none is given.
         date_format: The same for columns of type DATE.
-        columns: Columns that are written otherwise.
+        columns: Columns that are written otherwise, by name.
     """
 
     files: str
