@@ -5,6 +5,9 @@ import os
 import subprocess
 import sys
 
+import typer
+
+from headrace_launcher.cli.app import app
 from headrace_launcher.services.secrets import Secrets
 from headrace_launcher.services.settings import Settings
 from tests.launcher.tiny_stack import TinyStack
@@ -65,3 +68,50 @@ def test_error_names_the_known_services_when_one_is_unknown(tiny: TinyStack):
     assert answer.returncode == 1
     assert "Services: web, once" in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def named(command: typer.core.TyperCommand, name: str = "headrace") -> dict[str, set[str]]:
+    """Every command below one, with its options."""
+    options = {option for one in command.params for option in one.opts}
+    below = getattr(command, "commands", {})
+    does_something = not below or command.invoke_without_command
+    own = {name: options} if does_something else {}
+    for word, one in below.items():
+        own |= named(one, f"{name} {word}")
+    return own
+
+
+def test_every_command_takes_json_when_it_prints_something_that_ends():
+    without = {
+        name
+        for name, options in named(typer.main.get_command(app)).items()
+        if "--json" not in options
+    }
+    assert without == {
+        "headrace mlflow",  # runs until Ctrl-C
+        "headrace supervise",  # for `headrace up` alone
+        "headrace sbom",  # is JSON
+        "headrace validate",
+        "headrace demo",
+        "headrace report",
+    }
+
+
+def test_error_is_one_document_when_json_is_asked_for(tiny: TinyStack):
+    tiny.up("web")
+    answer = headrace(tiny.settings, "logs", "wbe", "--json")
+    assert answer.returncode == 1
+    error = json.loads(answer.stdout)["error"]
+    assert error["type"] == "UnknownService"
+    assert error["fields"] == {"name": "wbe", "known": ["web"]}
+    assert answer.stderr == ""
+
+
+def test_document_is_all_of_stdout_when_json_is_asked_for(tiny: TinyStack):
+    tiny.up("tree")
+    (tiny.settings.logs / "tree.log").write_text("first\nlast\n")
+    shown = headrace(tiny.settings, "logs", "tree", "-n", "1", "--json")
+    assert json.loads(shown.stdout)["lines"] == ["last"]
+    stopped = headrace(tiny.settings, "down", "--json")
+    assert json.loads(stopped.stdout) == {"leftovers": 0}
+    assert "tree" in stopped.stderr

@@ -1,33 +1,27 @@
 """The commands `headrace pins`: which versions are kept, and holding and releasing them."""
 
-import json
-import os
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from headrace_launcher.services.settings import Settings
+from headrace_launcher.cli.output import AsJson, answer, settings_here
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.places import Lake
 
 if TYPE_CHECKING:
     from headrace_launcher.project.pins import Pins
 
-console = Console(highlight=False, soft_wrap=True)
-
-pins_app = typer.Typer(invoke_without_command=True, help="Versions that are kept, and for whom.")
+commands = typer.Typer(invoke_without_command=True, help="Versions that are kept, and for whom.")
 
 PinnedName = Annotated[str, typer.Argument(help="Such as gold.readings or predictions.delay.")]
 PinnedNumber = Annotated[int, typer.Argument(min=0, help="The table's version.")]
 
 
-@pins_app.callback()
+@commands.callback()
 def pins(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the versions that are kept beyond their table's history: why, since when, at what cost."""
     if context.invoked_subcommand is not None:
@@ -35,34 +29,35 @@ def pins(
     from headrace_launcher.project import pins as pinned
 
     versions = pinned_here().versions(datetime.now(tz=UTC))
-    if as_json:
-        sys.stdout.write(f"{json.dumps(pinned.as_json(versions), indent=2)}\n")
-    elif versions:
-        console.print(pinned.pins_table(versions))
-    else:
-        console.print("Nothing is pinned: each table keeps its declared history, and no more.")
+    nothing = "Nothing is pinned: each table keeps its declared history, and no more."
+    shown = pinned.pins_table(versions) if versions else nothing
+    answer(as_json, pinned.as_json(versions), [shown])
 
 
-@pins_app.command()
+@commands.command()
 def hold(
     table: PinnedName,
     version: PinnedNumber,
     reason: Annotated[str, typer.Option(help="Why; others read it.")],
+    as_json: AsJson = False,
 ) -> None:
     """Keep a version of a table until it is released."""
     pinned_here().hold(table, version, reason, datetime.now(tz=UTC))
-    console.print(f"{table} version {version} is held.", markup=False)
+    document = {"table": table, "version": version, "held": True}
+    answer(as_json, document, [f"{table} version {version} is held."])
 
 
-@pins_app.command()
+@commands.command()
 def release(
     table: PinnedName,
     version: PinnedNumber,
     reason: Annotated[str, typer.Option(help="Why; others read it.")] = "released",
+    as_json: AsJson = False,
 ) -> None:
     """Hold a version no longer; what else keeps it, such as a model, stays."""
     pinned_here().release(table, version, reason, datetime.now(tz=UTC))
-    console.print(f"{table} version {version} is held no longer.", markup=False)
+    document = {"table": table, "version": version, "held": False}
+    answer(as_json, document, [f"{table} version {version} is held no longer."])
 
 
 def pinned_here() -> "Pins":
@@ -70,6 +65,6 @@ def pinned_here() -> "Pins":
     from headrace_launcher.project.lake_view import LakeView  # heavy, as the next
     from headrace_launcher.project.pins import Pins
 
-    settings = Settings.from_environment(os.environ)
+    settings = settings_here()
     view = LakeView(Lake(root=settings.lake))
     return Pins(view, Catalog.load(settings.schemas), settings.jobs)
