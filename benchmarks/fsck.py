@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
 
-from headrace_lake.depth import Depth
-from headrace_lake.fsck import check
-from headrace_lake.parquet import whole_file
+from headrace_lake.fsck.check import check
+from headrace_lake.fsck.depth import Depth
+from headrace_lake.fsck.parquet import whole_file
 
 COMMITS, FILES_EACH, CHECKPOINT_EACH = 1000, 3, 10
 ROWS, COLUMNS = 4_000_000, 16

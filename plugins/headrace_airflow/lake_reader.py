@@ -150,9 +150,9 @@ def refuse_damaged(table: PinnedTable) -> None:
         TableDamaged: It shows that.
         EngineUnavailable: The lake cannot be read.
     """
-    from headrace_lake import fsck  # heavy
+    from headrace_lake.fsck import check  # heavy
 
-    fsck.refuse_damaged(table.uri, table.name, table.version)
+    check.refuse_damaged(table.uri, table.name, table.version)
 
 
 def refreshed(table: Any) -> Any:

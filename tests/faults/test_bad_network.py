@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from headrace_lake.depth import Depth
-from headrace_lake.fsck import check_lake
+from headrace_lake.fsck.check import check_lake
+from headrace_lake.fsck.depth import Depth
 from headrace_schemas.wire.report import JobError, JobReport
 from tests.fault_proxy import (
     Exchange,

@@ -14,8 +14,8 @@ import pytest
 from headrace_jobs.lake import files
 from headrace_jobs.lake.delta_log import DeltaLog
 from headrace_jobs.lake.removal import remove_needless
-from headrace_lake.depth import Depth
-from headrace_lake.fsck import check_lake
+from headrace_lake.fsck.check import check_lake
+from headrace_lake.fsck.depth import Depth
 from headrace_schemas.wire.maintenance_jobs import MaintainedTable, MaintainReport, MaintainSpec
 from tests.fault_proxy import Exchange
 from tests.faults.engine import FIRST, SECOND, WAIT_SECONDS, StoredBatch, killed, meters_of

@@ -7,8 +7,8 @@ import pyarrow
 import pytest
 from deltalake import write_deltalake
 
-from headrace_lake.depth import Depth
-from headrace_lake.fsck import check_lake
+from headrace_lake.fsck.check import check_lake
+from headrace_lake.fsck.depth import Depth
 from headrace_schemas.wire.maintenance_jobs import MaintainedTable, MaintainSpec
 from tests.fault_proxy import Exchange
 from tests.faults.engine import SECOND, WAIT_SECONDS, StoredBatch, ended, meters_of

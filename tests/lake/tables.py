@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from headrace_lake.damage import Damage, Kind
-from headrace_lake.depth import Depth
-from headrace_lake.fsck import check
+from headrace_lake.fsck.check import check
+from headrace_lake.fsck.damage import Damage, Kind
+from headrace_lake.fsck.depth import Depth
 
 Found = list[tuple[Kind, str, int | None]]
 

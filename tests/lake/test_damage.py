@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, QueryBuilder
 
-from headrace_lake.damage import Kind
-from headrace_lake.depth import Depth
-from headrace_lake.fsck import check, refuse_damaged, repair
+from headrace_lake.fsck.check import check, refuse_damaged, repair
+from headrace_lake.fsck.damage import Kind
+from headrace_lake.fsck.depth import Depth
 from headrace_schemas.errors import TableDamaged
 from headrace_schemas.places import Lake
 from tests.lake.tables import Table, change, empty, flipped, half

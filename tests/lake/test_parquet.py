@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from headrace_lake.parquet import NotWhole, whole_file
+from headrace_lake.fsck.parquet import NotWhole, whole_file
 
 ROWS = pa.table(
     {

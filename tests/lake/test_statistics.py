@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from headrace_lake import checkpoints
-from headrace_lake.log import actions
-from headrace_lake.parquet import Footer, read_footer
-from headrace_lake.snapshot import Snapshot
-from headrace_lake.statistics import differences
+from headrace_lake.fsck.check import checkpoints
+from headrace_lake.fsck.log import actions
+from headrace_lake.fsck.parquet import Footer, read_footer
+from headrace_lake.fsck.snapshot import Snapshot
+from headrace_lake.fsck.statistics import differences
 from tests.lake.tables import Table
 
 VERSION = 5

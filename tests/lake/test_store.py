@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from headrace_lake.damage import Kind
-from headrace_lake.depth import Depth
-from headrace_lake.fsck import check, check_lake, repair
+from headrace_lake.fsck.check import check, check_lake, repair
+from headrace_lake.fsck.damage import Kind
+from headrace_lake.fsck.depth import Depth
 from headrace_schemas.errors import EngineUnavailable
 from headrace_schemas.places import Lake
 from tests.lake.tables import Table, empty, flipped, half, short

@@ -8,8 +8,8 @@ from arro3.core import Array, DataType
 from arro3.core import Table as Rows
 from deltalake import DeltaTable, write_deltalake
 
-from headrace_lake.depth import Depth
-from headrace_lake.fsck import check
+from headrace_lake.fsck.check import check
+from headrace_lake.fsck.depth import Depth
 from tests.lake.tables import Table
 
 DEPTHS = list(Depth)

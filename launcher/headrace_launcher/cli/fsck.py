@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.text import Text
 
-from headrace_lake.depth import Depth
-from headrace_lake.fsck import Checked, check_lake, repair
+from headrace_lake.fsck.check import Checked, check_lake, repair
+from headrace_lake.fsck.depth import Depth
 from headrace_launcher.services.settings import Settings
 from headrace_schemas.places import Lake
 

@@ -54,8 +54,8 @@ class CheckLakeOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002 - Airflow's signature
         """Name each damage, with what to do about it."""
-        from headrace_lake.depth import Depth  # heavy, as the next
-        from headrace_lake.fsck import check_lake
+        from headrace_lake.fsck.check import check_lake
+        from headrace_lake.fsck.depth import Depth  # heavy, as the next
 
         checked = check_lake(
             Settings.current().lake, Depth.FULL, tell=lambda doing: self.log.info("%s", doing)

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from headrace_lake.parquet import Chunk, Footer, Leaf
+from headrace_lake.fsck.parquet import Chunk, Footer, Leaf
 
 INT32, INT64, FLOAT, DOUBLE, BYTES, FIXED_BYTES = 1, 2, 4, 5, 6, 7
 """How Parquet stores a value."""

@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from headrace_lake import checkpoints
-from headrace_lake.damage import Findings, Kind
-from headrace_lake.depth import Depth
-from headrace_lake.log import Checkpoint, Log, actions, checksum, commit_path
+from headrace_lake.fsck import checkpoints
+from headrace_lake.fsck.damage import Findings, Kind
+from headrace_lake.fsck.depth import Depth
+from headrace_lake.fsck.log import Checkpoint, Log, actions, checksum, commit_path
+from headrace_lake.fsck.snapshot import DataFile, Snapshot, data_file, described, supported
 from headrace_lake.objects import READERS, Folder, Stored
-from headrace_lake.snapshot import DataFile, Snapshot, data_file, described, supported
 
 RESTORE = "Restore it from a backup of the table"
 AGAIN = (

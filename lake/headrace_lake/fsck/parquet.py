@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from headrace_lake.thrift import Reader
+from headrace_lake.fsck.thrift import Reader
 
 MAGIC = b"PAR1"
 TAIL = 64 * 1024

@@ -7,16 +7,16 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from headrace_lake import checkpoints
-from headrace_lake.damage import Damage, Findings, Kind
-from headrace_lake.data_files import check_contents, check_listing
-from headrace_lake.depth import Depth
-from headrace_lake.digests import DigestFile, Digests
-from headrace_lake.history import History, go_through
-from headrace_lake.lake_tables import LakeTable, lake_tables
-from headrace_lake.log import FOLDER, POINTER, Log
+from headrace_lake.fsck import checkpoints
+from headrace_lake.fsck.damage import Damage, Findings, Kind
+from headrace_lake.fsck.data_files import check_contents, check_listing
+from headrace_lake.fsck.depth import Depth
+from headrace_lake.fsck.digests import DigestFile, Digests
+from headrace_lake.fsck.history import History, go_through
+from headrace_lake.fsck.lake_tables import LakeTable, lake_tables
+from headrace_lake.fsck.log import FOLDER, POINTER, Log
+from headrace_lake.fsck.snapshot import DataFile
 from headrace_lake.objects import Folder, folder
-from headrace_lake.snapshot import DataFile
 from headrace_schemas.errors import TableDamaged
 from headrace_schemas.places import Lake
 

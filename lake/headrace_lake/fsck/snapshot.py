@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from headrace_lake.log import JSON
+from headrace_lake.fsck.log import JSON
 
 METADATA = ("id", "schemaString", "partitionColumns", "configuration")
 """What every writer says of a table; of the rest some leave out what is empty."""

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 
-from headrace_lake.damage import Findings, Kind
+from headrace_lake.fsck.damage import Findings, Kind
+from headrace_lake.fsck.parquet import NotWhole, whole_file
+from headrace_lake.fsck.snapshot import DataFile
+from headrace_lake.fsck.statistics import differences
 from headrace_lake.objects import Folder, Stored
-from headrace_lake.parquet import NotWhole, whole_file
-from headrace_lake.snapshot import DataFile
-from headrace_lake.statistics import differences
 
 TOUCHED_SECONDS = 60
 """How much later than its commit says a file may have been written: clocks differ."""

@@ -5,11 +5,11 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
-from headrace_lake.damage import Findings, Kind
-from headrace_lake.log import POINTER, Checkpoint, Log
+from headrace_lake.fsck.damage import Findings, Kind
+from headrace_lake.fsck.log import POINTER, Checkpoint, Log
+from headrace_lake.fsck.parquet import NotWhole, read_footer, whole_file
+from headrace_lake.fsck.snapshot import DataFile, Snapshot
 from headrace_lake.objects import Folder
-from headrace_lake.parquet import NotWhole, read_footer, whole_file
-from headrace_lake.snapshot import DataFile, Snapshot
 
 ASIDE = ".damaged"
 """What a file is called, after its name, that was moved aside: no reader of Delta looks at it."""

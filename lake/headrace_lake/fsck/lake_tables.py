@@ -4,7 +4,7 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from headrace_lake.digests import FOLDER as DIGESTS
+from headrace_lake.fsck.digests import FOLDER as DIGESTS
 from headrace_lake.objects import READERS, Folder
 from headrace_schemas.errors import TableMissing
 

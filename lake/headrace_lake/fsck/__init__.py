@@ -1,0 +1,1 @@
+"""Whether every reader gets the rows that were committed, all and unchanged."""
