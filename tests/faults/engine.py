@@ -28,8 +28,9 @@ from tests.fault_proxy import Exchange, Fault, FaultProxy
 from tests.jobs import readers
 from tests.jobs.batches import MAY, Batch, contract, text
 from tests.jobs.conftest import SMALL, free_port, start_server, wait_for_port
-from tests.jobs.hosts import MAIN, job_host
+from tests.jobs.hosts import SUBMITTED, job_host
 from tests.object_store import REGION, ObjectStore
+from tests.projects import CHECKOUT
 from tests.waiting import wait_until
 
 BUCKET = "lake"
@@ -129,8 +130,13 @@ class Engine:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("SPARK_")}
         with (directory / "job.log").open("wb") as log:
             process = subprocess.Popen(
-                [*command, str(MAIN), "run", "--job-dir", str(directory)],
-                env={**kept, **self.environment, **(environment or {})},
+                [*command, str(SUBMITTED), "run", "--job-dir", str(directory)],
+                env={
+                    **kept,
+                    "HEADRACE_PROJECT": str(CHECKOUT),
+                    **self.environment,
+                    **(environment or {}),
+                },
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,

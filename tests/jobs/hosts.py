@@ -9,7 +9,11 @@ from pathlib import Path
 from threading import Event
 from time import monotonic
 
+import headrace_jobs
 from tests.projects import CHECKOUT
+
+SUBMITTED = Path(headrace_jobs.__file__).parent / "submitted" / "job.py"
+"""What spark-submit is given."""
 
 
 def until(is_true: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:

@@ -23,10 +23,10 @@ from headrace_schemas.wire.report import JobReport
 from headrace_schemas.wire.table_jobs import LoadSpec
 from tests.jobs.batches import Batch, contract
 from tests.jobs.conftest import connected, free_port, start_server, wait_for_port
+from tests.jobs.hosts import SUBMITTED
+from tests.projects import CHECKOUT
 
 pytestmark = pytest.mark.spark
-
-MAIN = Path(__file__).parents[2] / "jobs" / "main.py"
 
 Work = Callable[[SparkSession, LoadSpec], JobReport]
 
@@ -164,7 +164,7 @@ def test_commit_says_who_asked_when_a_job_writes(spark: SparkSession, tmp_path: 
 
 def environment(**more: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("SPARK_")}
-    return kept | {"SPARK_LOCAL_IP": "127.0.0.1"} | more
+    return kept | {"HEADRACE_PROJECT": str(CHECKOUT), "SPARK_LOCAL_IP": "127.0.0.1"} | more
 
 
 def test_job_runs_over_connect_when_started_by_the_command_line(
@@ -172,7 +172,7 @@ def test_job_runs_over_connect_when_started_by_the_command_line(
 ) -> None:
     directory = job_dir(tmp_path, spec)
     ended = subprocess.run(
-        [sys.executable, MAIN, "run", "--job-dir", directory],
+        [sys.executable, "-m", "headrace_jobs", "run", "--job-dir", directory],
         env=environment(SPARK_REMOTE=connect_url),
         capture_output=True,
         text=True,
@@ -200,7 +200,7 @@ def test_job_runs_classic_when_no_connect_server_is_named(tmp_path: Path, spec: 
             "spark.ui.enabled=false",
             "--conf",
             f"spark.sql.warehouse.dir={tmp_path}",
-            MAIN,
+            SUBMITTED,
             "run",
             "--job-dir",
             directory,
