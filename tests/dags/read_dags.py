@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -34,9 +34,15 @@ class Forbid(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname.partition(".")[0] in FORBIDDEN:
-            raise ImportError(f"a Dag file must not load {fullname}")
-        return None
+        is_forbidden = fullname.partition(".")[0] in FORBIDDEN
+        return ModuleSpec(fullname, Refusing()) if is_forbidden else None
+
+
+class Refusing(Loader):
+    """Finds what is forbidden, as whoever asks whether it is there may know, and loads nothing."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        raise ImportError(f"a Dag file must not load {module.__name__}")
 
 
 def described(dag: Any) -> dict[str, Any]:
