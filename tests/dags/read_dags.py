@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -28,15 +28,17 @@ FORBIDDEN = {
 }
 
 
-class Forbid(MetaPathFinder):
-    """Makes importing a heavy package an error."""
+class Forbid(MetaPathFinder, Loader):
+    """Makes loading a heavy package an error; whether it is installed may be asked."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname.partition(".")[0] in FORBIDDEN:
-            raise ImportError(f"a Dag file must not load {fullname}")
-        return None
+        is_forbidden = fullname.partition(".")[0] in FORBIDDEN
+        return ModuleSpec(fullname, self) if is_forbidden else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        raise ImportError(f"a Dag file must not load {spec.name}")
 
 
 def described(dag: Any) -> dict[str, Any]:
