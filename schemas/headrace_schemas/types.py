@@ -6,49 +6,79 @@ fields keep the case in which they are written.
 
 import re
 from collections.abc import Iterator
-from typing import Literal, Self
+from enum import StrEnum
+from typing import Literal, NamedTuple, Self
 
 from headrace_schemas.declarations.declaration import Frozen
 
-SYNONYMS = {
-    "BYTE": "TINYINT",
-    "SHORT": "SMALLINT",
-    "INTEGER": "INT",
-    "LONG": "BIGINT",
-    "REAL": "FLOAT",
-    "DEC": "DECIMAL",
-    "NUMERIC": "DECIMAL",
-    "CHARACTER": "CHAR",
-    "TIMESTAMP_LTZ": "TIMESTAMP",
+
+class Family(StrEnum):
+    """What a type's values are."""
+
+    FLAG = "flag"
+    INTEGER = "integer"
+    FLOAT = "float"
+    DECIMAL = "decimal"
+    TEXT = "text"
+    BYTES = "bytes"
+    TIME = "time"
+    NESTED = "nested"
+
+
+class Kind(NamedTuple):
+    """What is known of all types with one stem.
+
+    Attributes:
+        arguments: What follows the stem, for messages; empty for a type that is written by it alone.
+        synonyms: Further words for it.
+        bits: Of an integer.
+    """
+
+    family: Family
+    arguments: str = ""
+    synonyms: tuple[str, ...] = ()
+    bits: int = 0
+
+
+KINDS = {
+    "BOOLEAN": Kind(Family.FLAG),
+    "TINYINT": Kind(Family.INTEGER, synonyms=("BYTE",), bits=8),
+    "SMALLINT": Kind(Family.INTEGER, synonyms=("SHORT",), bits=16),
+    "INT": Kind(Family.INTEGER, synonyms=("INTEGER",), bits=32),
+    "BIGINT": Kind(Family.INTEGER, synonyms=("LONG",), bits=64),
+    "FLOAT": Kind(Family.FLOAT, synonyms=("REAL",)),
+    "DOUBLE": Kind(Family.FLOAT),
+    "DECIMAL": Kind(Family.DECIMAL, "(p,s)", ("DEC", "NUMERIC")),
+    "STRING": Kind(Family.TEXT),
+    "VARCHAR": Kind(Family.TEXT, "(n)"),
+    "CHAR": Kind(Family.TEXT, "(n)", ("CHARACTER",)),
+    "BINARY": Kind(Family.BYTES),
+    "DATE": Kind(Family.TIME),
+    "TIMESTAMP": Kind(Family.TIME, synonyms=("TIMESTAMP_LTZ",)),
+    "TIMESTAMP_NTZ": Kind(Family.TIME),
+    "ARRAY": Kind(Family.NESTED, "<type>"),
+    "MAP": Kind(Family.NESTED, "<type, type>"),
+    "STRUCT": Kind(Family.NESTED, "<name: type, ...>"),
 }
+"""Every type by its stem. All other sets of types are made of this one."""
 
-INTEGERS = frozenset({"TINYINT", "SMALLINT", "INT", "BIGINT"})
-FLOATS = frozenset({"FLOAT", "DOUBLE"})
-NUMBERS = INTEGERS | FLOATS | {"DECIMAL"}
-TEXTS = frozenset({"STRING", "VARCHAR", "CHAR"})
-TIMES = frozenset({"DATE", "TIMESTAMP", "TIMESTAMP_NTZ"})
-SIMPLE = INTEGERS | FLOATS | TIMES | {"STRING", "BINARY", "BOOLEAN"}
 
-KNOWN = (
-    "BOOLEAN",
-    "TINYINT",
-    "SMALLINT",
-    "INT",
-    "BIGINT",
-    "FLOAT",
-    "DOUBLE",
-    "DECIMAL(p,s)",
-    "STRING",
-    "VARCHAR(n)",
-    "CHAR(n)",
-    "BINARY",
-    "DATE",
-    "TIMESTAMP",
-    "TIMESTAMP_NTZ",
-    "ARRAY<type>",
-    "MAP<type, type>",
-    "STRUCT<name: type, ...>",
-)
+def stems(*families: Family) -> frozenset[str]:
+    """The types of some families."""
+    return frozenset(stem for stem, kind in KINDS.items() if kind.family in families)
+
+
+SYNONYMS = {word: stem for stem, kind in KINDS.items() for word in kind.synonyms}
+INTEGERS = stems(Family.INTEGER)
+FLOATS = stems(Family.FLOAT)
+NUMBERS = stems(Family.INTEGER, Family.FLOAT, Family.DECIMAL)
+TEXTS = stems(Family.TEXT)
+TIMES = stems(Family.TIME)
+NESTED = stems(Family.NESTED)
+SIMPLE = frozenset(stem for stem, kind in KINDS.items() if not kind.arguments)
+BITS = {stem: kind.bits for stem, kind in KINDS.items() if kind.bits}
+
+KNOWN = tuple(f"{stem}{kind.arguments}" for stem, kind in KINDS.items())
 """For messages."""
 
 MOST_DIGITS = 38

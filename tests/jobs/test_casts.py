@@ -15,13 +15,13 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from headrace_jobs.sources.casts import spark_type, stored
+from headrace_jobs.sources.casts import SIMPLE, spark_type, stored
 from headrace_jobs.sources.columns import LOAD_FAILURES, RAW, typed
 from headrace_schemas.declarations.contract import Column, Contract
 from headrace_schemas.declarations.pipeline import Evolution
 from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import SchemaBroken
-from headrace_schemas.types import ColumnType
+from headrace_schemas.types import KINDS, ColumnType
 from tests.jobs.batches import Batch, contract
 from tests.jobs.cast_oracle import Marked, expected, is_refused, single
 
@@ -401,6 +401,10 @@ GROUPS = {
     "nested": tuple(one for one in GIVEN if "<" in one),
 }
 """Types that one query looks at together."""
+
+
+def test_every_type_of_a_contract_is_one_of_spark_s() -> None:
+    assert set(SIMPLE) == {*KINDS, "VOID"}
 
 
 def test_every_given_type_is_tried() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from headrace_schemas.types import SYNONYMS, ColumnType, TypeInvalid
+from headrace_schemas.types import KINDS, SYNONYMS, ColumnType, TypeInvalid
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,20 @@ def test_type_has_one_spelling_when_it_is_read(text, ddl):
     found = ColumnType.parse(text)
     assert found.ddl == ddl
     assert ColumnType.parse(found.ddl) == found
+
+
+SPELT = {"": "", "(p,s)": "(3,1)", "(n)": "(3)", "<type>": "<INT>"}
+SPELT |= {"<type, type>": "<INT,INT>", "<name: type, ...>": "<a:INT>"}
+
+
+@pytest.mark.parametrize("stem", KINDS)
+def test_type_is_read_as_messages_say_it_is_written(stem):
+    arguments = KINDS[stem].arguments
+    text = f"{stem}{SPELT[arguments]}"
+    assert ColumnType.parse(text).ddl == text
+    if arguments not in ("", "(p,s)"):
+        with pytest.raises(TypeInvalid):
+            ColumnType.parse(stem)
 
 
 @pytest.mark.parametrize(("text", "stem"), SYNONYMS.items())

@@ -16,7 +16,7 @@ from headrace_schemas.declarations.column_name import PARTITION, folded, is_rese
 from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.declarations.pipeline import Evolution, TableBuild, WriteMode
 from headrace_schemas.errors import SchemaBroken
-from headrace_schemas.types import TEXTS, ColumnType, Field, TypeInvalid
+from headrace_schemas.types import BITS, TEXTS, ColumnType, Field, TypeInvalid
 
 NOT_A_TABLE = frozenset(
     {
@@ -29,8 +29,8 @@ NOT_A_TABLE = frozenset(
     }
 )
 
-WHOLE_DIGITS = {"TINYINT": 3, "SMALLINT": 5, "INT": 10, "BIGINT": 19}
-"""Digits that hold every value of an integer type, narrowest type first."""
+WHOLE_DIGITS = {stem: len(str(2 ** (bits - 1))) for stem, bits in BITS.items()}
+"""Digits that hold every value of an integer type."""
 
 EXACT_WHOLE_DIGITS = {"FLOAT": 7, "DOUBLE": 15}
 """Digits of a whole number that a binary float holds exactly, rounded down."""

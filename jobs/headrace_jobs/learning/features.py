@@ -23,6 +23,7 @@ from headrace_schemas.errors import SchemaBroken
 from headrace_schemas.model_errors import TrainingDataInvalid
 from headrace_schemas.partition import KEY_PATTERNS, PartitionUnit, key_of, start_of
 from headrace_schemas.rules.rule import quoted
+from headrace_schemas.types import NUMBERS, TEXTS, ColumnType
 
 TARGET = "_target"
 """The label within frames of labelled rows, as DOUBLE."""
@@ -32,26 +33,6 @@ MOST_ROWS = 200_000
 
 MOST_CELLS = 20_000_000
 """Rows times columns that are brought to one place."""
-
-NUMBERS = frozenset(
-    {
-        "TINYINT",
-        "BYTE",
-        "SMALLINT",
-        "SHORT",
-        "INT",
-        "INTEGER",
-        "BIGINT",
-        "LONG",
-        "FLOAT",
-        "REAL",
-        "DOUBLE",
-        "DECIMAL",
-        "DEC",
-        "NUMERIC",
-    }
-)
-TEXTS = frozenset({"STRING", "VARCHAR", "CHAR"})
 
 
 def declared_feature(model: Model, contract: Contract, name: str) -> Feature:
@@ -64,7 +45,7 @@ def declared_feature(model: Model, contract: Contract, name: str) -> Feature:
     advice = f"Use a column of {contract.name} that is a number, a text or a boolean."
     if column is None:
         raise TrainingDataInvalid(model.name, name, f"is not in {contract.name}", advice)
-    stem = column.type.split("(")[0].strip()
+    stem = ColumnType.parse(column.type).stem
     if stem in NUMBERS:
         kind = FeatureKind.NUMBER
     elif stem in TEXTS:

@@ -18,6 +18,7 @@ from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.declarations.model import Model, Task
 from headrace_schemas.model_errors import TrainingDataInvalid
 from headrace_schemas.rules.rule import quoted
+from headrace_schemas.types import FLOATS, ColumnType
 
 FEWEST_ROWS = 100
 """Rows below which nothing is learnt."""
@@ -58,7 +59,7 @@ def check_known(
         TrainingDataInvalid: Naming the column, and how many rows are wrong.
     """
     event, target = F.col(quoted(model.event_time)), target_number(model, contract)
-    floats = [one.name for one in features if one.type in ("FLOAT", "REAL", "DOUBLE")]
+    floats = [one.name for one in features if ColumnType.parse(one.type).stem in FLOATS]
     is_finite = ~(F.isnan(target) | (F.abs(target) == math.inf))
     found = known.agg(
         F.count("*").alias("rows"),

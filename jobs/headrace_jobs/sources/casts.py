@@ -15,7 +15,17 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from headrace_jobs.sources.text_casts import from_text
-from headrace_schemas.types import FLOATS, INTEGERS, NUMBERS, TEXTS, TIMES, ColumnType, Field
+from headrace_schemas.types import (
+    BITS,
+    FLOATS,
+    INTEGERS,
+    NESTED,
+    NUMBERS,
+    TEXTS,
+    TIMES,
+    ColumnType,
+    Field,
+)
 
 SIMPLE: dict[str, Callable[..., T.DataType]] = {
     "BOOLEAN": T.BooleanType,
@@ -39,9 +49,6 @@ SIMPLE: dict[str, Callable[..., T.DataType]] = {
     "VOID": T.NullType,
 }
 STEMS: dict[object, str] = {type: stem for stem, type in SIMPLE.items()}
-NESTED = frozenset({"ARRAY", "MAP", "STRUCT"})
-
-BITS = {"TINYINT": 8, "SMALLINT": 16, "INT": 32, "BIGINT": 64}
 
 FIRST, LAST = "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"
 """What Spark promises of times; beyond them its casts overflow."""

@@ -19,7 +19,7 @@ from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.declarations.pipeline import WriteMode
 from headrace_schemas.partition import Partition
 from headrace_schemas.rules.rule import RowRule, Severity, literal, quoted, rows_where
-from headrace_schemas.types import TEXTS, ColumnType
+from headrace_schemas.types import NESTED, TEXTS, ColumnType
 from headrace_schemas.wire.table_jobs import GateSpec
 
 ELSEWHERE = "_published_elsewhere"
@@ -30,7 +30,7 @@ IN_PARTITION = "in_partition"
 
 UNIQUE_IN_TABLE = "key.unique_in_table"
 
-UNORDERED = frozenset({"BOOLEAN", "BINARY", "ARRAY", "MAP", "STRUCT"})
+UNORDERED = NESTED | {"BOOLEAN", "BINARY"}
 """Types whose smallest and largest values leave no files out."""
 
 

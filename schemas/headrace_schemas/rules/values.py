@@ -12,11 +12,10 @@ from decimal import Decimal
 
 from headrace_schemas.rules.java_regex import pattern_problem
 from headrace_schemas.rules.rule import RuleInvalid, literal
-from headrace_schemas.types import FLOATS, NUMBERS, TEXTS, TIMES, ColumnType
+from headrace_schemas.types import BITS, FLOATS, NUMBERS, TEXTS, TIMES, ColumnType
 
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-BITS = {"TINYINT": 8, "SMALLINT": 16, "INT": 32, "BIGINT": 64}
 MOST_DIGITS = 38
 SHOWN = 60
 ORDERED = NUMBERS | TIMES | TEXTS
