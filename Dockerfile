@@ -35,11 +35,11 @@ WORKDIR /opt/headrace
 ENTRYPOINT ["/usr/bin/tini", "--"]
 
 # What uv.lock says, and an editable install of the project: paths only, so that changed code changes nothing here. uv is
-# gone before the layer ends. The README would only be the package's description, and changes often.
+# gone before the layer ends. What the package describes itself with and writes into projects is not needed, and changes.
 FROM runtime AS spark-environment
 ARG UV_VERSION
 COPY pyproject.toml uv.lock LICENSE ./
-RUN touch README.md \
+RUN touch README.md docker-compose.yml && mkdir deploy \
     && pip install --quiet --no-cache-dir --root-user-action ignore --target /tmp/uv "uv==${UV_VERSION}" \
     && /tmp/uv/bin/uv sync --frozen --no-default-groups --no-cache --no-python-downloads --quiet --extra spark \
     && rm -rf /tmp/uv* .venv/.lock \

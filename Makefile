@@ -39,7 +39,7 @@ validate: setup ## Check all declarations
 
 .PHONY: test
 test: setup minio ## Run all tests: the parts, then months through a real scheduler with kill -9 in one
-	@$(BIN)/pytest -m "not e2e and not cluster and not compose and not faults"
+	@$(BIN)/pytest -m "not e2e and not cluster and not compose and not faults and not wheel"
 	@$(BIN)/pytest -m e2e tests/e2e
 
 .PHONY: minio
@@ -59,6 +59,10 @@ test-faults: setup minio ## Break what work relies on: drivers, network, clocks,
 .PHONY: test-compose
 test-compose: setup ## The compose file itself on a Docker engine: two months, the same bytes as embedded
 	@$(BIN)/pytest -m compose tests/compose
+
+.PHONY: test-wheel
+test-wheel: setup ## Install the built wheel with plain pip into a new environment, and use it there
+	@$(BIN)/pytest -m wheel tests/wheel
 
 .PHONY: lint
 lint: setup ## Style, formatting and import rules

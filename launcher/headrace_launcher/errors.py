@@ -60,6 +60,21 @@ class JarNotBuilt(HeadraceError):
         )
 
 
+class FilesDiffer(HeadraceError, FileExistsError):
+    """Files that a command would write are there, and say something else."""
+
+    def __init__(self, folder: str, files: Sequence[str]) -> None:
+        super().__init__(
+            f"{folder}: {listed(files)} would be replaced: what is there says something else. Nothing "
+            "is written. Commit your own changes, replace all with --force, and take back by version "
+            "control what should stay.",
+            folder=folder,
+            files=list(files),
+        )
+
+    __str__ = Exception.__str__  # OSError would show errno and filename
+
+
 class FolderNotEmpty(HeadraceError, FileExistsError):
     """A folder that would have to be replaced, with what somebody else has put there."""
 

@@ -1,6 +1,8 @@
 """The connection types that Headrace lends, where Airflow's own Spark provider is not installed."""
 
 import json
+import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -43,3 +45,15 @@ def test_class_that_airflow_imports_for_a_type_is_of_that_type(lent: dict[str, s
     assert hook.conn_type == lent["connection-type"]
     assert hook.hook_name == lent["hook-name"]
     assert hook.conn_name_attr
+
+
+def test_asking_loads_neither_airflow_nor_the_kernel() -> None:
+    script = (
+        "import sys; from headrace_airflow.engine.connection_types import provider_info; "
+        "provider_info(); print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    asked = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert "headrace_airflow" in asked.stdout.split()
+    assert not {"airflow", "headrace_schemas", "pydantic"} & set(asked.stdout.split())

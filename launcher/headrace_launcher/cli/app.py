@@ -2,6 +2,7 @@
 
 from headrace_launcher.cli import (
     data_commands,
+    deploy_commands,
     lake_commands,
     pins_commands,
     project_commands,
@@ -15,3 +16,4 @@ app.add_typer(data_commands.commands)
 app.add_typer(project_commands.commands)
 app.add_typer(lake_commands.commands)
 app.add_typer(pins_commands.commands, name="pins")
+app.add_typer(deploy_commands.commands, name="deploy")

@@ -7,8 +7,6 @@ and types are metadata; no operator here uses a hook, as a job is a process and 
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
 
-from headrace_schemas.installation import PACKAGE
-
 PROVIDER = "apache-airflow-providers-apache-spark"
 
 HOOKS = "headrace_airflow.engine.connection_hooks"
@@ -59,10 +57,11 @@ CONNECTION_TYPES: list[dict[str, Any]] = [
 def provider_info() -> dict[str, Any]:
     """What Airflow asks of a provider; the connection types are its own provider's where that is.
 
-    Airflow calls it in each of its processes before it is configured: nothing here imports Airflow.
+    Airflow calls it in each of its processes before it is configured: nothing here imports Airflow,
+    or anything that takes time.
     """
     return {
-        "package-name": PACKAGE,
+        "package-name": "headrace",
         "name": "Headrace",
         "description": "Connections to the Spark that does Headrace's work.",
         "connection-types": [] if _has_spark_provider() else CONNECTION_TYPES,
