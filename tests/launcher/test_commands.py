@@ -41,7 +41,7 @@ def test_declarations_of_the_working_folder_are_checked_when_none_are_named(proj
 
 
 def test_validate_fails_and_names_the_line_when_a_declaration_is_wrong(project):
-    change(project / "schemas" / PIPELINE, "partition: day", "partition: week")
+    change(project / "schemas" / PIPELINE, "partition: day", "partition: decade")
     answer = headrace(project, "validate", "schemas")
     assert (answer.returncode, answer.stdout) == (1, "")
     first, last = answer.stderr.splitlines()
