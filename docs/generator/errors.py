@@ -33,7 +33,7 @@ def described(error: Written, all_errors: list[Written]) -> str:
     again = "Airflow tries again." if is_retryable(error, all_errors) else ""
     parts = [f"### {error.name}", " ".join(filter(None, [first_words(error.docstring), again]))]
     message, fields = raised(error)
-    if message:
+    if message.strip("…"):
         parts.append(f"> {message}")
     if fields:
         parts.append(f"Fields: {', '.join(f'`{one}`' for one in fields)}.")

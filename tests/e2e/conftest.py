@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,14 @@ def stack(tmp_path_factory) -> Iterator[Embedded]:
         HEADRACE_AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT="20",
     ) as embedded:
         yield embedded
+
+
+@pytest.fixture(scope="session")
+def flights(stack: Embedded) -> Embedded:
+    """January and February of the flagship, done."""
+    for _ in stack.replay("flights", "delay", date(2013, 3, 1)).run():
+        pass
+    return stack
 
 
 def declared(folder: Path, *sources: Path) -> Path:

@@ -10,7 +10,6 @@ import pytest
 
 from tests.e2e.conftest import Embedded
 from tests.e2e.contents import ask, contents
-from tests.e2e.test_real_scheduler import flights  # noqa: F401 - a fixture
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.faults, pytest.mark.timeout(1800)]
@@ -50,7 +49,7 @@ def advance(steps: Iterator, is_reached, what: str) -> None:
     pytest.fail(f"the month was done before: {what}")
 
 
-def test_month_completes_when_processes_are_killed_in_it(flights: Embedded):  # noqa: F811
+def test_month_completes_when_processes_are_killed_in_it(flights: Embedded):
     stack = flights
     steps = stack.replay("flights", "delay", date(2013, 4, 1)).run()
 

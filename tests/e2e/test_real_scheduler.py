@@ -20,14 +20,6 @@ FEBRUARY = "2013-02"
 
 
 @pytest.fixture(scope="session")
-def flights(stack: Embedded) -> Embedded:
-    """January and February of the flagship, done."""
-    for _ in stack.replay("flights", "delay", date(2013, 3, 1)).run():
-        pass
-    return stack
-
-
-@pytest.fixture(scope="session")
 def clinic(stack: Embedded) -> Embedded:
     """The whole of the small pipeline, done."""
     end = stack.catalog.pipelines["clinic"].end

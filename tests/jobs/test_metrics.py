@@ -93,11 +93,12 @@ def test_a_gain_does_not_count_when_it_is_below_the_least() -> None:
 def test_the_bootstrap_repeats_when_rows_and_seed_are_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    other = np.clip(SCORE + RANDOM.normal(0, 0.02, SCORE.size), 0.001, 0.999)
+    noise = np.random.default_rng(11).normal(0, 0.005, SCORE.size)  # neither is always better
+    other = np.clip(SCORE + noise, 0.001, 0.999)
     once = metrics.share_better("auc", TARGET, SCORE, other, 0.0, 200, 7)
     monkeypatch.setattr(metrics, "WEIGHTS_AT_ONCE", 30_000)
 
-    assert 0 < once < 1 or once in (0, 1)
+    assert 0 < once < 1
     assert metrics.share_better("auc", TARGET, SCORE, other, 0.0, 200, 7) == once
 
 

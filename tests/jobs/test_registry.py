@@ -17,6 +17,7 @@ import xgboost
 
 from headrace_jobs.learning.manifest import Feature, FeatureKind, Manifest, Window
 from headrace_jobs.learning.registry import CHAMPION, Registry, sha256
+from headrace_jobs.learning.run_notes import RunNotes
 from headrace_schemas.decisions.model_version import PinnedModel
 from headrace_schemas.declarations.model import Task
 from headrace_schemas.errors import EngineUnavailable
@@ -81,6 +82,27 @@ def test_the_same_model_comes_back_when_it_was_registered(mlflow_uri: str) -> No
     assert tags["answers"] == "run-1"
     assert tags["sha256"] == sha256(content)
     assert tags["as_of"] == "2024-05-01T12:00:00+00:00"
+
+
+def test_people_see_what_was_trained_when_they_look_at_a_run(mlflow_uri: str) -> None:
+    content, registry = booster(), Registry()
+    notes = RunNotes(
+        name="shown as of 2024-05-01",
+        text="Learnt from gold.trips version 3. [The run in Airflow](http://airflow/runs/1).",
+        params={"max_depth": "2", "table_version": "3"},
+        metrics={"train_rows": 60.0},
+    )
+
+    kept = registry.register("shown", content, manifest(content, "shown"), {"answers": "a"}, notes)
+
+    entry = registry.entry("shown", kept.version)
+    run = registry.client.get_run(str(entry.run_id))
+    assert run.info.run_name == "shown as of 2024-05-01"
+    assert run.data.params == {"max_depth": "2", "table_version": "3"}
+    assert run.data.metrics == {"train_rows": 60.0}
+    assert run.data.tags["mlflow.note.content"] == notes.text
+    assert entry.description == notes.text
+    assert registry.load("shown", kept).booster == content
 
 
 def test_no_second_version_is_made_when_the_same_asker_brings_the_same_bytes(

@@ -127,8 +127,8 @@ def test_rows_come_out_as_written_when_rows_go_in(
     wanted = [wanted_row(row, contract) for row in case["output"]]
     names = set().union(*wanted)
     found = [{name: row[name] for name in names} for row in collected(out, contract)]
-    for row in found:
-        assert any(row | one == row for one in wanted), f"not expected: {row}"
-    for one in wanted:
-        assert any(row | one == row for row in found), f"did not come: {one}"
-    assert len(found) == len(wanted)
+    for one in sorted(wanted, key=len, reverse=True):  # what says most leaves least to choose
+        place = next((at for at, row in enumerate(found) if row | one == row), None)
+        assert place is not None, f"did not come, or not as often: {one}"
+        del found[place]
+    assert found == [], "not expected"

@@ -50,14 +50,14 @@ def test_everything_is_right_when_nothing_is_wrong(project):
 
 
 def test_problem_says_where_what_and_which_value_when_read_as_json(project):
-    change(project / "schemas" / PIPELINE, "partition: day", "partition: week")
+    change(project / "schemas" / PIPELINE, "partition: day", "partition: decade")
     found = read("--json")
     (problem,) = found["problems"]
     assert not found["is_right"]
     assert problem["rule"] == "pipeline.partition"
     assert Path(problem["file"]) == project / "schemas" / PIPELINE
     assert (problem["line"], problem["column"], problem["key"]) == (5, 1, "partition")
-    assert problem["value"] == "week"
+    assert problem["value"] == "decade"
     assert problem["problem"].startswith("must be")
 
 
@@ -80,7 +80,7 @@ def test_rule_holds_no_name_that_somebody_gave(project):
 
 def test_code_scanning_finds_the_line_when_it_reads_sarif(project):
     change(project / "schemas" / MODEL, "[meter]", "[meter, colour]")
-    change(project / "schemas" / PIPELINE, "partition: day", "partition: week")
+    change(project / "schemas" / PIPELINE, "partition: day", "partition: decade")
     document = read("--sarif")
     (run,) = document["runs"]
     rules = run["tool"]["driver"]["rules"]
@@ -99,7 +99,7 @@ def test_code_scanning_finds_the_line_when_it_reads_sarif(project):
 
 
 def test_file_is_named_by_its_whole_path_when_it_lies_elsewhere(project, tmp_path, monkeypatch):
-    change(project / "schemas" / PIPELINE, "partition: day", "partition: week")
+    change(project / "schemas" / PIPELINE, "partition: day", "partition: decade")
     (elsewhere := tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(elsewhere)
     (result,) = read("--sarif", str(project / "schemas"))["runs"][0]["results"]

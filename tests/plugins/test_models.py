@@ -123,7 +123,11 @@ def test_labels_are_waited_for_in_the_triggerer_when_they_are_late(
 
 @pytest.mark.usefixtures("features")
 def test_candidate_is_judged_on_the_version_it_learnt_from_when_the_table_moved_on(
-    home: Path, asked: dict[str, Any], fake_submit: FakeSubmit, run_context: RunContext
+    home: Path,
+    asked: dict[str, Any],
+    fake_submit: FakeSubmit,
+    run_context: RunContext,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     own = decision(Verdict.PROMOTE, answers="asked", model_version="9", effective_from=FEBRUARY)
     before = FEBRUARY - timedelta(days=30)
@@ -132,10 +136,12 @@ def test_candidate_is_judged_on_the_version_it_learnt_from_when_the_table_moved_
     )
     write_ledger(home, [champion, own])
     write_versions(home, "6", "7", "9")
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://airflow.test/")
     fake_submit.answer = {"model_version": "7"}
     trained = TrainOperator(task_id="train", **asked).execute(run_context(plan=PLAN))
     assert fake_submit.engines == ["submit"]
     assert fake_submit.spec.model.training.params["max_depth"] == 3
+    assert fake_submit.spec.run_page == "http://airflow.test/dags/dag/runs/manual__1"
     write_table(home, "gold.trip_features", ["2013-04"])
     fake_submit.answer = {"promotion_evidence": GOOD}
     context = run_context(plan=PLAN, train=trained)

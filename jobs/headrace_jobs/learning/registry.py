@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,8 +20,10 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is
 
 import requests  # as above
 from mlflow import MlflowClient
+from mlflow.entities import Metric, Param
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 from pydantic import ValidationError
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import OperationalError
@@ -28,6 +31,7 @@ from sqlalchemy.exc import OperationalError
 from headrace_jobs.engine.store_errors import store_unavailable
 from headrace_jobs.learning.manifest import Manifest
 from headrace_jobs.learning.registry_database import show_password
+from headrace_jobs.learning.run_notes import RunNotes
 from headrace_schemas.decisions.model_version import PinnedModel
 from headrace_schemas.errors import EngineUnavailable
 from headrace_schemas.model_errors import ModelTampered
@@ -110,13 +114,19 @@ class Registry:
         return EngineUnavailable("model registry", self.where, problem)
 
     def register(
-        self, name: str, booster: bytes, manifest: Manifest, tags: Mapping[str, str]
+        self,
+        name: str,
+        booster: bytes,
+        manifest: Manifest,
+        tags: Mapping[str, str],
+        notes: RunNotes | None = None,
     ) -> PinnedModel:
         """Keep a booster as a candidate; the same bytes for the same asker are kept once.
 
         Args:
             tags: With `answers`: who asked. A run that was interrupted between bytes and version
                 leaves a run without a version, which nothing refers to.
+            notes: What people read of the training.
         """
         document = manifest.model_dump_json(indent=1).encode()
         digests = {"sha256": sha256(booster), "manifest_sha256": sha256(document)}
@@ -124,19 +134,37 @@ class Registry:
         with self.answering():
             if (found := self.registered(name, all_tags)) is not None:
                 return found
-            run_id = self.client.create_run(self.experiment(name), tags=all_tags).info.run_id
+            run_id = self.start_run(name, all_tags, notes)
             self.write(run_id, BOOSTER, booster)
             self.write(run_id, MANIFEST, document)
             self.client.set_terminated(run_id)
             self.ensure_model(name)
             self.client.create_model_version(
-                name, f"runs:/{run_id}/{FOLDER}", run_id, tags={**all_tags, "status": "candidate"}
+                name,
+                f"runs:/{run_id}/{FOLDER}",
+                run_id,
+                tags={**all_tags, "status": "candidate"},
+                description=notes.text if notes else None,
             )
             # the oldest, should two attempts have registered at the same moment
             kept = self.registered(name, all_tags)
         if kept is None:
             raise EngineUnavailable("model registry", self.where, f"{name} was not kept")
         return kept
+
+    def start_run(self, name: str, tags: Mapping[str, str], notes: RunNotes | None) -> str:
+        """A new run with what people read of it; its id."""
+        if notes is None:
+            return str(self.client.create_run(self.experiment(name), tags=tags).info.run_id)
+        described = {**tags, MLFLOW_RUN_NOTE: notes.text}
+        run = self.client.create_run(self.experiment(name), tags=described, run_name=notes.name)
+        now = int(time.time() * 1000)
+        self.client.log_batch(
+            run.info.run_id,
+            metrics=[Metric(key, value, now, 0) for key, value in notes.metrics.items()],
+            params=[Param(key, value) for key, value in notes.params.items()],
+        )
+        return str(run.info.run_id)
 
     def load(self, name: str, pinned: PinnedModel) -> LoadedModel:
         """A version, if its bytes are the ones that the ledger knows.

@@ -25,6 +25,7 @@ from headrace_jobs.lake import tables
 from headrace_jobs.learning import features, learnable
 from headrace_jobs.learning.manifest import Feature, Manifest, Window
 from headrace_jobs.learning.registry import Registry, sha256
+from headrace_jobs.learning.run_notes import notes_of
 from headrace_jobs.learning.version_ledger import record_version, recorded_version
 from headrace_jobs.statistics import histograms
 from headrace_schemas.decisions.model_version import ModelVersion
@@ -117,7 +118,8 @@ def registered(
     if known is not None:
         with suppress(ModelTampered):  # then there is none that could be used
             return registry.load(name, known).version
-    kept = registry.register(name, content, manifest, {"answers": answers})
+    notes = notes_of(spec, manifest)
+    kept = registry.register(name, content, manifest, {"answers": answers}, notes)
     recorded = ModelVersion(
         model=name,
         version=kept.version,

@@ -15,6 +15,7 @@ from headrace_launcher.spark.jars import LOCK, write_lock
 from headrace_launcher.spark.java import ensure_java
 from headrace_launcher.spark.logstore import JAR, SOURCE, build
 from headrace_launcher.spark.settings import spark_home
+from headrace_schemas.project import Project, found_above
 
 commands = typer.Typer()
 jars = typer.Typer(no_args_is_help=True, help="The locked jars.")
@@ -35,6 +36,8 @@ def validate(
 
     if as_json and as_sarif:
         raise typer.BadParameter("--json and --sarif are two forms of the same; choose one")
+    if root is not None and (project := found_above(root.resolve())) is not None:
+        Project.read(project).use()
     schemas = root or settings_here().schemas
     if not shown(schemas, as_json=as_json, as_sarif=as_sarif):
         raise typer.Exit(1)

@@ -1,12 +1,11 @@
 """What `headrace validate` prints: lines for people, JSON and SARIF for programs."""
 
 import dataclasses
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from headrace_launcher.cli.output import write_json
 from headrace_launcher.project.findings import finding, sarif
 from headrace_launcher.project.validate import Checked, validate
 from headrace_schemas.errors import DeclarationInvalid
@@ -21,11 +20,11 @@ def shown(root: Path, *, as_json: bool, as_sarif: bool) -> bool:
     except DeclarationInvalid as error:
         problems = error.problems
     if as_sarif:
-        print_document(sarif(root, problems, Path.cwd()))
+        write_json(sarif(root, problems, Path.cwd()))
     elif as_json:
         found = [finding(root, one) for one in problems]
         counts = dataclasses.asdict(checked) if checked else None
-        print_document({"is_right": checked is not None, "checked": counts, "problems": found})
+        write_json({"is_right": checked is not None, "checked": counts, "problems": found})
     elif checked is not None:
         sys.stdout.write(
             f"{checked.contracts} contracts with {checked.rules} rules, {checked.pipelines} "
@@ -34,11 +33,6 @@ def shown(root: Path, *, as_json: bool, as_sarif: bool) -> bool:
     else:
         sys.stderr.write(lines(problems))
     return checked is not None
-
-
-def print_document(document: dict[str, Any]) -> None:
-    """A document on standard output."""
-    sys.stdout.write(f"{json.dumps(document, indent=2, ensure_ascii=False)}\n")
 
 
 def lines(problems: Sequence[DeclarationInvalid]) -> str:

@@ -12,6 +12,7 @@ from headrace_airflow.builders.time_limit import model_limit, training_limit
 from headrace_airflow.lake_reader import learnt_from, partition_keys, read_ledger, refuse_damaged
 from headrace_airflow.operators.spark_job import SparkJobOperator
 from headrace_airflow.operators.tables import event_extra, refuse_key, run_partition
+from headrace_airflow.pages.links import run_page
 from headrace_airflow.settings import Settings
 from headrace_airflow.training_plan import (
     Form,
@@ -238,7 +239,7 @@ class TrainOperator(ModelOperator):
             features = asked.features.model_copy(update={"version": before})
             asked = asked.model_copy(update={"features": features})
         refuse_damaged(asked.features)
-        return asked
+        return asked.model_copy(update={"run_page": run_page(context)})
 
     def handle_report(self, report: TrainReport, context: Context) -> dict[str, Any]:
         """Hand on which table version was learnt from: the candidate is judged on the same."""

@@ -3,11 +3,20 @@
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from airflow.sdk import BaseOperatorLink
+from airflow.sdk import BaseOperatorLink, Context
 from airflow.sdk.configuration import conf
 
 PREFIX = "/headrace"
 """Where Airflow serves the plugin's own pages."""
+
+
+def run_page(context: Context) -> str | None:
+    """The address of a run's page; None where Airflow does not know its own."""
+    root = conf.get("api", "base_url", fallback="").rstrip("/")
+    if not root:
+        return None
+    dag_id, run_id = context["ti"].dag_id, str(context["run_id"])
+    return f"{root}/dags/{quote(dag_id)}/runs/{quote(run_id, safe='')}"
 
 
 class GateRecordLink(BaseOperatorLink):

@@ -20,6 +20,7 @@ class TrainSpec(JobSpec):
     Attributes:
         answers: Id of the decision or run that asked; with it a repeated run finds its own version.
         versions_uri: Of the ledger of model versions.
+        run_page: Address of the run's page in Airflow; the registry's pages lead there.
     """
 
     job: Literal["train"] = "train"
@@ -29,6 +30,7 @@ class TrainSpec(JobSpec):
     as_of: datetime
     answers: str
     versions_uri: str
+    run_page: str | None = None
 
 
 class TrainReport(JobReport):
