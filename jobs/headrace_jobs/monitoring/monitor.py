@@ -12,6 +12,7 @@ from headrace_jobs.lake import history, tables
 from headrace_jobs.learning import features
 from headrace_jobs.learning.registry import LoadedModel, Registry
 from headrace_jobs.learning.score import predicted_here
+from headrace_jobs.monitoring.added_monitors import signals
 from headrace_jobs.statistics import histograms, metrics
 from headrace_schemas.decisions.evidence import FeatureShift, MonitorEvidence, Performance, too_few
 from headrace_schemas.decisions.model_version import PinnedModel
@@ -91,6 +92,7 @@ def served(
             "champion": champion.version,
             "champion_as_of": champion.manifest.as_of,
             "shifts": moved(champion, rows),
+            "signals": signals(spark, spec, champion.manifest),
         }
     )
     judged = registry.evaluation(model.name, pinned)

@@ -14,7 +14,8 @@ from headrace_launcher.project.lake_view import LakeView
 from headrace_launcher.project.replay import answer_to, decision_on
 from headrace_schemas.decisions.decision import Decision, Kind, Verdict
 from headrace_schemas.decisions.evidence import MonitorEvidence
-from headrace_schemas.declarations.model import HIGHER_IS_BETTER, Model
+from headrace_schemas.declarations.metrics import METRICS
+from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import Pipeline
 from headrace_schemas.partition import Partition
 
@@ -100,7 +101,7 @@ class Story:
 
     def worse_than_first(self) -> list[str]:
         """Windows in which a never-relearned first model would have been better."""
-        sign = 1 if self.metric in HIGHER_IS_BETTER else -1
+        sign = 1 if METRICS.named(self.metric).higher_is_better else -1
         return [
             line.window
             for line in self.lines

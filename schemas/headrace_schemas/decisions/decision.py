@@ -21,8 +21,10 @@ from headrace_schemas.decisions.evidence import (
     too_few,
     unmeasured_shift,
 )
+from headrace_schemas.decisions.signal import Question
 from headrace_schemas.declarations.declaration import Frozen
-from headrace_schemas.declarations.model import Gates, InputMonitor, Model, PerformanceMonitor, gain
+from headrace_schemas.declarations.metrics import gain
+from headrace_schemas.declarations.model import Gates, InputMonitor, Model, PerformanceMonitor
 
 
 class Verdict(StrEnum):
@@ -176,10 +178,14 @@ class Results:
 def weigh_drift(model: Model, evidence: MonitorEvidence, ages: Ages) -> tuple[Verdict, str]:
     """Results, inputs and age of a champion that may be relearned."""
     inputs = judge_inputs(model.monitors.inputs, evidence)
+    if raised := evidence.raised(Question.INPUTS):
+        inputs = Inputs("; ".join([*raised, inputs.text]), moved=True)
     results = judge_results(model.monitors.performance, evidence)
     if results.worse:
         limit = model.monitors.performance.max_drop
         return Verdict.TRAIN, f"results got worse: {results.text}, more than {limit:g} lost"
+    if raised := evidence.raised(Question.RESULTS):
+        return Verdict.TRAIN, f"results got worse: {'; '.join(raised)}; {results.text}"
     if inputs.moved and not results.hold:
         return Verdict.TRAIN, f"inputs moved: {inputs.text}; {results.text}"
     limit = model.retraining.max_age_days

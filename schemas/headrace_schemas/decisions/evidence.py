@@ -8,12 +8,13 @@ be judged", which is no verdict of either kind.
 
 import json
 import math
+import operator
 from collections.abc import Sequence
 from datetime import datetime
 
-from pydantic import ConfigDict
+from pydantic import Field
 
-from headrace_schemas.declarations.declaration import Frozen
+from headrace_schemas.decisions.signal import Evidence, Question, Signal
 
 FEWEST_ROWS = 50
 """Labelled rows below which no metric is believed; of two classes, rows of each.
@@ -30,12 +31,6 @@ RARE = 2.326
 
 SURE = 2.0
 """Standard errors within which a difference of a metric is chance."""
-
-
-class Evidence(Frozen):
-    """Measured numbers; NaN and infinity stay what they are on their way through JSON."""
-
-    model_config = ConfigDict(ser_json_inf_nan="strings")
 
 
 class FeatureShift(Evidence):
@@ -122,6 +117,7 @@ class MonitorEvidence(Evidence):
         positive: Of these, rows of class 1; None for a number, or where they were not counted.
         shifts: Every feature's move, most important first; empty without a champion.
         unmeasured: Why there is no `performance`; None where there is, or where nobody said.
+        signals: What monitors of extensions measured.
     """
 
     window: str
@@ -134,6 +130,11 @@ class MonitorEvidence(Evidence):
     shifts: tuple[FeatureShift, ...] = ()
     performance: Performance | None = None
     unmeasured: str | None = None
+    signals: tuple[Signal, ...] = Field(default=(), exclude_if=operator.not_)
+
+    def raised(self, question: Question) -> list[str]:
+        """The signals on a question that count, in words."""
+        return [one.text for one in self.signals if one.question is question and one.counts]
 
     def moved_importance(self, psi: float) -> float:
         """Share of the champion's gain that lies in features with at least this PSI.
