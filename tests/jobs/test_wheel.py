@@ -221,7 +221,7 @@ def test_monitor_of_the_wheel_trains_when_its_signal_counts(
 
     report = monitor.run(engine, monitor_spec(watched("late", 0.2), *asked_of))
 
-    (signal,) = report.monitor_evidence.signals
+    *_, signal = report.monitor_evidence.signals
     assert (signal.question.value, signal.subject) == ("inputs", "wind")
     assert 0.4 < signal.low < signal.value < signal.high < 0.55
     kept = engine.read.format("delta").load(str(tmp_path / "monitoring")).first()

@@ -24,8 +24,8 @@ from headrace_airflow.training_plan import (
     plan_scheduled,
 )
 from headrace_schemas.decisions.decision import Decision, Verdict, judge
-from headrace_schemas.decisions.evidence import MonitorEvidence as Monitored
 from headrace_schemas.decisions.evidence import PromotionEvidence
+from headrace_schemas.decisions.evidence_codec import as_signals
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.notifications import EventKind
@@ -143,7 +143,8 @@ class DecideOperator(DecidingOperator):
 
     def plan(self, context: Context, planner: Planner, job_id: str) -> DecideSpec:
         """Decide on what `monitor` measured."""
-        evidence = Monitored.model_validate(self.told(context, "monitor")["monitor_evidence"])
+        measured, limit = self.told(context, "monitor"), self.declared.monitors.inputs.psi
+        evidence = as_signals(measured["monitor_evidence"], limit)
         partition, history = self.partition(context), self.history()
         return planner.decide(self.declared, partition, evidence, history, job_id)
 

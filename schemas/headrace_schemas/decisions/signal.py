@@ -36,6 +36,9 @@ class Signal(Evidence):
         low: Lower end of its interval; None where no interval is known.
         high: Upper end of its interval; None where no interval is known.
         threshold: From which value on it counts; None if it is only kept.
+        weight: Its share of the question, 0 to 1, such as a feature's share of the champion's gain:
+            such signals count together. None for one that counts by itself.
+        rows_needed: Rows from which on it is told from chance; None where that is not known.
         why_not: Why it is not to be relied on; None if it is.
     """
 
@@ -46,12 +49,19 @@ class Signal(Evidence):
     low: float | None = None
     high: float | None = None
     threshold: float | None = None
+    weight: float | None = None
+    rows_needed: float | None = None
     why_not: str | None = None
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether its numbers are numbers."""
+        return math.isfinite(self.value) and (self.weight is None or math.isfinite(self.weight))
 
     @property
     def counts(self) -> bool:
         """Whether it is reliable, and beyond its threshold with the whole of its interval."""
-        if self.threshold is None or self.why_not is not None or not math.isfinite(self.value):
+        if self.threshold is None or self.why_not is not None or not self.is_measured:
             return False
         return (self.value if self.low is None else self.low) >= self.threshold
 
