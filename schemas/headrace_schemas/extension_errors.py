@@ -10,7 +10,7 @@ def kind_of(group: str) -> str:
     return group.rpartition(".")[2].removesuffix("s")
 
 
-class ExtensionUnknown(HeadraceError, KeyError):
+class ExtensionUnknown(HeadraceError, ValueError):
     """A name that neither Headrace nor an installed distribution gives."""
 
     def __init__(self, group: str, name: str, known: Sequence[str]) -> None:
@@ -22,10 +22,8 @@ class ExtensionUnknown(HeadraceError, KeyError):
             known=list(known),
         )
 
-    __str__ = Exception.__str__  # KeyError would show the quoted repr
 
-
-class ExtensionTwice(HeadraceError):
+class ExtensionTwice(HeadraceError, ValueError):
     """A name that two distributions give."""
 
     def __init__(self, group: str, name: str, first: str, second: str) -> None:
@@ -38,7 +36,7 @@ class ExtensionTwice(HeadraceError):
         )
 
 
-class ExtensionInvalid(HeadraceError):
+class ExtensionInvalid(HeadraceError, ValueError):
     """What an entry point gives, or the code that it names, is not what it should be."""
 
     def __init__(self, group: str, name: str, value: str, problem: str) -> None:

@@ -73,6 +73,10 @@ class Extensions(Generic[T]):
             raise ExtensionUnknown(self.group, name, self.names())
         return self.loaded(added[name])
 
+    def schema(self) -> dict[str, Any]:
+        """A name's JSON Schema: editors propose Headrace's own, and take any other."""
+        return {"anyOf": [{"enum": [one.name for one in self.own]}, {"type": "string"}]}
+
     def added(self) -> dict[str, EntryPoint]:
         """The entry points of others, by name.
 

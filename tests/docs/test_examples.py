@@ -9,7 +9,9 @@ import yaml
 
 from headrace_launcher.project.validate import validate
 from headrace_schemas.declarations.catalog import Catalog
+from headrace_schemas.declarations.model import Monitors
 from headrace_schemas.declarations.source import Source
+from tests.distributions import install, on_path
 
 PROJECT = Path(__file__).parents[2]
 HOW_TO = PROJECT / "docs" / "how-to"
@@ -63,6 +65,24 @@ def test_model_of_the_how_to_is_right_when_added(schemas):
     (schemas / "models/weather_delay.yaml").write_text(model)
     catalog = Catalog.load(schemas)
     assert set(catalog.models) == {"delay", yaml.safe_load(model)["name"]}
+
+
+def test_wheel_of_the_how_to_is_the_one_that_is_tested():
+    tree = PROJECT / "tests/extensions/shop_extras"
+    (written,) = blocks("extend-by-a-wheel.md", "toml")
+    assert written == (tree / "pyproject.toml").read_text()
+    shown = blocks("extend-by-a-wheel.md", "python")
+    files = {file.read_text() for file in (tree / "shop_extras").glob("[a-z]*.py")}
+    assert sorted(shown) == sorted(files)
+
+
+def test_declarations_of_the_wheel_are_right_when_it_is_installed(tmp_path):
+    source, monitors = (yaml.safe_load(one) for one in blocks("extend-by-a-wheel.md", "yaml"))
+    install(tmp_path, PROJECT / "tests/extensions/shop_extras")
+    with on_path(tmp_path):
+        (entry,) = source.values()
+        assert Source.model_validate(entry["source"]).format == "json_lines"
+        assert Monitors.model_validate(monitors["monitors"]).added[0].name == "missing_values"
 
 
 def test_links_lead_somewhere_when_followed():

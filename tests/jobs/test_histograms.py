@@ -6,7 +6,7 @@ import pytest
 
 from headrace_jobs.learning.manifest import Feature, FeatureKind, Histogram
 from headrace_jobs.statistics import histograms
-from headrace_schemas.decisions.evidence import FeatureShift
+from headrace_schemas.decisions.psi import fewest_rows
 
 RANDOM = np.random.default_rng(3)
 NORMAL = pd.Series(RANDOM.normal(size=5000).astype(np.float32))
@@ -134,14 +134,8 @@ def test_chance_hardly_ever_moves_a_feature_when_rows_are_enough(
     feature: Feature, population: pd.Series
 ) -> None:
     histogram = feature.histogram
-    shift = FeatureShift(
-        feature="x",
-        psi=0,
-        importance=1,
-        bins=sum(share > 0 for share in histogram.shares),
-        trained_rows=histogram.rows,
-    )
-    rows = int(shift.fewest_rows(0.2))
+    bins = sum(share > 0 for share in histogram.shares)
+    rows = int(fewest_rows(0.2, bins, histogram.rows))
     least, random = histograms.least_share(rows, histogram.rows), np.random.RandomState(5)
 
     found = [

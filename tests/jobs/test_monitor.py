@@ -14,6 +14,7 @@ from headrace_jobs.monitoring import monitor
 from headrace_jobs.statistics import metrics
 from headrace_schemas.decisions.decision import Verdict, decide_retraining
 from headrace_schemas.decisions.evidence import MonitorEvidence
+from headrace_schemas.decisions.psi import fewest_rows
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.wire.spec import PinnedTable
 from tests.jobs.learning import (
@@ -75,8 +76,8 @@ def test_results_are_those_of_the_served_predictions_when_labels_have_matured(
     assert evidence.positive == int(truth["is_late"].sum())
     assert evidence.performance.error is not None
     assert 0.01 < evidence.performance.error < evidence.performance.standard_error < 0.05
-    assert evidence.shifts[0].feature == "wind"
-    assert sum(one.importance for one in evidence.shifts) == pytest.approx(1)
+    assert evidence.signals[0].subject == "wind"
+    assert sum(one.weight or 0 for one in evidence.signals) == pytest.approx(1)
     row = engine.read.format("delta").load(spec.monitoring_uri).collect()[0]
     assert (row["window"], row["_partition"], row["champion"]) == (
         "2024-04",
@@ -128,13 +129,16 @@ def test_only_what_moved_is_high_when_some_inputs_moved(
     evidence = monitor.run(spark, spec).monitor_evidence
 
     assert evidence is not None
-    psi = {one.feature: one.psi for one in evidence.shifts}
+    psi = {one.subject: one.value for one in evidence.signals}
     assert min(psi["wind"], psi["depot"]) > 0.5
     assert max(psi["stops"], psi["fare"], psi["is_peak"]) < 0.1
-    assert 0.5 < evidence.moved_importance(0.2) < 1
-    assert all(one.trained_rows == learned.trained.counts.rows_out for one in evidence.shifts)
+    assert 0.5 < evidence.moved_importance < 1
+    trained = learned.trained.counts.rows_out
+    assert {one.rows_needed for one in evidence.signals} <= {
+        fewest_rows(0.2, bins, trained) for bins in range(1, 50)
+    }
     row = spark.read.format("delta").load(spec.monitoring_uri).collect()[0]
-    assert row["moved_importance"] == evidence.moved_importance(0.2)
+    assert row["moved_importance"] == evidence.moved_importance
 
 
 def test_labels_known_later_do_not_count_when_a_window_is_monitored(
@@ -266,7 +270,7 @@ def test_inputs_are_still_measured_when_there_are_no_predictions(
     assert report.monitor_evidence is not None
     assert report.monitor_evidence.performance is None
     assert report.monitor_evidence.labelled == 0
-    assert len(report.monitor_evidence.shifts) == 5
+    assert len(report.monitor_evidence.signals) == 5
     assert report.notes == ("none of 400 labelled rows was scored",)
     assert report.monitor_evidence.unmeasured == report.notes[0]
 
@@ -300,4 +304,4 @@ def test_nothing_moved_when_the_partition_is_empty(
 
     assert evidence is not None
     assert (evidence.rows, evidence.matured_partitions) == (0, 3)
-    assert np.all([one.psi == 0 for one in evidence.shifts])
+    assert np.all([one.value == 0 for one in evidence.signals])

@@ -138,7 +138,8 @@ class FakeSubmit:
         spec = read_spec(directory.spec_json())
         self.specs.append(spec)
         self.engines.append(engine)
-        content = {"job": spec.job, "job_id": spec.job_id, **WHOLE[spec.job], **self.answer}
+        whole = WHOLE.get(spec.job, {})
+        content = {"job": spec.job, "job_id": spec.job_id, **whole, **self.answer}
         report = JOBS.named(spec.job).report.model_validate(content)
         (directory.path / "report.json").write_text(report.model_dump_json())
 

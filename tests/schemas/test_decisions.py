@@ -17,12 +17,12 @@ from headrace_schemas.decisions.decision import (
 )
 from headrace_schemas.decisions.evidence import (
     Comparison,
-    FeatureShift,
     MonitorEvidence,
     Performance,
     PromotionEvidence,
     canonical,
 )
+from headrace_schemas.decisions.psi import psi_signal
 from headrace_schemas.declarations.model import Model, load_model
 
 AS_OF = datetime(2024, 6, 3, tzinfo=UTC)
@@ -101,15 +101,14 @@ def monitored(
         "rows": 20_000,
         "labelled": 0 if current is None else 20_000,
         "positive": 0 if current is None else 4_000,
-        "shifts": (
-            FeatureShift(feature="temp", psi=psi, importance=0.6),
-            FeatureShift(feature="carrier", psi=0.0, importance=0.4),
-        ),
     }
-    return MonitorEvidence(**(found | fields))
+    found |= fields
+    rows = int(str(found["rows"]))
+    moves = (psi_signal("temp", psi, 0.6, rows, 0.2), psi_signal("carrier", 0.0, 0.4, rows, 0.2))
+    return MonitorEvidence.model_validate({"signals": moves, **found})
 
 
-UNSERVED = {"champion": None, "champion_as_of": None, "current": None, "shifts": ()}
+UNSERVED = {"champion": None, "champion_as_of": None, "current": None, "signals": ()}
 TRAINED_LATELY = [decision(Verdict.TRAIN, days_ago(24))]
 
 

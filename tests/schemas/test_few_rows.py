@@ -1,16 +1,19 @@
 """Evidence from too few rows, or without numbers: nothing is decided on it, and the reason says so."""
 
+import json
+
 import pytest
 
 from headrace_schemas.decisions.decision import Verdict, decide_promotion, decide_retraining
 from headrace_schemas.decisions.evidence import (
-    FeatureShift,
     MonitorEvidence,
     Performance,
     PromotionEvidence,
     canonical,
-    chi_square_quantile,
 )
+from headrace_schemas.decisions.evidence_codec import as_signals, read_evidence
+from headrace_schemas.decisions.psi import chi_square_quantile, psi_signal
+from headrace_schemas.decisions.signal import Signal
 from headrace_schemas.declarations.model import Model
 from tests.schemas.test_decisions import AS_OF, INFINITE, NAN, model, monitored
 
@@ -20,10 +23,9 @@ FEW = {"rows": 12, "labelled": 12, "positive": 4}
 ONE_CLASS = {"rows": 109, "labelled": 109, "positive": 0, "performance": None}
 
 
-def shifts(psi: float, bins: int = 10, trained: int = 5_000) -> tuple[FeatureShift, ...]:
+def moves(psi: float, rows: int, bins: int = 10, trained: int = 5_000) -> tuple[Signal, ...]:
     return tuple(
-        FeatureShift(feature=name, psi=psi, importance=0.5, bins=bins, trained_rows=trained)
-        for name in ("temp", "carrier")
+        psi_signal(name, psi, 0.5, rows, 0.2, bins, trained) for name in ("temp", "carrier")
     )
 
 
@@ -136,25 +138,25 @@ def performance(current: float = 0.5, **changes: float) -> Performance:
             id="a certain result holds",
         ),
         pytest.param(
-            monitored(None, rows=108, shifts=shifts(2.0, trained=10**9)),
+            monitored(None, rows=108, signals=moves(2.0, 108, trained=10**9)),
             Verdict.KEEP,
             "nothing to go by: no matured labels; inputs cannot be judged: 108 rows, 109 are needed",
             id="one row too few",
         ),
         pytest.param(
-            monitored(None, rows=109, shifts=shifts(2.0, trained=10**9)),
+            monitored(None, rows=109, signals=moves(2.0, 109, trained=10**9)),
             Verdict.TRAIN,
             "inputs moved: 100%",
             id="just enough rows",
         ),
         pytest.param(
-            monitored(None, rows=200, shifts=shifts(2.0, bins=33)),
+            monitored(None, rows=200, signals=moves(2.0, 200, bins=33)),
             Verdict.KEEP,
             "nothing to go by: no matured labels; inputs cannot be judged: 200 rows, 283 are needed",
             id="many bins need more rows",
         ),
         pytest.param(
-            monitored(None, shifts=shifts(2.0, trained=100)),
+            monitored(None, signals=moves(2.0, 20_000, trained=100)),
             Verdict.KEEP,
             "nothing to go by: no matured labels; inputs cannot be judged: 20000 rows, and the "
             "champion learnt from too few to compare any with",
@@ -164,9 +166,9 @@ def performance(current: float = 0.5, **changes: float) -> Performance:
             monitored(
                 None,
                 rows=200,
-                shifts=(
-                    FeatureShift(feature="a", psi=2.0, importance=0.7, bins=10, trained_rows=5_000),
-                    FeatureShift(feature="b", psi=2.0, importance=0.3, bins=90, trained_rows=5_000),
+                signals=(
+                    psi_signal("a", 2.0, 0.7, 200, 0.2, bins=10, trained_rows=5_000),
+                    psi_signal("b", 2.0, 0.3, 200, 0.2, bins=90, trained_rows=5_000),
                 ),
             ),
             Verdict.TRAIN,
@@ -174,7 +176,7 @@ def performance(current: float = 0.5, **changes: float) -> Performance:
             id="what cannot be judged does not matter",
         ),
         pytest.param(
-            monitored(None, rows=0, shifts=()),
+            monitored(None, rows=0, signals=()),
             Verdict.KEEP,
             "nothing to go by: no matured labels; 0%",
             id="nothing at all",
@@ -205,11 +207,36 @@ def test_a_decision_can_be_made_again_when_its_evidence_is_older_than_the_counts
     )
     promoted = '{"challenger":"1","champion":null,"comparison":null,"holdout_rows":900,"metrics":{"auc":1,"logloss":0}}'
 
-    again = decide_retraining(model, MonitorEvidence.model_validate_json(kept), [], AS_OF)
+    again = decide_retraining(model, as_signals(json.loads(kept), 0.2), [], AS_OF)
     evidence = PromotionEvidence.model_validate_json(promoted)
 
     assert again.reason.startswith("results got worse: auc 0.600 against 0.700")
     assert decide_promotion(model, evidence, AS_OF, "run").verdict is Verdict.PROMOTE
+
+
+def test_a_decision_of_an_older_release_is_made_again_with_its_own_thresholds(
+    model: Model,
+) -> None:
+    kept = (
+        '{"champion":"1","champion_as_of":"2024-04-24T00:00:00Z","labelled":0,"matured_partitions":5,'
+        '"performance":null,"positive":0,"rows":600,"shifts":['
+        '{"bins":10,"feature":"temp","importance":0.6,"psi":0.3,"trained_rows":5000},'
+        '{"bins":90,"feature":"carrier","importance":0.4,"psi":"NaN","trained_rows":5000}],'
+        '"unmeasured":null,"window":"2024-05"}'
+    )
+    measured = kept.replace('"NaN"', "0.0")
+    before = decide_retraining(model, as_signals(json.loads(measured), 0.2), [], AS_OF)
+
+    again = read_evidence(before.model_copy(update={"evidence": measured}))
+
+    assert decide_retraining(model, again, [], AS_OF) == before
+    assert before.reason == (
+        "inputs moved: 60% of the importance lies in features that moved (PSI >= 0.2); "
+        "no matured labels"
+    )
+    assert read_evidence(before) == again
+    odd = decide_retraining(model, as_signals(json.loads(kept), 0.2), [], AS_OF)
+    assert "inputs were not measured: PSI of carrier is not a number" in odd.reason
 
 
 def test_evidence_is_readable_when_a_number_is_none() -> None:

@@ -720,7 +720,14 @@ MODELS: list[Change] = [
         "rmse lies at 0 or above (found: -1)",
     ),
     (MODEL, "{rmse: 10}", "{r2: 85}", 13, "gates.floors.r2", "r2 lies at 1 or below (found: 85)"),
-    (MODEL, "{rmse: 10}", "{accuracy: 1}", 13, "gates.floors.accuracy", "must be 'auc'"),
+    (
+        MODEL,
+        "{rmse: 10}",
+        "{accuracy: 1}",
+        13,
+        "gates.floors.accuracy",
+        "there is no metric 'accuracy'. Known: auc",
+    ),
     (
         MODEL,
         "{metric: rmse}",

@@ -16,7 +16,8 @@ from headrace_jobs.learning.version_ledger import record_evaluation
 from headrace_jobs.statistics import metrics
 from headrace_schemas.decisions.evidence import Comparison, PromotionEvidence, too_few
 from headrace_schemas.decisions.model_version import Evaluation
-from headrace_schemas.declarations.model import Model, SliceGate, gain
+from headrace_schemas.declarations.metrics import gain
+from headrace_schemas.declarations.model import Model, SliceGate
 from headrace_schemas.rules.rule import quoted
 from headrace_schemas.wire.model_jobs import EvaluateReport, EvaluateSpec
 from headrace_schemas.wire.report import Counts
@@ -35,7 +36,7 @@ def run(spark: SparkSession, spec: EvaluateSpec) -> EvaluateReport:
     window = challenger.manifest.window
     rows = holdout(spark, spec, challenger, champion)
     target, predicted = rows[features.TARGET].to_numpy(), rows[CHALLENGER].to_numpy()
-    measured = metrics.measure_all(model.task.metrics, target, predicted)
+    measured = metrics.measure_all(model.metrics, target, predicted)
     evidence = PromotionEvidence(
         challenger=challenger.version,
         champion=champion.version if champion else None,

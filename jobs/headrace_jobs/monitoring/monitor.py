@@ -12,9 +12,12 @@ from headrace_jobs.lake import history, tables
 from headrace_jobs.learning import features
 from headrace_jobs.learning.registry import LoadedModel, Registry
 from headrace_jobs.learning.score import predicted_here
+from headrace_jobs.monitoring.added_monitors import signals
 from headrace_jobs.statistics import histograms, metrics
-from headrace_schemas.decisions.evidence import FeatureShift, MonitorEvidence, Performance, too_few
+from headrace_schemas.decisions.evidence import MonitorEvidence, Performance, too_few
 from headrace_schemas.decisions.model_version import PinnedModel
+from headrace_schemas.decisions.psi import psi_signal
+from headrace_schemas.decisions.signal import Signal
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.rules.rule import quoted
 from headrace_schemas.wire.model_jobs import MonitorReport, MonitorSpec
@@ -57,7 +60,7 @@ def run(spark: SparkSession, spec: MonitorSpec) -> MonitorReport:
         job_id=spec.job_id,
         table=written,
         counts=Counts(rows_in=rows, rows_out=measured.labelled),
-        metrics=main_numbers(spec, measured),
+        metrics=main_numbers(measured),
         notes=(note,) if note else (),
         model_version=measured.champion,
         monitor_evidence=measured,
@@ -90,7 +93,10 @@ def served(
         update={
             "champion": champion.version,
             "champion_as_of": champion.manifest.as_of,
-            "shifts": moved(champion, rows),
+            "signals": (
+                *moved(model, champion, rows, evidence.rows),
+                *signals(spark, spec, champion.manifest),
+            ),
         }
     )
     judged = registry.evaluation(model.name, pinned)
@@ -173,29 +179,35 @@ def window_rows(
     return features.gathered(frame, key, [F.col(PREDICTION), *columns], count)
 
 
-def moved(champion: LoadedModel, rows: pd.DataFrame) -> tuple[FeatureShift, ...]:
-    """Each feature's PSI against the champion's training rows, most important first."""
-    shifts = []
+def moved(model: Model, champion: LoadedModel, rows: pd.DataFrame, count: int) -> list[Signal]:
+    """Each feature's PSI against the champion's training rows, most important first.
+
+    Args:
+        rows: Of the window, or a sample of them.
+        count: How many the window has.
+    """
+    signals = []
     for one in champion.manifest.features:
         histogram, found = one.histogram, histograms.shares(one, rows[f"_input.{one.name}"])
         trained = histogram.rows or champion.manifest.window.train_rows
         least = histograms.least_share(trained, len(rows))
         psi = histograms.psi(histogram.shares, found, least) if len(rows) else 0.0
-        shifts.append(
-            FeatureShift(
-                feature=one.name,
-                psi=round(psi, 6),
-                importance=one.importance,
-                bins=sum(share > 0 for share in histogram.shares),
-                trained_rows=trained,
-            )
+        signal = psi_signal(
+            one.name,
+            round(psi, 6),
+            one.importance,
+            count,
+            model.monitors.inputs.psi,
+            bins=sum(share > 0 for share in histogram.shares),
+            trained_rows=trained,
         )
-    return tuple(sorted(shifts, key=lambda one: (-one.importance, one.feature)))
+        signals.append((-one.importance, one.name, signal))
+    return [signal for _, _, signal in sorted(signals, key=lambda one: one[:2])]
 
 
-def main_numbers(spec: MonitorSpec, evidence: MonitorEvidence) -> dict[str, float]:
+def main_numbers(evidence: MonitorEvidence) -> dict[str, float]:
     """What people and logs look at."""
-    numbers = {"moved_importance": evidence.moved_importance(spec.model.monitors.inputs.psi)}
+    numbers = {"moved_importance": evidence.moved_importance}
     if (performance := evidence.performance) is not None:
         numbers |= {"current": performance.current, "reference": performance.reference}
         if performance.first is not None:
@@ -205,7 +217,7 @@ def main_numbers(spec: MonitorSpec, evidence: MonitorEvidence) -> dict[str, floa
 
 def keep(spark: SparkSession, spec: MonitorSpec, evidence: MonitorEvidence) -> PinnedTable:
     """Replace the window's row of the monitoring table."""
-    numbers = main_numbers(spec, evidence)
+    numbers = main_numbers(evidence)
     performance = evidence.performance
     row = (
         evidence.window,

@@ -78,7 +78,7 @@ def counters(deliveries: Sequence[Delivery]) -> list[Column]:
 def check_counts(
     deliveries: Sequence[Delivery], found: Mapping[str, int], staged: DataFrame
 ) -> None:
-    """Compare the rows of each file with what its check counted.
+    """Compare the rows of each file with what its check counted, where it could.
 
     Args:
         found: What `counters` counted, and all `rows`.
@@ -95,13 +95,13 @@ def check_counts(
     else:
         counts = {one.name: found["rows"] for one in deliveries}
     for one in deliveries:
-        if (read := counts.get(one.name, 0)) != one.rows:
+        if one.rows is not None and (read := counts.get(one.name, 0)) != one.rows:
             raise SourceInvalid(
                 one.name,
                 f"Spark reads {read} rows of {one.rows}",
                 "Check its quotes and line ends.",
             )
-    if found["rows"] != sum(one.rows for one in deliveries):
+    if found["rows"] != sum(counts.get(one.name, 0) for one in deliveries):
         problem = (
             f"Spark reads {found['rows']} rows, some of which are of none of the batch's files"
         )

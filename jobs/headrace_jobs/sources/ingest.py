@@ -7,6 +7,7 @@ happens to the landed file meanwhile changes nothing, and no name of a file is a
 import gzip
 import hashlib
 import io
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
@@ -35,6 +36,8 @@ MOST_EXPANSION = 100
 SPREAD_BYTES = 256 * 1024 * 1024
 """A larger batch of several files is checked by Spark's workers. Below, starting theirs would cost
 as much as it saves."""
+
+ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
 GZIP = b"\x1f\x8b"
 OTHERS = {
@@ -70,7 +73,8 @@ class Delivery(Frozen):
     Attributes:
         name: Path below the landing root, as rows name their source.
         size: Bytes as delivered.
-        columns: In the file's order.
+        columns: In the file's order; none where an extension reads them.
+        rows: Where an extension reads them, as the manifest says; None if it says nothing.
         copy_uri: The bytes that were checked: UTF-8 text of a CSV, a Parquet file as it is.
         csv: What else is known of a CSV file.
         parquet: What else is known of a Parquet file.
@@ -80,7 +84,7 @@ class Delivery(Frozen):
     name: str
     size: int
     columns: tuple[str, ...]
-    rows: int
+    rows: int | None
     copy_uri: str
     csv: CsvForm | None = None
     parquet: ParquetForm | None = None
@@ -154,27 +158,33 @@ def inspect(intake: Intake, uri: str, place: int) -> Delivery:
     said = read_sidecar(intake.landed(f"{uri}.manifest.json"))
     # Spark may start a task twice: each check has a copy of its own.
     copy_uri = f"{intake.copies}/{place:06d}-{uuid4().hex[:8]}.{source.format}"
+    if source.format not in ("csv", "parquet") and (ending := ENDING.search(uri)):
+        copy_uri += ending.group()  # by which Spark's readers know that it is packed
     with landed.opened() as (raw, size):
         said.check(landed.name, "bytes", size)
         metered = Metered(raw, landed.name, with_digest=said.sha256 is not None)
-        form: CsvForm | ParquetForm
+        form: CsvForm | ParquetForm | None = None
         if said.bytes is not None or said.sha256 is not None:
             source = source.model_copy(update={"last_line": "any"})  # it is told to be whole
         if source.format == "csv":
             form = keep_csv(landed, source, metered, size, copy_uri)
-        else:
+        elif source.format == "parquet":
             form = keep_parquet(landed, metered, copy_uri)
+        else:
+            keep_bytes(landed, metered, copy_uri)
     if said.sha256 is not None:
         said.check(landed.name, "sha256", metered.digest.hexdigest())
-    said.check(landed.name, "rows", form.rows)
-    columns = form.header if isinstance(form, CsvForm) else form.columns
-    check_width(landed.name, len(columns))
+    columns: tuple[str, ...] = ()
+    if form is not None:
+        said.check(landed.name, "rows", form.rows)
+        columns = form.header if isinstance(form, CsvForm) else form.columns
+        check_width(landed.name, len(columns))
     return Delivery(
         uri=uri,
         name=landed.name,
         size=size,
         columns=columns,
-        rows=form.rows,
+        rows=said.rows if form is None else form.rows,
         copy_uri=copy_uri,
         csv=form if isinstance(form, CsvForm) else None,
         parquet=form if isinstance(form, ParquetForm) else None,
@@ -209,11 +219,16 @@ def keep_csv(
 
 def keep_parquet(landed: Landed, metered: "Metered", copy_uri: str) -> ParquetForm:
     """Columns, rows and types of a Parquet file; its bytes are kept."""
+    keep_bytes(landed, metered, copy_uri)
+    return read_parquet_form(copy_uri, landed.name)
+
+
+def keep_bytes(landed: Landed, metered: "Metered", copy_uri: str) -> None:
+    """A file as it is."""
     if metered.with_digest or not files.copied_by_store(landed.uri, copy_uri):
         with files.create(copy_uri) as kept:
             while data := metered.read(CHUNK):
                 kept.write(data)
-    return read_parquet_form(copy_uri, landed.name)
 
 
 class Kept(io.RawIOBase):

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headrace_schemas.declarations.model import HIGHER_IS_BETTER, Task
+from headrace_schemas.declarations.metrics import METRICS
+from headrace_schemas.declarations.model import Task
 
 Values = NDArray[np.float64]
 Weighing = Callable[[Values], Values]
@@ -19,6 +20,9 @@ Weighing = Callable[[Values], Values]
 
 LEAST_PROBABILITY = 1e-15
 WEIGHTS_AT_ONCE = 4_000_000
+
+RESAMPLES = 100
+"""For a standard error; its own error is then about a fourteenth of it."""
 
 
 def measure(metric: str, target: Values, predicted: Values) -> float | None:
@@ -53,8 +57,27 @@ def weighing(metric: str, target: Values, predicted: Values) -> Weighing:
         return explained(target, predicted)
     if metric == "mae":
         return mean(np.abs(target - predicted))
-    squares = mean((target - predicted) ** 2)
-    return squares if metric == "brier" else lambda weights: np.sqrt(squares(weights))
+    if metric in ("brier", "rmse"):
+        squares = mean((target - predicted) ** 2)
+        return squares if metric == "brier" else lambda weights: np.sqrt(squares(weights))
+    asked = METRICS.named(metric)
+    return repeating(METRICS.code(asked, asked.measure), target, predicted)
+
+
+def repeating(
+    measure: Callable[[Values, Values], float], target: Values, predicted: Values
+) -> Weighing:
+    """A metric that knows no weights: each row stands there as often as it weighs, a whole number."""
+
+    def weigh(weights: Values) -> Values:
+        counts = weights.astype(np.intp)
+        values = [
+            measure(np.repeat(target, one), np.repeat(predicted, one)) if one.any() else math.nan
+            for one in counts
+        ]
+        return np.array(values, dtype=np.float64)
+
+    return weigh
 
 
 def mean(losses: Values) -> Weighing:
@@ -138,7 +161,8 @@ def standard_error(metric: str, target: Values, predicted: Values) -> float | No
 
     AUC: J. Hanley and B. McNeil, Radiology 143, 1982. Area under the precision-recall curve: that of
     a share of the positive rows (K. Boyd, K. Eng and C. Page, ECML PKDD 2013). The others are means,
-    or functions of means, of what each row has by itself: the delta method.
+    or functions of means, of what each row has by itself: the delta method. A metric of an
+    extension: the bootstrap (B. Efron, Annals of Statistics 7, 1979), the same at each repeat.
     """
     value = measure(metric, target, predicted)
     if value is None:
@@ -147,6 +171,8 @@ def standard_error(metric: str, target: Values, predicted: Values) -> float | No
         return hanley_mcneil(value, target.sum(), target.size - target.sum())
     if metric == "pr_auc":
         return math.sqrt(value * (1 - value) / target.sum())
+    if METRICS.named(metric).measure:
+        return resampled_error(weighing(metric, target, predicted), target.size)
     parts = (target - predicted) ** 2
     if metric == "logloss":
         sure = np.clip(predicted, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
@@ -159,6 +185,15 @@ def standard_error(metric: str, target: Values, predicted: Values) -> float | No
         spread = (target - target.mean()) ** 2
         parts = (parts - (1 - value) * spread) / spread.mean()
     return float(parts.std() / math.sqrt(target.size))
+
+
+def resampled_error(weigh: Weighing, rows: int) -> float | None:
+    """Standard deviation over resamples of the rows; None if it is defined in hardly any of them."""
+    generator = np.random.default_rng(0)
+    values = [weigh(generator.poisson(1.0, (1, rows)).astype(np.float64)) for _ in range(RESAMPLES)]
+    found = np.concatenate(values)
+    found = found[np.isfinite(found)]
+    return float(found.std(ddof=1)) if found.size > RESAMPLES // 2 else None
 
 
 def hanley_mcneil(auc: float, positive: float, negative: float) -> float:
@@ -184,7 +219,7 @@ def share_better(
     without drawing indices (J. Hanley and B. MacGibbon, Computer Methods and Programs in
     Biomedicine 83, 2006). A resample in which the metric is not defined counts as not better.
     """
-    sign = 1 if metric in HIGHER_IS_BETTER else -1
+    sign = 1 if METRICS.named(metric).higher_is_better else -1
     weigh_new, weigh_old = weighing(metric, target, new), weighing(metric, target, old)
     generator = np.random.default_rng(seed)
     better, at_once = 0, max(1, WEIGHTS_AT_ONCE // max(target.size, 1))

@@ -37,6 +37,7 @@ from headrace_jobs.sources.copies import (
     with_landed_names,
 )
 from headrace_jobs.sources.csv_form import FIELD_CHARACTERS, CsvForm
+from headrace_jobs.sources.extension_rows import read_by_extension
 from headrace_jobs.sources.headers import columns_of
 from headrace_jobs.sources.hints import hints
 from headrace_jobs.sources.ingest import Delivery, Intake, inspect_all
@@ -63,6 +64,9 @@ ONE_FILE_A_TASK = {
     "spark.sql.files.maxPartitionBytes": "134217728b",
 }
 """A task reads one CSV file from its first row on, so that its rows can be numbered."""
+
+TOGETHER = ("csv", "parquet")
+"""Formats whose columns are known before Spark reads, so that it reads equal files together."""
 
 DROPPED = "_dropped_"
 """Begins the name under which a column without one is read."""
@@ -169,7 +173,7 @@ def delivered_files(spark: SparkSession, spec: LoadSpec) -> list[Delivery]:
     is_csv = source.format == "csv"
     if is_csv:
         deliveries = [with_names(one, source, spec.contract) for one in deliveries]
-    for one in deliveries:
+    for one in deliveries if source.format in TOGETHER else ():
         columns = [name for name in one.columns if name]
         check_columns(spec.contract, one.name, columns, spec.build.evolution, is_csv)
     return deliveries
@@ -206,8 +210,12 @@ def read_files(spark: SparkSession, spec: LoadSpec, deliveries: Sequence[Deliver
         alike.setdefault((one.columns, read_as(one)), []).append(one)
     parts = []
     for group in alike.values():
-        is_csv = source.format == "csv"
-        frame = read_csv(spark, source, group) if is_csv else read_parquet(spark, spec, group)
+        if source.format == "csv":
+            frame = read_csv(spark, source, group)
+        elif source.format == "parquet":
+            frame = read_parquet(spark, spec, group)
+        else:
+            frame = read_by_extension(spark, spec, group[0])
         parts.append(Part(as_staged(frame, spec, group[0].name), group[0].name))
     frame = united(spec.contract.name, parts, spec.contract.column_names + ENGINE_COLUMNS)
     return with_landed_names(frame, deliveries)
@@ -218,7 +226,7 @@ def read_as(one: Delivery) -> object:
     if one.csv is not None:
         return one.csv.ending, one.csv.is_wide
     form = one.parquet
-    return None if form is None else (form.types, str(form.nanoseconds))
+    return one.uri if form is None else (form.types, str(form.nanoseconds))
 
 
 def read_csv(spark: SparkSession, source: Source, group: Sequence[Delivery]) -> DataFrame:
@@ -251,7 +259,7 @@ def read_csv(spark: SparkSession, source: Source, group: Sequence[Delivery]) -> 
 
 def dialect(source: Source, one: Delivery) -> dict[str, Any]:
     """How Spark reads a file as the check did."""
-    form = one.csv or CsvForm(one.columns, one.rows)
+    form = one.csv or CsvForm(one.columns, one.rows or 0)
     options: dict[str, Any] = {
         "sep": source.delimiter,
         "header": source.header,

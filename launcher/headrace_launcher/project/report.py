@@ -14,7 +14,9 @@ from headrace_launcher.project.lake_view import LakeView
 from headrace_launcher.project.replay import answer_to, decision_on
 from headrace_schemas.decisions.decision import Decision, Kind, Verdict
 from headrace_schemas.decisions.evidence import MonitorEvidence
-from headrace_schemas.declarations.model import HIGHER_IS_BETTER, Model
+from headrace_schemas.decisions.evidence_codec import read_evidence
+from headrace_schemas.declarations.metrics import METRICS
+from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import Pipeline
 from headrace_schemas.partition import Partition
 
@@ -100,7 +102,7 @@ class Story:
 
     def worse_than_first(self) -> list[str]:
         """Windows in which a never-relearned first model would have been better."""
-        sign = 1 if self.metric in HIGHER_IS_BETTER else -1
+        sign = 1 if METRICS.named(self.metric).higher_is_better else -1
         return [
             line.window
             for line in self.lines
@@ -136,9 +138,7 @@ def tell(lake: LakeView, pipeline: Pipeline, model: Model, windows: Sequence[Par
                 rows_in=sum(one.rows_in for one in own),
                 published=sum(one.published for one in own),
                 quarantined=sum(one.quarantined for one in own),
-                evidence=MonitorEvidence.model_validate_json(decision.evidence)
-                if decision
-                else None,
+                evidence=read_evidence(decision) if decision else None,
                 decision=decision,
                 answer=answer_to(ledger, decision) if decision else None,
             )
@@ -190,7 +190,7 @@ def terminal_table(story: Story) -> RichTable:
             line.champion,
             number(line.current),
             number(line.first),
-            moved(story.model, line),
+            moved(line),
             line.decision.verdict.value if line.decision else "-",
             " -> ".join(part for part in (reason(line), line.outcome) if part),
         )
@@ -205,11 +205,11 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def moved(model: Model, line: Line) -> str:
+def moved(line: Line) -> str:
     """Share of the importance that lies in features that moved."""
-    if line.evidence is None or not line.evidence.shifts:
+    if line.evidence is None or not line.evidence.weighed:
         return "-"
-    return f"{line.evidence.moved_importance(model.monitors.inputs.psi):.0%}"
+    return f"{line.evidence.moved_importance:.0%}"
 
 
 def outcome(judged: Decision) -> str:
@@ -281,9 +281,9 @@ def results_plot(story: Story) -> str:
 def inputs_plot(story: Story) -> str:
     """How much of the importance lies in features that moved, by window; as SVG."""
     figure, axes = new_plot()
-    shown = [line for line in story.lines if line.evidence and line.evidence.shifts]
+    shown = [line for line in story.lines if line.evidence and line.evidence.weighed]
     limit = story.model.monitors.inputs
-    shares = [line.evidence.moved_importance(limit.psi) for line in shown if line.evidence]
+    shares = [line.evidence.moved_importance for line in shown if line.evidence]
     axes.bar([line.window for line in shown], shares, color="#7aa6a1")
     axes.axhline(limit.importance_share, color="#b03a2e", linestyle="--", linewidth=1)
     axes.set_ylabel("importance in moved features")

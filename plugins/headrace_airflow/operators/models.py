@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from headrace_airflow.assets import candidate_asset, predictions_asset
 from headrace_airflow.builders.time_limit import model_limit, training_limit
 from headrace_airflow.lake_reader import learnt_from, partition_keys, read_ledger, refuse_damaged
+from headrace_airflow.notifications import tell
 from headrace_airflow.operators.spark_job import SparkJobOperator
 from headrace_airflow.operators.tables import event_extra, refuse_key, run_partition
 from headrace_airflow.pages.links import run_page
@@ -24,10 +25,11 @@ from headrace_airflow.training_plan import (
     plan_scheduled,
 )
 from headrace_schemas.decisions.decision import Decision, Verdict, judge
-from headrace_schemas.decisions.evidence import MonitorEvidence as Monitored
 from headrace_schemas.decisions.evidence import PromotionEvidence
+from headrace_schemas.decisions.evidence_codec import as_signals
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
+from headrace_schemas.notifications import EventKind
 from headrace_schemas.partition import Partition
 from headrace_schemas.planning.planner import Planner, matured_at
 from headrace_schemas.wire.model_jobs import (
@@ -42,6 +44,7 @@ from headrace_schemas.wire.model_jobs import (
     TrainReport,
     TrainSpec,
 )
+from headrace_schemas.wire.report import JobReport
 from headrace_schemas.wire.spec import PinnedTable
 
 
@@ -77,6 +80,8 @@ class DecidingOperator(ModelOperator):
         """Say what was decided."""
         verdict, reason = report.decision.verdict.value, report.decision.reason
         self.log.info("%s: decided to %s: %s", self.model, verdict, reason)
+        notify = self.declared.notify
+        tell(notify, context, EventKind.DECIDED, self.model, verdict, reason)
         return super().handle_report(report, context)
 
 
@@ -139,7 +144,8 @@ class DecideOperator(DecidingOperator):
 
     def plan(self, context: Context, planner: Planner, job_id: str) -> DecideSpec:
         """Decide on what `monitor` measured."""
-        evidence = Monitored.model_validate(self.told(context, "monitor")["monitor_evidence"])
+        measured, limit = self.told(context, "monitor"), self.declared.monitors.inputs.psi
+        evidence = as_signals(measured["monitor_evidence"], limit)
         partition, history = self.partition(context), self.history()
         return planner.decide(self.declared, partition, evidence, history, job_id)
 
@@ -241,6 +247,13 @@ class TrainOperator(ModelOperator):
         refuse_damaged(asked.features)
         return asked.model_copy(update={"run_page": run_page(context)})
 
+    def handle_failure(self, report: JobReport, context: Context) -> None:
+        """Tell of rows or parameters that no training can be made of."""
+        if report.error is not None and not report.error.retryable:
+            said = report.error
+            kind, notify = EventKind.TRAINING_REFUSED, self.declared.notify
+            tell(notify, context, kind, self.model, said.type, said.message)
+
     def handle_report(self, report: TrainReport, context: Context) -> dict[str, Any]:
         """Hand on which table version was learnt from: the candidate is judged on the same."""
         features = self.spec().features.model_dump(mode="json")
@@ -285,6 +298,8 @@ class HandOverOperator(BaseOperator):
         verdict, reason = judged(self.catalog.models[self.model], evaluated)
         if verdict is not Verdict.PROMOTE:
             raise AirflowSkipException(f"{self.model}: nobody needs to be asked: {reason}")
+        declared, subject = self.catalog.models[self.model], self.model
+        tell(declared.notify, context, EventKind.APPROVAL_WANTED, subject, verdict.value, reason)
         asset = candidate_asset(self.model)
         context["asset_state_store"][asset].set(WAITING, training["answers"])
         context["outlet_events"][asset].extra = {

@@ -70,6 +70,9 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
         """What later tasks need to know of the report, which is of the job's own class."""
         return essentials(report)
 
+    def handle_failure(self, report: JobReport, context: Context) -> None:
+        """What is to be done with a report of failure, before the task fails; nothing here."""
+
     def batch(self, context: Context) -> str:
         """What the run is about, within the job's name."""
         return partition_key(context) or WHOLE
@@ -91,7 +94,7 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
                 self.execute_resumable(context)
             except AirflowTaskTimeout:
                 self.end_overtime()
-            return self.handle_report(self.finished_report(), context)
+            return self.handle_report(self.finished_report(context), context)
         except HeadraceError as error:
             if error.retryable:
                 raise
@@ -113,7 +116,7 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
             raise AirflowFailException(f"{passed} So did the try before: it is not tried again.")
         raise passed
 
-    def finished_report(self) -> JobReport:
+    def finished_report(self, context: Context) -> JobReport:
         """The report of the job that has ended.
 
         Raises:
@@ -128,6 +131,7 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
         self.show(report)
         if report.error is None:
             return report
+        self.handle_failure(report, context)
         if report.error.retryable:
             raise JobFailed(self.job, str(directory.path), report.error.type, report.error.message)
         raise AirflowFailException(f"{report.error.type}: {report.error.message}")

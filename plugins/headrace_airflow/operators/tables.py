@@ -9,15 +9,17 @@ from headrace_airflow.assets import table_asset
 from headrace_airflow.builders.time_limit import table_limit
 from headrace_airflow.engine.landing import delivered_files
 from headrace_airflow.lake_reader import published_keys, refuse_damaged
+from headrace_airflow.notifications import tell
 from headrace_airflow.operators.spark_job import SparkJobOperator, partition_key
 from headrace_airflow.pages.links import GateRecordLink
 from headrace_airflow.settings import Settings
 from headrace_schemas.batch import WHOLE, Batch
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import StaleInput
+from headrace_schemas.notifications import EventKind
 from headrace_schemas.partition import SHOWN_CHARACTERS, Partition, PartitionUnit
 from headrace_schemas.planning.planner import Planner
-from headrace_schemas.wire.report import Counts
+from headrace_schemas.wire.report import Counts, JobReport
 from headrace_schemas.wire.spec import PinnedTable
 from headrace_schemas.wire.table_jobs import (
     GateReport,
@@ -114,6 +116,13 @@ class GateOperator(TableOperator):
         """Gate what `load` staged."""
         staged = self.told(context, "load")["output_uri"]
         return planner.gate(self.table, self.partition(context), staged, job_id)
+
+    def handle_failure(self, report: JobReport, context: Context) -> None:
+        """Tell of a batch that is not published for what it holds."""
+        if isinstance(report, GateReport) and report.error is not None:
+            notify = self.catalog.pipeline_of(self.table).notify
+            kind, said = EventKind.GATE_FAILED, report.error.message
+            tell(notify, context, kind, self.table, report.verdict, said)
 
     def handle_report(self, report: GateReport, context: Context) -> dict[str, Any]:
         """Say what the verdict was."""

@@ -19,10 +19,12 @@ from headrace_schemas.decisions.evidence import (
     PromotionEvidence,
     canonical,
     too_few,
-    unmeasured_shift,
 )
+from headrace_schemas.decisions.psi import METHOD
+from headrace_schemas.decisions.signal import Question
 from headrace_schemas.declarations.declaration import Frozen
-from headrace_schemas.declarations.model import Gates, InputMonitor, Model, PerformanceMonitor, gain
+from headrace_schemas.declarations.metrics import gain
+from headrace_schemas.declarations.model import Gates, InputMonitor, Model, PerformanceMonitor
 
 
 class Verdict(StrEnum):
@@ -176,10 +178,14 @@ class Results:
 def weigh_drift(model: Model, evidence: MonitorEvidence, ages: Ages) -> tuple[Verdict, str]:
     """Results, inputs and age of a champion that may be relearned."""
     inputs = judge_inputs(model.monitors.inputs, evidence)
+    if raised := evidence.raised(Question.INPUTS):
+        inputs = Inputs("; ".join([*raised, inputs.text]), moved=True)
     results = judge_results(model.monitors.performance, evidence)
     if results.worse:
         limit = model.monitors.performance.max_drop
         return Verdict.TRAIN, f"results got worse: {results.text}, more than {limit:g} lost"
+    if raised := evidence.raised(Question.RESULTS):
+        return Verdict.TRAIN, f"results got worse: {'; '.join(raised)}; {results.text}"
     if inputs.moved and not results.hold:
         return Verdict.TRAIN, f"inputs moved: {inputs.text}; {results.text}"
     limit = model.retraining.max_age_days
@@ -197,17 +203,20 @@ def weigh_drift(model: Model, evidence: MonitorEvidence, ages: Ages) -> tuple[Ve
 
 def judge_inputs(monitor: InputMonitor, evidence: MonitorEvidence) -> Inputs:
     """Whether features that matter moved; said as unknown where chance could do the same."""
-    if odd := unmeasured_shift(evidence.shifts):
-        return Inputs(f"inputs were not measured: PSI of {odd.feature} is not a number")
-    needed = evidence.lacking_rows(monitor.psi, monitor.importance_share)
+    if odd := next((one for one in evidence.weighed if not one.is_measured), None):
+        text = f"inputs were not measured: {odd.method} of {odd.subject} is not a number"
+        return Inputs(text)
+    needed = evidence.lacking_rows(monitor.importance_share)
     if needed is not None:
         wanted = f"{needed:.0f} are needed"
         if isinf(needed):
             wanted = "and the champion learnt from too few to compare any with"
         return Inputs(f"inputs cannot be judged: {evidence.rows} rows, {wanted}")
-    moved = evidence.moved_importance(monitor.psi)
+    moved = evidence.moved_importance
+    asked = {f"{one.method} >= {one.threshold:g}" for one in evidence.weighed if one.threshold}
+    limits = ", ".join(sorted(asked)) or f"{METHOD} >= {monitor.psi:g}"
     return Inputs(
-        f"{moved:.0%} of the importance lies in features that moved (PSI >= {monitor.psi:g})",
+        f"{moved:.0%} of the importance lies in features that moved ({limits})",
         moved=moved >= monitor.importance_share,
     )
 

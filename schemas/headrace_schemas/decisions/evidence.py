@@ -11,9 +11,7 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 
-from pydantic import ConfigDict
-
-from headrace_schemas.declarations.declaration import Frozen
+from headrace_schemas.decisions.signal import Evidence, Question, Signal
 
 FEWEST_ROWS = 50
 """Labelled rows below which no metric is believed; of two classes, rows of each.
@@ -22,63 +20,8 @@ With 50 of each class the standard error of an AUC of 0.7 is 0.05 (J. Hanley and
 143, 1982), and 50 errors give a root mean square to a tenth of itself, 1 / sqrt(2 * rows).
 """
 
-BINS = 10
-"""Of a feature whose evidence was kept before bins were counted."""
-
-RARE = 2.326
-"""Standard normal quantile of 99 %: what chance does in one window of a hundred."""
-
 SURE = 2.0
 """Standard errors within which a difference of a metric is chance."""
-
-
-class Evidence(Frozen):
-    """Measured numbers; NaN and infinity stay what they are on their way through JSON."""
-
-    model_config = ConfigDict(ser_json_inf_nan="strings")
-
-
-class FeatureShift(Evidence):
-    """How far one feature moved from the champion's training window.
-
-    Attributes:
-        psi: Population stability index.
-        importance: Share of the champion's total gain, 0 to 1.
-        bins: Bins that training rows fell into; None where they were not counted.
-        trained_rows: Rows that the bins' shares were made of; None where they were not counted.
-    """
-
-    feature: str
-    psi: float
-    importance: float
-    bins: int | None = None
-    trained_rows: int | None = None
-
-    @property
-    def is_measured(self) -> bool:
-        """Whether both numbers are numbers."""
-        return math.isfinite(self.psi) and math.isfinite(self.importance)
-
-    def fewest_rows(self, psi: float) -> float:
-        """Rows from which chance reaches `psi` in less than one window of a hundred; may be infinite.
-
-        Without any shift, PSI / (1/n + 1/m) of n rows against m is about chi-square distributed with
-        bins - 1 degrees of freedom (B. Yurdakul and J. Naranjo, Journal of Risk Model Validation 14,
-        2020): n >= 1 / (psi / q - 1 / m), where q is the 99 % quantile.
-        """
-        rarest = chi_square_quantile((BINS if self.bins is None else self.bins) - 1)
-        left = psi / rarest - (1 / self.trained_rows if self.trained_rows else 0.0)
-        return math.ceil(1 / left) if left > 0 else math.inf
-
-
-def chi_square_quantile(degrees: int) -> float:
-    """The 99 % quantile of chi-square, by E. Wilson and M. Hilferty (PNAS 17, 1931).
-
-    With fewer than two bins nothing can move, but a new value makes a bin: one degree is the least.
-    """
-    degrees = max(degrees, 1)
-    spread = 2 / (9 * degrees)
-    return degrees * (1 - spread + RARE * math.sqrt(spread)) ** 3
 
 
 class Performance(Evidence):
@@ -120,8 +63,9 @@ class MonitorEvidence(Evidence):
         champion_as_of: Up to when its labels were known at training.
         labelled: Rows of the window with a matured label and a prediction.
         positive: Of these, rows of class 1; None for a number, or where they were not counted.
-        shifts: Every feature's move, most important first; empty without a champion.
         unmeasured: Why there is no `performance`; None where there is, or where nobody said.
+        signals: What was measured of inputs, each feature's move first, the most important one at the
+            head, and by monitors of extensions; empty without a champion.
     """
 
     window: str
@@ -131,39 +75,59 @@ class MonitorEvidence(Evidence):
     rows: int = 0
     labelled: int = 0
     positive: int | None = None
-    shifts: tuple[FeatureShift, ...] = ()
     performance: Performance | None = None
     unmeasured: str | None = None
+    signals: tuple[Signal, ...] = ()
 
-    def moved_importance(self, psi: float) -> float:
-        """Share of the champion's gain that lies in features with at least this PSI.
+    def raised(self, question: Question) -> list[str]:
+        """The signals on a question that count by themselves, in words."""
+        return [
+            one.text
+            for one in self.signals
+            if one.question is question and one.weight is None and one.counts
+        ]
+
+    @property
+    def weighed(self) -> list[Signal]:
+        """The signals on inputs that count together, by their weights."""
+        return [
+            one
+            for one in self.signals
+            if one.question is Question.INPUTS and one.weight is not None
+        ]
+
+    @property
+    def moved_importance(self) -> float:
+        """Share of the champion's gain that lies in features that moved.
 
         Only of features that so many rows can tell anything of.
         """
-        return sum(
-            (one.importance for one in self.shifts if one.psi >= psi and self.can_judge(one, psi)),
-            0.0,
-        )
+        return weight_of([one for one in self.weighed if one.counts])
 
-    def can_judge(self, shift: FeatureShift, psi: float) -> bool:
-        """Whether the window's rows are enough to tell this PSI from chance."""
-        return shift.is_measured and self.rows >= shift.fewest_rows(psi)
-
-    def lacking_rows(self, psi: float, importance_share: float) -> float | None:
+    def lacking_rows(self, importance_share: float) -> float | None:
         """Rows that are needed where they are too few to say whether inputs moved; else None.
 
         Features that cannot be judged do not matter as long as their importance, added to that of
         features that moved, would not reach the share.
         """
-        unjudged = [one for one in self.shifts if not self.can_judge(one, psi)]
-        open_share = sum(one.importance for one in unjudged)
-        moved = self.moved_importance(psi)
+        unjudged = [one for one in self.weighed if one.why_not is not None]
+        open_share, moved = weight_of(unjudged), self.moved_importance
         needed: float | None = None
-        for one in sorted(unjudged, key=lambda one: one.fewest_rows(psi)):
+        for one in sorted(unjudged, key=rows_needed):
             if moved >= importance_share or moved + open_share < importance_share:
                 break
-            needed, open_share = one.fewest_rows(psi), open_share - one.importance
+            needed, open_share = rows_needed(one), open_share - weight_of([one])
         return needed
+
+
+def weight_of(signals: Sequence[Signal]) -> float:
+    """The weights of signals together."""
+    return sum((one.weight or 0.0 for one in signals), 0.0)
+
+
+def rows_needed(signal: Signal) -> float:
+    """Rows from which a signal says something; infinitely many where nobody knows."""
+    return math.inf if signal.rows_needed is None else signal.rows_needed
 
 
 class Comparison(Evidence):
@@ -230,8 +194,3 @@ def canonical(evidence: Evidence) -> str:
     """Evidence as JSON with sorted keys: on its way through PostgreSQL their order is lost."""
     content = json.loads(evidence.model_dump_json())
     return json.dumps(content, sort_keys=True, separators=(",", ":"))
-
-
-def unmeasured_shift(shifts: Sequence[FeatureShift]) -> FeatureShift | None:
-    """The first feature whose move is not a number."""
-    return next((one for one in shifts if not one.is_measured), None)

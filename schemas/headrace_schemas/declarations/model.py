@@ -1,5 +1,6 @@
 """Models: what is learnt from a table, when it is good enough, and when it must be relearned."""
 
+import operator
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -10,9 +11,12 @@ from pydantic import Field, field_validator
 from headrace_schemas.declarations import model_checks
 from headrace_schemas.declarations.booster_params import wrong_params
 from headrace_schemas.declarations.declaration import Declaration, Frozen, Misfits
+from headrace_schemas.declarations.metrics import METRICS, MetricName
+from headrace_schemas.declarations.monitors import AddedMonitor
 from headrace_schemas.declarations.pipeline import LONGEST_MINUTES, TIME_LIMIT_MINUTES
 from headrace_schemas.declarations.reading import loaded
 from headrace_schemas.names import PLAIN_NAME, TABLE_NAME
+from headrace_schemas.notifications import NotifierName
 
 
 class Task(StrEnum):
@@ -28,21 +32,8 @@ class Task(StrEnum):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """What is measured on labelled rows."""
-        if self is Task.BINARY:
-            return ("auc", "pr_auc", "logloss", "brier")
-        return ("rmse", "mae", "r2")
-
-
-HIGHER_IS_BETTER = frozenset({"auc", "pr_auc", "r2"})
-"""Of the metrics; of all others the lower value is the better one."""
-
-Metric = Literal["auc", "pr_auc", "logloss", "brier", "rmse", "mae", "r2"]
-
-
-def gain(metric: str, new: float, old: float) -> float:
-    """By how much `new` is better than `old`; negative when it is worse."""
-    return new - old if metric in HIGHER_IS_BETTER else old - new
+        """What Headrace itself measures on labelled rows."""
+        return tuple(one.name for one in METRICS.own if self.value in one.tasks)
 
 
 class Training(Frozen):
@@ -99,7 +90,7 @@ class ChampionGate(Frozen):
         resamples: How many resamples are drawn.
     """
 
-    metric: Metric
+    metric: MetricName
     min_gain: float = 0.0
     confidence: float = Field(default=0.9, gt=0.5, lt=1)
     resamples: int = Field(default=300, ge=50, le=10_000)
@@ -129,7 +120,7 @@ class Gates(Frozen):
         slices: How much it may lose within a slice; without, slices are not looked at.
     """
 
-    floors: dict[Metric, float] = Field(min_length=1)
+    floors: dict[MetricName, float] = Field(min_length=1)
     champion: ChampionGate
     slices: SliceGate | None = None
 
@@ -154,8 +145,13 @@ class PerformanceMonitor(Frozen):
         max_drop: Loss of the metric above which it counts as worse, if chance does not explain it.
     """
 
-    metric: Metric
+    metric: MetricName
     max_drop: float = Field(gt=0)
+
+
+UNSAID: Any = Field(default=(), exclude_if=operator.not_)
+"""A list that most models do without: where it is empty, nothing is written of it, so that what was
+hashed or recorded before there was such a list stays what it was."""
 
 
 class Monitors(Frozen):
@@ -164,10 +160,12 @@ class Monitors(Frozen):
     Attributes:
         inputs: When inputs count as moved.
         performance: When results count as worse.
+        added: Monitors of extensions, whose signals are weighed with the others.
     """
 
     inputs: InputMonitor = InputMonitor()
     performance: PerformanceMonitor
+    added: tuple[AddedMonitor, ...] = UNSAID
 
 
 class Retraining(Frozen):
@@ -208,6 +206,7 @@ class Model(Declaration):
         retraining: When the model is learnt again.
         approval: Whether a person must approve a promotion.
         time_limit_minutes: Minutes after which any other of its jobs than a training is ended.
+        notify: Notifiers that are told what is decided, refused, or to be approved.
     """
 
     name: str = Field(pattern=PLAIN_NAME)
@@ -227,8 +226,15 @@ class Model(Declaration):
     retraining: Retraining = Retraining()
     approval: Literal["none", "required"] = "none"
     time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)
+    notify: tuple[NotifierName, ...] = UNSAID
 
     checks: ClassVar = model_checks.CHECKS
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What is measured of its predictions: the task's own metrics, and others that it names."""
+        named = (one for _, one in model_checks.used_metrics(self))
+        return tuple(dict.fromkeys([*self.task.metrics, *named]))
 
     def with_training(self, params: Mapping[str, Any], **settings: Any) -> "Model":
         """The model with other parameters and settings of its training, checked as a file's are.

@@ -11,21 +11,11 @@ from pydantic import BaseModel
 
 from headrace_schemas.declarations.booster_params import wrong_params
 from headrace_schemas.declarations.declaration import KeyPath, Misfit, said
+from headrace_schemas.declarations.metrics import METRICS
 from headrace_schemas.names import LONGEST_TAG, TOO_LONG_FOR_A_TAG
 
 if TYPE_CHECKING:
     from headrace_schemas.declarations.model import Model
-
-BOUNDS = {
-    "auc": (0.0, 1.0),
-    "pr_auc": (0.0, 1.0),
-    "brier": (0.0, 1.0),
-    "logloss": (0.0, inf),
-    "rmse": (0.0, inf),
-    "mae": (0.0, inf),
-    "r2": (-inf, 1.0),
-}
-"""The lowest and the highest value of each metric."""
 
 MOST_DAYS = 36_525.0
 """A hundred years: a longer time is a mistake, and may lie beyond the calendar."""
@@ -77,16 +67,19 @@ def used_metrics(model: Model) -> Iterator[tuple[KeyPath, str]]:
 
 def metrics_fit_task(model: Model) -> Iterator[Misfit]:
     """Refuse metrics that the task does not have."""
-    known = ", ".join(model.task.metrics)
     for path, metric in used_metrics(model):
-        if metric not in model.task.metrics:
+        if model.task.value not in METRICS.named(metric).tasks:
+            fitting = [
+                one for one in map(METRICS.named, METRICS.names()) if model.task in one.tasks
+            ]
+            known = ", ".join(one.name for one in fitting)
             yield Misfit(path, f"metrics {metric} do not fit {model.task.value}: {known}")
 
 
 def floors_can_be_reached(model: Model) -> Iterator[Misfit]:
     """A floor lies where the metric can be."""
     for metric, floor in model.gates.floors.items():
-        least, most = BOUNDS[metric]
+        least, most = METRICS.named(metric).least, METRICS.named(metric).most
         if isfinite(floor) and not least <= floor <= most:
             yield Misfit(
                 ("gates", "floors", metric),
@@ -114,7 +107,7 @@ def differences_can_be_reached(model: Model) -> Iterator[Misfit]:
         watched = model.monitors.performance
         asked.append((("monitors", "performance", "max_drop"), watched.metric, watched.max_drop))
     for path, metric, value in asked:
-        least, most = BOUNDS[metric]
+        least, most = METRICS.named(metric).least, METRICS.named(metric).most
         if isfinite(value) and abs(value) > most - least:
             yield Misfit(
                 path,

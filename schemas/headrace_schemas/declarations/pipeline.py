@@ -21,6 +21,7 @@ from headrace_schemas.names import (
     TRANSFORM,
     form_of,
 )
+from headrace_schemas.notifications import NotifierName
 from headrace_schemas.partition import Partition, PartitionUnit
 
 PARTITION_BOUNDS = frozenset({"start", "end"})
@@ -217,6 +218,7 @@ class Pipeline(Declaration):
             nothing. Without one it is a fifth, of batches in which that is 10 rows or more. A table
             may have its own.
         history_days: Days that old versions of its tables stay readable; a table may have its own.
+        notify: Notifiers that are told of a gate that fails.
         entries: Its tables by name: how each is built. Their order does not count.
     """
 
@@ -233,6 +235,7 @@ class Pipeline(Declaration):
     history_days: int = Field(
         default=HISTORY_DAYS, ge=SHORTEST_HISTORY_DAYS, le=LONGEST_HISTORY_DAYS
     )
+    notify: tuple[NotifierName, ...] = ()
     entries: dict[str, TableEntry] = Field(alias="tables", min_length=1)
 
     @field_validator("schedule")

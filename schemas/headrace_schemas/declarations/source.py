@@ -7,7 +7,7 @@ import codecs
 import re
 import unicodedata
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +20,8 @@ from pydantic import (
 
 from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.declarations.declaration import Frozen
+from headrace_schemas.declarations.extension_options import options_of
+from headrace_schemas.declarations.source_formats import SOURCES
 from headrace_schemas.declarations.time_format import check_format, has_offset
 from headrace_schemas.types import NUMBERS, TIMES, ColumnType
 
@@ -57,7 +59,7 @@ FORMS = (
     "last_line",
     "null_values",
 )
-"""What is said of a CSV file and never of Parquet."""
+"""What is said of a CSV file and of no other."""
 
 
 def as_list(given: object) -> object:
@@ -70,6 +72,11 @@ def quoted_words(given: object) -> object:
     if isinstance(given, list) and not all(isinstance(one, str) for one in given):
         raise ValueError('write each value in quotes, such as ["yes", "1"]')
     return given
+
+
+def is_format(name: str) -> str:
+    """Someone reads it."""
+    return SOURCES.named(name).name
 
 
 def is_decimal_sign(decimal: str) -> str:
@@ -100,6 +107,7 @@ Formats = Annotated[
 """One format or several."""
 
 Words = Annotated[tuple[str, ...], BeforeValidator(quoted_words)]
+FormatName = Annotated[str, AfterValidator(is_format), WithJsonSchema(SOURCES.schema())]
 DecimalSign = Annotated[str, AfterValidator(is_decimal_sign)]
 GroupSign = Annotated[str, AfterValidator(is_group_sign)]
 
@@ -161,7 +169,8 @@ class Source(Reading):
     Attributes:
         files: Path below the landing root; `{partition}` stands for the key, `*` for anything. A
             table with partitions names it once, one without does not.
-        format: What the files are.
+        format: `csv`, `parquet`, or the name of a format that an extension reads.
+        options: What that extension wants to know; nothing for Headrace's own formats.
         null_values: Texts of a CSV that mean "no value".
         delimiter: The character between values.
         quote: The character around values that hold a delimiter or a line end, doubled inside;
@@ -181,7 +190,8 @@ class Source(Reading):
     """
 
     files: str
-    format: Literal["csv", "parquet"] = "csv"
+    format: FormatName = "csv"
+    options: dict[str, Any] = Field(default_factory=dict)
     null_values: tuple[str, ...] = ("",)
     delimiter: str = ","
     quote: str = '"'
@@ -259,10 +269,12 @@ class Source(Reading):
     @model_validator(mode="after")
     def fits_together(self) -> Self:
         """Refuse options that contradict each other or the format."""
-        if self.format == "parquet":
+        options_of(SOURCES.named(self.format).options, self.options)
+        if self.format != "csv":
             fields = type(self).model_fields
+            file = "Parquet" if self.format == "parquet" else self.format
             if given := [one for one in FORMS if getattr(self, one) != fields[one].default]:
-                raise ValueError(f"a Parquet file has no `{given[0]}`: that is said of CSV only")
+                raise ValueError(f"a {file} file has no `{given[0]}`: that is said of CSV only")
         signs = {"delimiter": self.delimiter, "quote": self.quote, "comment": self.comment}
         for one, other in (("delimiter", "quote"), ("delimiter", "comment"), ("quote", "comment")):
             if signs[one] == signs[other]:

@@ -1,0 +1,41 @@
+"""Evidence of monitoring as any release wrote it, read as this one knows it."""
+
+import json
+from typing import Any
+
+from headrace_schemas.decisions.decision import Decision
+from headrace_schemas.decisions.evidence import MonitorEvidence
+from headrace_schemas.decisions.psi import psi_signal
+
+
+def read_evidence(decision: Decision) -> MonitorEvidence:
+    """What a decision on retraining was made on, with the thresholds that were in force."""
+    content = json.loads(decision.evidence)
+    if "shifts" not in content:
+        return MonitorEvidence.model_validate(content)
+    policy = json.loads(decision.policy)
+    return as_signals(content, float(policy["monitors"]["inputs"]["psi"]))
+
+
+def as_signals(content: dict[str, Any], threshold: float) -> MonitorEvidence:
+    """Evidence, of which an older release has kept `shifts` of features.
+
+    Args:
+        threshold: Population stability index from which a feature counted as moved.
+    """
+    rest = dict(content)
+    rows = int(rest.get("rows", 0))
+    moved = [
+        psi_signal(
+            one["feature"],
+            float(one["psi"]),
+            float(one["importance"]),
+            rows,
+            threshold,
+            one.get("bins"),
+            one.get("trained_rows"),
+        )
+        for one in rest.pop("shifts", ())
+    ]
+    found = MonitorEvidence.model_validate(rest)
+    return found.model_copy(update={"signals": (*moved, *found.signals)})
