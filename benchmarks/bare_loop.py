@@ -15,8 +15,9 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
 from headrace_jobs.engine.session import classic
+from headrace_lake.landing import delivered_files
+from headrace_launcher.project.deliveries import Deliveries
 from headrace_launcher.project.lake_view import LakeView
-from headrace_launcher.project.replay import Delivery
 from headrace_schemas.batch import Batch
 from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.declarations.catalog import Catalog
@@ -46,7 +47,7 @@ class BareLoop:
     model: Model
     lake: Lake
     landing: Path
-    delivery: Delivery
+    deliveries: Deliveries
     jobs: int = 0
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     planner: Planner = field(init=False)
@@ -60,13 +61,14 @@ class BareLoop:
     def run(self, news: Callable[[str], None]) -> None:
         """Everything from the pipeline's start to its end."""
         assert self.pipeline.ends_at is not None
-        self.delivery.snapshots(self.landing)
+        builds = self.pipeline.tables
+        self.deliveries.deliver([one for one in builds if one.partition is None], None)
         for table in self.tables(partitioned=False):
             self.build(table, None)
         unit, start = self.pipeline.partition, self.pipeline.starts_at
         for partition in partitions_between(unit, start, self.pipeline.ends_at):
             news(partition.key)
-            self.delivery.partition(self.landing, partition.key)
+            self.deliveries.deliver([one for one in builds if one.partition], partition)
             for table in self.tables(partitioned=True):
                 self.build(table, partition)
             self.serve(partition)
@@ -79,11 +81,8 @@ class BareLoop:
 
     def build(self, table: str, partition: Partition | None) -> None:
         """Load, gate and publish one batch."""
-        source = self.catalog.build(table).source
-        files: list[str] = []
-        if source is not None:
-            pattern = source.names(Batch(table=table, partition=partition).key)
-            files = [str(file) for file in sorted(self.landing.glob(pattern))]
+        landing, build = str(self.landing), self.catalog.build(table)
+        files = delivered_files(landing, build, Batch(table=table, partition=partition))
         staged = self.job(self.planner.load(table, partition, files, self.name("load")))
         gated = self.job(
             self.planner.gate(table, partition, str(staged.output_uri), self.name("gate"))

@@ -25,6 +25,8 @@ import psutil
 if TYPE_CHECKING:
     from headrace_launcher.services.airflow_api import AirflowApi
 
+PIPELINE, MODEL = "flights", "delay"
+
 PAGE = 100
 """Airflow gives no more task instances at once."""
 
@@ -61,9 +63,8 @@ def measure_bare(until: date) -> dict[str, Any]:
     """The bare script."""
     from bare_loop import BareLoop
 
-    from headrace_launcher.project.demo import MODEL, PIPELINE
-    from headrace_launcher.project.replay import Delivery
-    from headrace_launcher.project.replay_source import land, land_snapshots
+    from flights.deliveries import write
+    from headrace_launcher.project.deliveries import Deliveries, FolderLanding
     from headrace_launcher.services.settings import Settings
     from headrace_launcher.spark.settings import configuration_folder, write_configuration
     from headrace_schemas.declarations.catalog import Catalog
@@ -78,13 +79,15 @@ def measure_bare(until: date) -> dict[str, Any]:
     write_configuration(settings)  # the one that Airflow's jobs have
     os.environ["SPARK_CONF_DIR"] = str(configuration_folder(settings))
     catalog = Catalog.load(settings.schemas)
+    landing, folder = Path(settings.landing), settings.home / "deliveries"
+    write(folder)
     loop = BareLoop(
         catalog=catalog,
         pipeline=catalog.pipelines[PIPELINE].model_copy(update={"end": until}),
         model=catalog.models[MODEL],
         lake=Lake(root=settings.lake),
-        landing=Path(settings.landing),
-        delivery=Delivery(land_snapshots, land),
+        landing=landing,
+        deliveries=Deliveries(folder, FolderLanding(landing)),
     )
     with Stopwatch() as watch:
         loop.run(lambda key: print(key, file=sys.stderr))
@@ -97,15 +100,18 @@ def measure_airflow(until: date) -> dict[str, Any]:
 
     from peak_memory import PeakMemory
 
-    from headrace_launcher.project.demo import flagship, running_api
+    from flights.deliveries import write
     from headrace_launcher.project.replay import RUNNING, pause
+    from headrace_launcher.project.replays import replays_of
     from headrace_launcher.services.settings import Settings
 
     settings = Settings.from_environment(os.environ)
     headrace = [sys.executable, "-m", "headrace_launcher"]
     subprocess.run([*headrace, "up"], check=True, stdout=sys.stderr)
     try:
-        replay = flagship(settings, running_api(settings))
+        folder = settings.home / "deliveries"
+        write(folder)
+        (replay,) = replays_of(settings, folder, PIPELINE)
         replay = replace(replay, pipeline=replay.pipeline.model_copy(update={"end": until}))
         replay.wait_for_dags()
         with PeakMemory(settings.home) as memory, Stopwatch() as watch:

@@ -21,11 +21,10 @@ import psutil
 from bare_loop import BareLoop
 from pyspark.sql import functions as F
 
+from flights.deliveries import write
 from headrace_jobs.lake import tables
 from headrace_jobs.learning import features, learnable, train
-from headrace_launcher.project.demo import MODEL, PIPELINE
-from headrace_launcher.project.replay import Delivery
-from headrace_launcher.project.replay_source import land, land_snapshots
+from headrace_launcher.project.deliveries import Deliveries, FolderLanding
 from headrace_launcher.services.settings import Settings
 from headrace_launcher.spark.settings import configuration_folder, write_configuration
 from headrace_schemas.declarations.catalog import Catalog
@@ -33,7 +32,7 @@ from headrace_schemas.partition import Partition
 from headrace_schemas.places import Lake
 from headrace_schemas.planning.planner import matured_at
 
-TABLE = "bronze.flights"
+PIPELINE, MODEL, TABLE = "flights", "delay", "bronze.flights"
 COPIES_A_FILE = 10
 
 
@@ -49,13 +48,15 @@ def prepared(folder: Path) -> BareLoop:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     catalog = Catalog.load(settings.schemas)
     pipeline = catalog.pipelines[PIPELINE].model_copy(update={"end": date(2013, 2, 1)})
+    landing = Path(settings.landing)
+    write(folder / "deliveries", ["2013-01"])
     return BareLoop(
         catalog=catalog,
         pipeline=pipeline,
         model=catalog.models[MODEL],
         lake=Lake(root=settings.lake),
-        landing=Path(settings.landing),
-        delivery=Delivery(land_snapshots, land),
+        landing=landing,
+        deliveries=Deliveries(folder / "deliveries", FolderLanding(landing)),
     )
 
 

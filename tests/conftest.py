@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace_launcher.project.demo import service_url
+from headrace_launcher.services.running import service_url
 from headrace_launcher.services.secrets import USER, Secrets
 from headrace_launcher.services.settings import Settings
 from headrace_launcher.services.state import read_state

@@ -178,6 +178,69 @@ class FolderTaken(HeadraceError, PermissionError):
     __str__ = Exception.__str__  # OSError would show errno and filename
 
 
+class FolderMissing(HeadraceError, FileNotFoundError):
+    """A folder that was named and is not there."""
+
+    def __init__(self, folder: str, purpose: str) -> None:
+        super().__init__(
+            f"{folder}: there is no such folder, and {purpose}.", folder=folder, purpose=purpose
+        )
+
+    __str__ = Exception.__str__  # OSError would show errno and filename
+
+
+class DeliveriesMissing(HeadraceError, LookupError):
+    """A project that has no deliveries of its own, and none were named."""
+
+    def __init__(self, project: str) -> None:
+        super().__init__(
+            f"project {project} declares no deliveries. Name a folder of files: headrace replay "
+            '--from FOLDER. Or give `deliveries = "module:function"` in [tool.headrace]: a function '
+            "that writes them into a folder.",
+            project=project,
+        )
+
+
+class DeliveriesInvalid(HeadraceError, ValueError):
+    """A function for deliveries that cannot be called."""
+
+    def __init__(self, project: str, declared: str, problem: str) -> None:
+        super().__init__(
+            f"project {project}: deliveries `{declared}` cannot be called: {problem}. Name a function "
+            "as `module:function`, in one of the project's packages.",
+            project=project,
+            declared=declared,
+            problem=problem,
+        )
+
+
+class NothingDelivered(HeadraceError, LookupError):
+    """A folder of deliveries in which no table of a pipeline finds a file."""
+
+    def __init__(self, folder: str, pipeline: str, patterns: Sequence[str]) -> None:
+        super().__init__(
+            f"{folder}: no file is for pipeline {pipeline}, which takes {listed(patterns)} between "
+            "its `start` and `end`. Lay the files out as `source.files` says.",
+            folder=folder,
+            pipeline=pipeline,
+            patterns=list(patterns),
+        )
+
+
+class UnknownName(HeadraceError, KeyError):
+    """A name on the command line under which nothing is declared."""
+
+    def __init__(self, kind: str, name: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"{kind} {name} is not declared. Declared: {listed(known) or 'none'}.",
+            kind=kind,
+            name=name,
+            known=list(known),
+        )
+
+    __str__ = Exception.__str__  # KeyError would show the quoted repr
+
+
 class NotRunning(HeadraceError):
     """A command that needs the services, which are not up."""
 

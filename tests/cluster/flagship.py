@@ -13,11 +13,11 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from headrace_launcher.object_store.delivery import Upload
+from flights.deliveries import write
 from headrace_launcher.object_store.endpoint import Location
+from headrace_launcher.project.deliveries import Deliveries, landing_at
 from headrace_launcher.project.lake_view import LakeView
-from headrace_launcher.project.replay import Delivery, Replay
-from headrace_launcher.project.replay_source import land, land_snapshots
+from headrace_launcher.project.replay import Replay
 from headrace_launcher.services.airflow_api import AirflowApi, RequestRefused
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import EngineUnavailable
@@ -69,18 +69,15 @@ class Deployment:
 
     def replay(self, end: date) -> Replay:
         catalog = Catalog.load(PROJECT / "schemas")
-        landing, delivery = Path(self.landing), Delivery(land_snapshots, land)
-        if (remote := Location.of("HEADRACE_LANDING", self.landing)) is not None:
-            landing = self.folder / "landing"
-            delivery = Upload.to(remote, landing, os.environ).instead_of(delivery)
+        folder = self.folder / "deliveries"
+        if not folder.exists():
+            write(folder, ["2013-01", "2013-02"])
         return Replay(
             api=self.api,
             lake=LakeView(Lake(root=self.lake)),
             catalog=catalog,
             pipeline=catalog.pipelines["flights"].model_copy(update={"end": end}),
-            model=catalog.models["delay"],
-            landing=landing,
-            delivery=delivery,
+            deliveries=Deliveries(folder, landing_at(self.landing, os.environ)),
             stall_seconds=300,
         )
 

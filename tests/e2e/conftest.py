@@ -14,16 +14,17 @@ from typing import Any
 import psutil
 import pytest
 
-from headrace_launcher.project.demo import running_api
+from flights import deliveries as flights_deliveries
+from headrace_launcher.project.deliveries import Deliveries, FolderLanding
 from headrace_launcher.project.lake_view import LakeView
-from headrace_launcher.project.replay import Delivery, Replay
-from headrace_launcher.project.replay_source import land, land_snapshots
+from headrace_launcher.project.replay import Replay
 from headrace_launcher.services.airflow_api import AirflowApi, DagRun
+from headrace_launcher.services.running import running_api
 from headrace_launcher.services.settings import Settings
 from headrace_launcher.services.state import StackState, read_state
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.places import Lake
-from tests.e2e.clinic.landing import land as land_clinic
+from tests.e2e.clinic import landing as clinic
 from tests.projects import make_project
 from tests.waiting import is_idle, wait_until
 
@@ -57,17 +58,17 @@ class Embedded:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def replay(self, pipeline: str, model: str, end: Any) -> Replay:
-        clinic = Delivery(lambda landing: [], lambda landing, key: land_clinic(landing, key))
-        flights = Delivery(land_snapshots, land)
+    def replay(self, pipeline: str, end: Any) -> Replay:
+        """The replay of a pipeline until `end`; its deliveries are written once."""
+        folder = self.settings.home / "deliveries" / pipeline
+        if not folder.exists():
+            {"clinic": clinic, "flights": flights_deliveries}[pipeline].write(folder)
         return Replay(
             api=self.api,
             lake=LakeView(Lake(root=self.settings.lake)),
             catalog=self.catalog,
             pipeline=self.catalog.pipelines[pipeline].model_copy(update={"end": end}),
-            model=self.catalog.models[model],
-            landing=Path(self.settings.landing),
-            delivery=clinic if pipeline == "clinic" else flights,
+            deliveries=Deliveries(folder, FolderLanding(Path(self.settings.landing))),
         )
 
     def runs(self, dag_id: str, partition: str | None = None) -> list[DagRun]:
@@ -130,7 +131,7 @@ def stack(tmp_path_factory) -> Iterator[Embedded]:
 @pytest.fixture(scope="session")
 def flights(stack: Embedded) -> Embedded:
     """January and February of the flagship, done."""
-    for _ in stack.replay("flights", "delay", date(2013, 3, 1)).run():
+    for _ in stack.replay("flights", date(2013, 3, 1)).run():
         pass
     return stack
 

@@ -23,7 +23,7 @@ FEBRUARY = "2013-02"
 def clinic(stack: Embedded) -> Embedded:
     """The whole of the small pipeline, done."""
     end = stack.catalog.pipelines["clinic"].end
-    for _ in stack.replay("clinic", "progression", end).run():
+    for _ in stack.replay("clinic", end).run():
         pass
     return stack
 
@@ -35,8 +35,8 @@ def rows_landed(stack: Embedded, partition: str) -> int:
 
 
 def story_of(stack: Embedded, pipeline: str, model: str, end: date):
-    replay = stack.replay(pipeline, model, end)
-    return tell(replay.lake, replay.pipeline, replay.model, replay.partitions)
+    replay = stack.replay(pipeline, end)
+    return tell(replay.lake, replay.pipeline, stack.catalog.models[model], replay.partitions)
 
 
 def test_rows_add_up_when_a_month_has_run(flights):

@@ -17,7 +17,7 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     """Five days of visits, done: the model has been learnt once. The others are for the tests."""
     schemas = declared(tmp_path_factory.mktemp("declared"), CLINIC)
     with running(tmp_path_factory.mktemp("headrace"), schemas) as stack:
-        for _ in stack.replay("clinic", "progression", date(2024, 3, 6)).run():
+        for _ in stack.replay("clinic", date(2024, 3, 6)).run():
             pass
         wait_until(stack.is_idle, "all runs ended")
         yield stack

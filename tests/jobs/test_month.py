@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from flights.deliveries import write
 from headrace_jobs.engine import session
-from headrace_launcher.project.replay_source import land, land_snapshots
 from headrace_schemas.declarations.catalog import Catalog
 from tests.e2e.contents import ask, delta_tables
 from tests.jobs.hosts import job_host
@@ -51,8 +51,7 @@ def test_month_is_published_and_learnt_from_when_its_dags_are_tested(
     catalog = declarations(tmp_path / "schemas")
     project = make_project(tmp_path / "project", tmp_path / "schemas", [ROOT / "jobs"])
     landing = tmp_path / "landing"
-    land_snapshots(landing)
-    land(landing, JANUARY)
+    write(landing, [JANUARY])
     registry = {
         "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
         "HEADRACE_MODELS": str(tmp_path / "models"),

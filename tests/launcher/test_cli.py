@@ -92,8 +92,6 @@ def test_every_command_takes_json_when_it_prints_something_that_ends():
         "headrace supervise",  # for `headrace up` alone
         "headrace sbom",  # is JSON
         "headrace validate",
-        "headrace demo",
-        "headrace report",
     }
 
 
@@ -115,3 +113,22 @@ def test_document_is_all_of_stdout_when_json_is_asked_for(tiny: TinyStack):
     stopped = headrace(tiny.settings, "down", "--json")
     assert json.loads(stopped.stdout) == {"leftovers": 0}
     assert "tree" in stopped.stderr
+
+
+def test_report_says_so_when_nothing_is_built_yet(settings: Settings):
+    answer = headrace(settings, "report", "delay")
+    assert answer.returncode == 0, answer.stderr
+    assert "flights: delay: nothing is built yet" in answer.stdout
+    assert json.loads(headrace(settings, "report", "--json").stdout) == {"stories": []}
+
+
+def test_known_names_are_listed_when_a_report_is_asked_of_none_of_them(settings: Settings):
+    answer = headrace(settings, "report", "dely")
+    assert answer.returncode == 1
+    assert "Declared: delay, flights" in answer.stderr
+
+
+def test_replay_is_refused_when_nothing_runs(settings: Settings):
+    answer = headrace(settings, "replay", "flights")
+    assert answer.returncode == 1
+    assert "headrace up" in answer.stderr

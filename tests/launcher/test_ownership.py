@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from headrace_launcher.errors import FolderForeign, FolderNotEmpty
-from headrace_launcher.project import demo
+from headrace_launcher.project.replays import forget
 from headrace_launcher.services import ownership
 from headrace_launcher.services.settings import Settings
 from headrace_launcher.services.setup import refuse_strangers
@@ -47,7 +47,7 @@ def test_nothing_is_forgotten_when_a_folder_is_somebody_elses(tmp_path: Path, na
     with pytest.raises(FolderForeign, match=f"home/{name} holds jars"):
         settings_at(home).create_directories()
     with pytest.raises(FolderForeign, match=f"home/{name} holds jars"):
-        demo.forget(settings_at(home))
+        forget(settings_at(home))
     assert files_of(home / name) == {"jars/mine.jar": "mine"}
 
 
@@ -61,7 +61,7 @@ def test_runs_are_forgotten_and_deliveries_of_others_stay(tmp_path: Path) -> Non
     for file in (flagships, others, home / "secrets" / "kept"):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("x")
-    demo.forget(settings)
+    forget(settings)
     assert not [name for name in OWN if (home / name).exists()]
     assert not flagships.exists()
     assert others.exists()
@@ -81,7 +81,7 @@ def test_lake_elsewhere_is_nobodys_business(tmp_path: Path) -> None:
     lake = foreign(tmp_path / "lake")
     settings = settings_at(tmp_path / "home", HEADRACE_LAKE=str(lake))
     settings.create_directories()
-    demo.forget(settings)
+    forget(settings)
     assert files_of(lake) == {"jars/mine.jar": "mine"}
     assert not (tmp_path / "home" / "lake").exists()
 

@@ -1,12 +1,12 @@
 """A replay notices that nothing moves on."""
 
-from datetime import date
 from pathlib import Path
 
 import pytest
 
+from headrace_launcher.project.deliveries import Deliveries, FolderLanding
 from headrace_launcher.project.lake_view import LakeView
-from headrace_launcher.project.replay import Delivery, Replay, ReplayStalled, StallWatch
+from headrace_launcher.project.replay import Replay, ReplayStalled, StallWatch
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.places import Lake
 
@@ -29,16 +29,13 @@ class OneTask:
 def watch(tmp_path: Path, airflow: OneTask) -> StallWatch:
     """Over a replay that has seen nothing move on for longer than it has patience."""
     catalog = Catalog.load(SCHEMAS)
-    pipeline = catalog.pipelines["flights"].model_copy(update={"end": date(2013, 2, 1)})
     replay = Replay(
         api=airflow,
         lake=LakeView(Lake(root=str(tmp_path))),
         catalog=catalog,
-        pipeline=pipeline,
-        model=catalog.models["delay"],
-        landing=tmp_path,
+        pipeline=catalog.pipelines["flights"],
+        deliveries=Deliveries(tmp_path, FolderLanding(tmp_path / "landing")),
         stall_seconds=60,
-        delivery=Delivery(lambda landing: [], lambda landing, key: []),
     )
     begun = StallWatch(replay, "2013-01")
     begun.last_activity -= 61

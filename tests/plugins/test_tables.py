@@ -8,7 +8,6 @@ from uuid import uuid4
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from headrace_airflow.engine.landing import delivered_files
 from headrace_airflow.operators.tables import (
     GateOperator,
     LoadOperator,
@@ -16,6 +15,7 @@ from headrace_airflow.operators.tables import (
     RebuildOperator,
 )
 from headrace_airflow.pages.links import GateRecordLink
+from headrace_lake.landing import delivered_files
 from headrace_schemas.batch import Batch
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import SourceMissing, StaleInput

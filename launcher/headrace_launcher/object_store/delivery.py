@@ -1,30 +1,24 @@
 """Delivering into a landing area that lies in an object store."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from headrace_launcher.object_store.endpoint import Endpoint, Keys, Location
-from headrace_launcher.project.replay import Delivery
 from headrace_schemas.accounts import FOLDER, Account, keys_file, read_keys
 
 
 @dataclass(frozen=True)
-class Upload:
-    """Puts what a delivery lands on disk into the store, below the same names.
+class StoreLanding:
+    """A landing area in an object store."""
 
-    Attributes:
-        folder: Where it is landed first, and stays.
-    """
-
-    folder: Path
-    landing: Location
+    location: Location
     client: Any
 
     @classmethod
-    def to(cls, landing: Location, folder: Path, environ: Mapping[str, str]) -> "Upload":
-        """An upload as the account `deliver`, or with the keys that the environment gives.
+    def of(cls, location: Location, environ: Mapping[str, str]) -> "StoreLanding":
+        """As the account `deliver`, or with the keys that the environment gives.
 
         Raises:
             SecretUnreadable: There are accounts, and that one's keys cannot be read.
@@ -32,22 +26,9 @@ class Upload:
         accounts = environ.get(FOLDER)
         keys = read_keys(keys_file(Path(accounts), Account.DELIVER)) if accounts else None
         client = Endpoint.from_environment(environ).client(Keys(*keys) if keys else None)
-        return cls(folder, landing, client)
+        return cls(location, client)
 
-    def instead_of(self, local: Delivery) -> Delivery:
-        """The same delivery, to the store."""
-        return Delivery(
-            lambda _: self.put(lambda: local.snapshots(self.folder)),
-            lambda _, partition: self.put(lambda: local.partition(self.folder, partition)),
-        )
-
-    def put(self, land: Callable[[], Sequence[Path]]) -> Sequence[Path]:
-        """Land, then upload each file after its manifest: a file that is there can be checked."""
-        landed = land()
-        for file in landed:
-            for one in (file.with_name(f"{file.name}.manifest.json"), file):
-                if one.exists():
-                    name = one.relative_to(self.folder).as_posix()
-                    key = self.landing.key(*name.split("/"))
-                    self.client.upload_file(str(one), self.landing.bucket, key)
-        return landed
+    def put(self, file: Path, name: str) -> None:
+        """Upload a file under a name of several steps."""
+        key = self.location.key(*name.split("/"))
+        self.client.upload_file(str(file), self.location.bucket, key)

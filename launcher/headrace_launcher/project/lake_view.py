@@ -12,6 +12,8 @@ from headrace_launcher.object_store.endpoint import Endpoint
 from headrace_schemas.batch import WHOLE
 from headrace_schemas.decisions.decision import Decision
 from headrace_schemas.decisions.model_version import Evaluation, ModelVersion, PinnedModel, pinned
+from headrace_schemas.declarations.column_name import PARTITION
+from headrace_schemas.declarations.empty_batches import published_empty
 from headrace_schemas.places import Lake, Place
 
 
@@ -42,9 +44,13 @@ class LakeView:
         """Whether `layer.table` has been published."""
         return self.open(self.lake.table(name)) is not None
 
-    def has_partition(self, name: str, key: str) -> bool:
-        """Whether a partition of `layer.table` has been published."""
-        return key in self.partition_rows(name)
+    def published(self, name: str) -> set[str]:
+        """The keys of the partitions of `layer.table` that were published, without rows or with."""
+        table = self.open(self.lake.table(name))
+        if table is None or PARTITION not in table.metadata().partition_columns:
+            return set()
+        held = {one[PARTITION] for one in table.partitions()}
+        return held | published_empty(table.metadata().configuration)
 
     def partition_rows(self, name: str) -> dict[str, int]:
         """Rows of each published partition; of `all` for a table without partitions."""

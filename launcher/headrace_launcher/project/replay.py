@@ -1,23 +1,25 @@
-"""Replays a data set's history through a running Headrace, partition by partition.
+"""Replays a pipeline's deliveries through a running Headrace, partition by partition.
 
 Deliveries land as they would have arrived, Airflow does the rest. What a partition has reached is
-read from the ledger, so a replay that was interrupted goes on where it stopped.
+read from tables and ledger, so a replay that was interrupted goes on where it stopped.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 
+from headrace_launcher.errors import NothingDelivered
+from headrace_launcher.project.deliveries import Deliveries
 from headrace_launcher.project.lake_view import LakeView
 from headrace_launcher.services.airflow_api import ENDED, AirflowApi, DagRun
 from headrace_schemas.decisions.decision import Decision, Kind, Verdict
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
-from headrace_schemas.declarations.pipeline import Pipeline
+from headrace_schemas.declarations.pipeline import Pipeline, TableBuild
 from headrace_schemas.errors import HeadraceError
-from headrace_schemas.partition import Partition, partitions_between
+from headrace_schemas.partition import Partition, PartitionUnit
 
 POLL_SECONDS = 1.0
 RUNNING = ("running", "queued", "scheduled", "deferred", "up_for_retry", "restarting")
@@ -37,14 +39,6 @@ class ReplayStalled(HeadraceError):
 
 
 @dataclass(frozen=True)
-class Delivery:
-    """Puts a data set's files where the pipeline looks for them."""
-
-    snapshots: Callable[[Path], Sequence[Path]]
-    partition: Callable[[Path, str], Sequence[Path]]
-
-
-@dataclass(frozen=True)
 class Step:
     """What a replay is doing now, for whoever shows progress."""
 
@@ -56,7 +50,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Replay:
-    """One pipeline and one model, from the pipeline's start to its end.
+    """The deliveries of one pipeline, and all that is built and learnt from them alone.
 
     Attributes:
         stall_seconds: Without any task running for this long, the replay gives up with an error.
@@ -66,45 +60,54 @@ class Replay:
     lake: LakeView
     catalog: Catalog
     pipeline: Pipeline
-    model: Model
-    landing: Path
-    delivery: Delivery
+    deliveries: Deliveries
     stall_seconds: float = 180
 
-    @property
+    @cached_property
     def partitions(self) -> list[Partition]:
         """Everything that is replayed, oldest first."""
-        end = self.pipeline.ends_at
-        if end is None:
-            raise ValueError(
-                f"pipeline {self.pipeline.name} has no end; only ended data is replayed"
-            )
-        return list(partitions_between(self.pipeline.partition, self.pipeline.starts_at, end))
+        return self.deliveries.partitions(self.pipeline)
 
-    def sources(self, partitioned: bool) -> list[str]:
-        """Delivered tables, with or without partitions."""
-        return [
-            build.name
-            for build in self.pipeline.tables
-            if build.source is not None and (build.partition is not None) is partitioned
-        ]
+    @cached_property
+    def tables(self) -> list[TableBuild]:
+        """The pipeline's tables, and those of other pipelines that need no other's deliveries."""
+        roots = sources(self.catalog)
+        own = self.pipeline.entries.keys()
+        return [self.catalog.build(name) for name in self.catalog.order if roots[name] <= own]
+
+    @property
+    def models(self) -> list[Model]:
+        """The models that learn from these tables."""
+        tables = {build.name for build in self.tables}
+        return [one for one in self.catalog.models.values() if one.table in tables]
+
+    def sources(self, unit: PartitionUnit | None) -> list[TableBuild]:
+        """Delivered tables with this partition, or without any."""
+        own = self.pipeline.tables
+        return [one for one in own if one.source is not None and one.partition is unit]
 
     def run(self) -> Iterator[Step]:
-        """Replay what is not done yet; a step is given whenever there is news."""
-        partitions = self.partitions
-        yield Step(0, len(partitions), "", "waiting until Airflow has read the DAG files")
+        """Replay what is not done yet; a step is given whenever there is news.
+
+        Raises:
+            NothingDelivered: No file is for this pipeline.
+            ReplayStalled, RunFailed: It cannot go on.
+        """
+        total = len(self.partitions)
+        yield Step(0, total, "", "waiting until Airflow has read the DAG files")
         self.wait_for_dags()
-        yield from self.snapshots(len(partitions))
-        for done, partition in enumerate(partitions):
+        yield from self.snapshots(total)
+        for done, partition in enumerate(self.partitions):
             if self.is_done(partition):
                 continue
-            self.delivery.partition(self.landing, partition.key)
+            delivered = self.deliveries.deliver(self.sources(partition.unit), partition)
             if not self.is_under_way(partition):
-                for table in self.sources(partitioned=True):
+                for table in delivered:
                     self.api.trigger(table, partition.key, note=f"delivery of {partition.key}")
             for doing in self.waiting(partition):
-                yield Step(done, len(partitions), partition.key, doing)
-        yield Step(len(partitions), len(partitions), partitions[-1].key, "done")
+                yield Step(done, total, partition.key, doing)
+        last = self.partitions[-1].key if self.partitions else "snapshots"
+        yield Step(total, total, last, "done")
 
     def wait_for_dags(self) -> None:
         """Until Airflow knows every table's DAG.
@@ -112,7 +115,8 @@ class Replay:
         Raises:
             ReplayStalled: It does not read them, or cannot.
         """
-        wanted = {build.name for build in self.pipeline.tables} | {f"monitor.{self.model.name}"}
+        wanted = {build.name for build in self.tables}
+        wanted |= {f"monitor.{model.name}" for model in self.models}
         deadline = time.monotonic() + self.stall_seconds
         while missing := wanted - self.api.dag_ids():
             errors = self.api.import_errors()
@@ -122,13 +126,22 @@ class Replay:
             pause()
 
     def snapshots(self, total: int) -> Iterator[Step]:
-        """Deliver the unpartitioned sources and wait for what is derived from them alone."""
-        self.delivery.snapshots(self.landing)
-        names = [build.name for build in self.pipeline.tables if build.partition is None]
+        """Deliver the unpartitioned sources and wait for what is derived from them alone.
+
+        Raises:
+            NothingDelivered: There are none, nor partitions.
+        """
+        delivered = self.deliveries.deliver(self.sources(None), None)
+        if not delivered and not self.partitions:
+            patterns = [one.source.files for one in self.pipeline.tables if one.source is not None]
+            raise NothingDelivered(str(self.deliveries.folder), self.pipeline.name, patterns)
+        roots = sources(self.catalog)
+        whole = [build.name for build in self.tables if build.partition is None]
+        names = [name for name in whole if roots[name] <= set(delivered)]
         todo = [name for name in names if not self.lake.has_table(name)]
         if not todo:
             return
-        started = {name: self.api.trigger(name) for name in self.sources(False) if name in todo}
+        started = {name: self.api.trigger(name) for name in delivered if name in todo}
         watch = StallWatch(self, "snapshots")
         while todo := [name for name in todo if not self.lake.has_table(name)]:
             self.raise_failure(started)
@@ -136,11 +149,17 @@ class Replay:
             pause()
 
     def waiting(self, partition: Partition) -> Iterator[str]:
-        """What runs now, until the partition is decided and the decision carried out."""
+        """What runs now, until the partition is published, decided, and the decision carried out."""
         watch = StallWatch(self, partition.key)
+        models = self.watching(partition)
+        goal = f"the decision on {partition.key}" if models else f"tables of {partition.key}"
         while not self.is_done(partition):
-            yield watch.look(f"the decision on {partition.key}")
+            yield watch.look(goal)
             pause()
+
+    def watching(self, partition: Partition) -> list[Model]:
+        """The models that decide on the partition."""
+        return [one for one in self.models if self.catalog.model_unit(one) is partition.unit]
 
     def is_under_way(self, partition: Partition) -> bool:
         """Whether an earlier replay's runs of the partition still go on.
@@ -152,8 +171,16 @@ class Replay:
         return any(run.state not in ENDED for run in runs)
 
     def is_done(self, partition: Partition) -> bool:
+        """Whether every table has the partition and every model has decided on it and done so."""
+        return all(self.is_decided(one, partition) for one in self.watching(partition)) and all(
+            partition.key in self.lake.published(one.name)
+            for one in self.tables
+            if one.partition is partition.unit
+        )
+
+    def is_decided(self, model: Model, partition: Partition) -> bool:
         """Whether the window is decided, and a training that was asked for is answered."""
-        ledger = self.lake.ledger(self.model.name)
+        ledger = self.lake.ledger(model.name)
         decision = decision_on(ledger, partition.key)
         if decision is None:
             return False
@@ -194,6 +221,15 @@ class StallWatch:
             raise ReplayStalled(self.partition, idle, waiting_for)
         names = sorted({f"{task['dag_id']} {task['task_id']}" for task in tasks})
         return ", ".join(names[:4]) or "between tasks"
+
+
+def sources(catalog: Catalog) -> dict[str, set[str]]:
+    """Table → the delivered tables that it is made of, in the end."""
+    found: dict[str, set[str]] = {}
+    for name in catalog.order:
+        inputs = catalog.build(name).inputs.values()
+        found[name] = {root for one in inputs for root in found[one.table]} or {name}
+    return found
 
 
 def is_work(dag_id: str) -> bool:

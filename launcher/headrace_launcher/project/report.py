@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 from rich.table import Table as RichTable
@@ -84,16 +84,21 @@ class Story:
     """Everything that the table and the page show."""
 
     pipeline: Pipeline
-    model: Model
+    model: Model | None
     lines: tuple[Line, ...]
     accounts: tuple[Account, ...]
     unasked: tuple[Decision, ...] = ()
     """On versions that no partition asked for: a person or the calendar did."""
 
     @property
+    def title(self) -> str:
+        """What it is about."""
+        return f"{self.pipeline.name}: {self.model.name}" if self.model else self.pipeline.name
+
+    @property
     def metric(self) -> str:
-        """The metric that the model is watched by."""
-        return self.model.monitors.performance.metric
+        """The metric that the model is watched by; empty without a model."""
+        return self.model.monitors.performance.metric if self.model else ""
 
     @property
     def unbalanced(self) -> list[Account]:
@@ -124,17 +129,19 @@ class Story:
         return [line.answer for line in self.lines if line.answer] + list(self.unasked)
 
 
-def tell(lake: LakeView, pipeline: Pipeline, model: Model, windows: Sequence[Partition]) -> Story:
-    """Read the story from the lake."""
+def tell(
+    lake: LakeView, pipeline: Pipeline, model: Model | None, windows: Sequence[Partition]
+) -> Story:
+    """Read the story from the lake; of tables alone where no model learns from them."""
     accounts = tuple(account_for(lake, pipeline))
-    ledger = lake.ledger(model.name)
+    ledger = lake.ledger(model.name) if model else []
     lines = []
-    for window in windows:
-        own = [one for one in accounts if one.batch == window.key]
-        decision = decision_on(ledger, window.key)
+    for key in [window.key for window in windows] or sorted({one.batch for one in accounts}):
+        own = [one for one in accounts if one.batch == key]
+        decision = decision_on(ledger, key)
         lines.append(
             Line(
-                window=window.key,
+                window=key,
                 rows_in=sum(one.rows_in for one in own),
                 published=sum(one.published for one in own),
                 quarantined=sum(one.quarantined for one in own),
@@ -173,9 +180,14 @@ def account_for(lake: LakeView, pipeline: Pipeline) -> list[Account]:
 
 def terminal_table(story: Story) -> RichTable:
     """The story for a terminal, one row a partition."""
-    table = RichTable(title=f"{story.pipeline.name}: {story.model.name}", show_lines=False)
-    for name in ("partition", "rows in", "quarantined", "published", "champion"):
+    table = RichTable(title=story.title, show_lines=False)
+    counts = ("partition", "rows in", "quarantined", "published")
+    for name in (*counts, "champion") if story.model else counts:
         table.add_column(name, justify="right" if name != "partition" else "left", no_wrap=True)
+    if story.model is None:
+        for line in story.lines:
+            table.add_row(line.window, *counted(line))
+        return table
     table.add_column(story.metric, justify="right")
     table.add_column("never relearned", justify="right")
     table.add_column("moved", justify="right")
@@ -184,9 +196,7 @@ def terminal_table(story: Story) -> RichTable:
     for line in story.lines:
         table.add_row(
             line.window,
-            f"{line.rows_in:,}",
-            f"{line.quarantined:,}",
-            f"{line.published:,}",
+            *counted(line),
             line.champion,
             number(line.current),
             number(line.first),
@@ -198,6 +208,11 @@ def terminal_table(story: Story) -> RichTable:
         row = (f"{judged.as_of:%Y-%m-%d}", *["-"] * 7, "asked", outcome(judged))
         table.add_row(*row)
     return table
+
+
+def counted(line: Line) -> tuple[str, str, str]:
+    """Rows in, quarantined and published."""
+    return f"{line.rows_in:,}", f"{line.quarantined:,}", f"{line.published:,}"
 
 
 def number(value: float | None) -> str:
@@ -222,8 +237,14 @@ def reason(line: Line) -> str:
     return line.decision.reason if line.decision else ""
 
 
-def write_page(story: Story, folder: Path, written_at: datetime, links: dict[str, str]) -> Path:
-    """Write `index.html` with its plots inside; needs nothing else to be looked at."""
+def write_page(
+    story: Story,
+    folder: Path,
+    written_at: datetime,
+    links: dict[str, str],
+    name: str = "index.html",
+) -> Path:
+    """Write a page with its plots inside; needs nothing else to be looked at."""
     environment = Environment(
         loader=PackageLoader("headrace_launcher.project"),
         autoescape=select_autoescape(default=True),
@@ -236,11 +257,11 @@ def write_page(story: Story, folder: Path, written_at: datetime, links: dict[str
         reason=reason,
         moved=moved,
         outcome=outcome,
-        plots={"results": results_plot(story), "inputs": inputs_plot(story)},
+        plots={"results": results_plot(story), "inputs": inputs_plot(story)} if story.model else {},
     )
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "index.html"
-    draft = folder / "index.html.draft"
+    file = folder / name
+    draft = folder / f"{name}.draft"
     draft.write_text(page, encoding="utf-8")
     draft.replace(file)
     return file
@@ -280,9 +301,10 @@ def results_plot(story: Story) -> str:
 
 def inputs_plot(story: Story) -> str:
     """How much of the importance lies in features that moved, by window; as SVG."""
+    model = cast("Model", story.model)
     figure, axes = new_plot()
     shown = [line for line in story.lines if line.evidence and line.evidence.weighed]
-    limit = story.model.monitors.inputs
+    limit = model.monitors.inputs
     shares = [line.evidence.moved_importance for line in shown if line.evidence]
     axes.bar([line.window for line in shown], shares, color="#7aa6a1")
     axes.axhline(limit.importance_share, color="#b03a2e", linestyle="--", linewidth=1)

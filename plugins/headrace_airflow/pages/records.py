@@ -5,8 +5,8 @@ import re
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, FastAPI, HTTPException, Response
 
-from headrace_airflow.engine import object_store
 from headrace_airflow.settings import Settings
+from headrace_lake import object_store
 from headrace_schemas.batch import WHOLE
 from headrace_schemas.names import TABLE_NAME
 from headrace_schemas.partition import KEY_PATTERNS

@@ -14,6 +14,12 @@ IMPLAUSIBLE_DAY = "2024-03-02"
 """On this day one body mass index has lost its decimal point."""
 
 
+def write(folder: Path) -> None:
+    """Write the files of all days."""
+    for day in range(DAYS):
+        land(folder, (FIRST_DAY + timedelta(days=day)).strftime("%Y-%m-%d"))
+
+
 def land(landing: Path, partition: str) -> list[Path]:
     """Write the file of one day."""
     study = load_diabetes(scaled=False)

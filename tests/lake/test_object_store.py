@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace_airflow.engine import object_store
+from headrace_lake import object_store
 from headrace_schemas.errors import EngineUnavailable
 from headrace_schemas.places import Place
 from tests.object_store import ObjectStore, free_port

@@ -1,4 +1,4 @@
-"""Plain files of an object store, seen from Airflow: found by pattern, read whole.
+"""Plain files of an object store: found by pattern, read whole.
 
 Endpoint and keys come from the usual `AWS_*` variables, as for every other reader of the lake.
 """

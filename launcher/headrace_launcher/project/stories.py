@@ -1,0 +1,82 @@
+"""Which stories a project has: one of each model, and one of each pipeline from which none learns."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from headrace_launcher.errors import UnknownName
+from headrace_launcher.project.lake_view import LakeView
+from headrace_launcher.project.report import Story, moved, tell
+from headrace_schemas.decisions.decision import Kind
+from headrace_schemas.declarations.catalog import Catalog
+from headrace_schemas.declarations.model import Model
+from headrace_schemas.declarations.pipeline import Pipeline
+from headrace_schemas.partition import Partition
+
+Subject = tuple[Pipeline, Model | None]
+"""What a story is about."""
+
+
+def subjects(catalog: Catalog, name: str | None = None) -> list[Subject]:
+    """Everything that has a story, or what is called `name`: a model, or a pipeline.
+
+    Raises:
+        UnknownName: Nothing is.
+    """
+    every: list[Subject] = []
+    for pipeline in catalog.pipelines.values():
+        own = [one for one in catalog.models.values() if one.table in pipeline.entries]
+        every += [(pipeline, model) for model in own] or [(pipeline, None)]
+    if name is None:
+        return every
+    found = [one for one in every if one[1] is not None and one[1].name == name]
+    found = found or [one for one in every if one[0].name == name]
+    if not found:
+        known = [*catalog.models, *catalog.pipelines]
+        raise UnknownName("model or pipeline", name, sorted(known))
+    return found
+
+
+def stories(lake: LakeView, catalog: Catalog, name: str | None = None) -> Iterator[Story]:
+    """The stories so far; one without lines where nothing was built yet."""
+    for pipeline, model in subjects(catalog, name):
+        yield tell(lake, pipeline, model, windows(lake, catalog, pipeline, model))
+
+
+def windows(
+    lake: LakeView, catalog: Catalog, pipeline: Pipeline, model: Model | None
+) -> list[Partition]:
+    """The partitions that were published or decided on, oldest first."""
+    unit = catalog.model_unit(model) if model else pipeline.partition
+    own = [build.name for build in pipeline.tables if build.partition is unit]
+    keys = {key for name in own for key in lake.published(name)}
+    if model is not None:
+        ledger = lake.ledger(model.name)
+        keys |= {one.window for one in ledger if one.kind is Kind.RETRAINING and one.window}
+    return sorted((Partition.parse(unit, key) for key in keys), key=lambda one: one.start)
+
+
+def as_json(story: Story) -> dict[str, Any]:
+    """A story for programs."""
+    return {
+        "pipeline": story.pipeline.name,
+        "model": story.model.name if story.model else None,
+        "metric": story.metric or None,
+        "partitions": [
+            {
+                "partition": line.window,
+                "rows_in": line.rows_in,
+                "quarantined": line.quarantined,
+                "published": line.published,
+                "champion": line.evidence.champion if line.evidence else None,
+                "current": line.current,
+                "first": line.first,
+                "moved": moved(line),
+                "decision": line.decision.model_dump(mode="json") if line.decision else None,
+                "answer": line.answer.model_dump(mode="json") if line.answer else None,
+            }
+            for line in story.lines
+        ],
+        "unasked": [one.model_dump(mode="json") for one in story.unasked],
+        "batches": [{**asdict(one), "is_balanced": one.is_balanced} for one in story.accounts],
+    }
