@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -28,15 +28,20 @@ FORBIDDEN = {
 }
 
 
+class Refused(Loader):
+    """Loads nothing."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        raise ImportError(f"a Dag file must not load {spec.name}")
+
+
 class Forbid(MetaPathFinder):
-    """Makes importing a heavy package an error."""
+    """Makes importing a heavy package an error; that it is installed may be asked."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname.partition(".")[0] in FORBIDDEN:
-            raise ImportError(f"a Dag file must not load {fullname}")
-        return None
+        return ModuleSpec(fullname, Refused()) if fullname.partition(".")[0] in FORBIDDEN else None
 
 
 def described(dag: Any) -> dict[str, Any]:
