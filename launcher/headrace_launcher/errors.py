@@ -104,6 +104,43 @@ class FolderForeign(HeadraceError, FileExistsError):
     __str__ = Exception.__str__  # OSError would show errno and filename
 
 
+class FolderOccupied(HeadraceError, FileExistsError):
+    """A place for a new project at which something is already."""
+
+    def __init__(self, folder: str, found: Sequence[str]) -> None:
+        super().__init__(
+            f"{folder} {f'holds {listed(found)}' if found else 'is no folder'}. Nothing was written: "
+            "name a new or empty folder, --into FOLDER.",
+            folder=folder,
+            found=list(found[:SHOWN]),
+        )
+
+    __str__ = Exception.__str__  # OSError would show errno and filename
+
+
+class ProjectNameUnfit(HeadraceError, ValueError):
+    """A name that no project can have."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(
+            f"{name}: {problem}. Choose another name, such as my-shop.",
+            name=name,
+            problem=problem,
+        )
+
+
+class ExampleMissing(HeadraceError, LookupError):
+    """An example for a new project that is not here."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"example {name} is not installed. Here are: {', '.join(known)}. Install it: "
+            f"pip install headrace-example-{name}",
+            name=name,
+            known=list(known),
+        )
+
+
 class ToolMissing(HeadraceError):
     """A program that a command needs and that is not here."""
 

@@ -1,45 +1,14 @@
 """Every Dag file is read although nothing heavy can be imported, and makes the Dags it should."""
 
-import json
-import os
 import shutil
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.projects import make_project
+from tests.dags.reading import read_dags
 
-ROOT = Path(__file__).parents[2]
 DECLARATIONS = Path(__file__).parent / "declarations"
-
-
-def read_dags(declarations: Path, wanted: str | None = None) -> dict[str, Any]:
-    """What Airflow makes of the Dag file of a project with these declarations."""
-    with tempfile.TemporaryDirectory() as folder:
-        return read_project(make_project(Path(folder) / "project", declarations), wanted)
-
-
-def read_project(project: Path, wanted: str | None = None) -> dict[str, Any]:
-    environment = {
-        **os.environ,
-        "DAGS": str(project / "dags"),
-        **({"WANTED": wanted} if wanted else {}),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.dags.read_dags"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    line = next(line for line in done.stdout.splitlines() if line.startswith("RESULT "))
-    result: dict[str, Any] = json.loads(line.removeprefix("RESULT "))
-    return result
 
 
 @pytest.fixture(scope="module")

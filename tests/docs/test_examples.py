@@ -9,7 +9,7 @@ import yaml
 
 from headrace_launcher.project.validate import validate
 from headrace_schemas.declarations.catalog import Catalog
-from headrace_schemas.declarations.model import Monitors
+from headrace_schemas.declarations.model import Model, Monitors
 from headrace_schemas.declarations.source import Source
 from tests.distributions import install, on_path
 
@@ -61,10 +61,11 @@ def test_sources_of_the_how_to_are_right_when_read():
 
 
 def test_model_of_the_how_to_is_right_when_added(schemas):
-    (model,) = blocks("add-a-model.md", "yaml")
+    model, regression = blocks("add-a-model.md", "yaml")
     (schemas / "models/weather_delay.yaml").write_text(model)
-    catalog = Catalog.load(schemas)
-    assert set(catalog.models) == {"delay", yaml.safe_load(model)["name"]}
+    declared = yaml.safe_load(model)
+    assert set(Catalog.load(schemas).models) == {"delay", declared["name"]}
+    assert Model.model_validate(declared | yaml.safe_load(regression)).task == "regression"
 
 
 def test_wheel_of_the_how_to_is_the_one_that_is_tested():

@@ -4,6 +4,7 @@ from headrace_launcher.cli import (
     data_commands,
     deploy_commands,
     lake_commands,
+    new_command,
     pins_commands,
     project_commands,
     services_commands,
@@ -13,6 +14,7 @@ from headrace_launcher.cli.output import Commands
 app = Commands(no_args_is_help=True, help="Start and watch Headrace on this machine.")
 app.add_typer(services_commands.commands)
 app.add_typer(data_commands.commands)
+app.add_typer(new_command.commands)
 app.add_typer(project_commands.commands)
 app.add_typer(lake_commands.commands)
 app.add_typer(pins_commands.commands, name="pins")

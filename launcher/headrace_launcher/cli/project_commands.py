@@ -46,17 +46,18 @@ def validate(
 @commands.command("json-schemas")
 def json_schemas(
     folder: Annotated[
-        Path | None, typer.Argument(help="Without, where this package keeps its own.")
+        Path | None,
+        typer.Argument(help="A project's; without, where this package keeps its own."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the JSON Schemas by which editors check declarations."""
-    from headrace_launcher.project.validate import KEPT, editor_schemas
+    from headrace_launcher.project.validate import KEPT, editor_schemas, schemas_for_editors
 
     target = folder or KEPT
     target.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, text in editor_schemas().items():
+    for name, text in (schemas_for_editors() if folder else editor_schemas()).items():
         (target / name).write_text(text, encoding="utf-8")
         written.append(str(target / name))
     answer(as_json, {"files": written}, written)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +147,9 @@ def editor_schemas() -> dict[str, str]:
         }
         texts[f"{name}.schema.json"] = json.dumps(schema, indent=2, sort_keys=True) + "\n"
     return texts
+
+
+def schemas_for_editors() -> dict[str, str]:
+    """File name → JSON Schema, also of contracts, whose schema is the standard's own."""
+    standard = files("open_data_contract_standard") / "schema.json"
+    return {**editor_schemas(), "contract.schema.json": standard.read_text(encoding="utf-8")}

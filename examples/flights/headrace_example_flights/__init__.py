@@ -1,0 +1,1 @@
+"""The flagship's declarations, transforms and cases: an example for `headrace new`."""

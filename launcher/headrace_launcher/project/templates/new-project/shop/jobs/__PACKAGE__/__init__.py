@@ -1,0 +1,1 @@
+"""Transforms of this project, pure functions from DataFrames to one DataFrame: a module for each table."""
