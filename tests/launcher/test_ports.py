@@ -1,9 +1,20 @@
 """Ports are free, different, and the same again where they can be."""
 
 import socket
+from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 
-from headrace_launcher.services.ports import LOOPBACK, choose, is_free
+import pytest
+
+from headrace_launcher.services.ports import LOOPBACK, HeldPorts, choose, is_free
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[HeldPorts]:
+    ports = HeldPorts(tmp_path)
+    yield ports
+    ports.close()
 
 
 def listening() -> socket.socket:
@@ -22,22 +33,32 @@ def test_port_is_not_free_when_a_server_listens_on_all_addresses():
         assert not is_free(server.getsockname()[1])
 
 
-def test_previous_port_is_kept_when_it_is_free():
+def test_previous_port_is_kept_when_it_is_free(held: HeldPorts):
     with listening() as server:
         port = server.getsockname()[1]
-    assert choose({"airflow": port}).airflow == port
+    assert choose({"airflow": port}, held).airflow == port
 
 
-def test_another_port_is_chosen_when_the_previous_is_taken():
+def test_another_port_is_chosen_when_the_previous_is_taken(held: HeldPorts):
     with listening() as server:
         port = server.getsockname()[1]
-        chosen = choose({"execution": port})
+        chosen = choose({"execution": port}, held)
         assert chosen.execution != port
         assert is_free(chosen.execution)
 
 
-def test_ports_differ_when_the_previous_ones_were_equal():
+def test_ports_differ_when_the_previous_ones_were_equal(held: HeldPorts):
     with listening() as server:
         port = server.getsockname()[1]
-    chosen = choose({"airflow": port, "execution": port, "connect": port})
+    chosen = choose({"airflow": port, "execution": port, "connect": port}, held)
     assert len(set(asdict(chosen).values())) == 3
+
+
+def test_projects_get_different_ports_when_none_listens_yet(held: HeldPorts, tmp_path: Path):
+    first = asdict(choose({}, held)).values()
+    other = HeldPorts(tmp_path)
+    second = asdict(choose({}, other)).values()
+    assert not set(first) & set(second)
+    other.close()
+    held.close()
+    assert asdict(choose({}, held)).values() == first

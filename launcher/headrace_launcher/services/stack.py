@@ -7,13 +7,13 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from headrace_launcher.errors import ServiceFailed, UnknownService
 from headrace_launcher.services import processes
 from headrace_launcher.services.keeper import RestartPolicy
-from headrace_launcher.services.ports import Ports, choose
+from headrace_launcher.services.ports import HeldPorts, Ports, choose
 from headrace_launcher.services.services import Service
 from headrace_launcher.services.settings import Settings
 from headrace_launcher.services.state import (
@@ -114,8 +114,9 @@ def supervise(
     with lock:
         clear_leftovers(settings)
         before = read_state(settings.state_file)
-        ports = choose(before.ports if before else {})
-        Supervisor(settings, declared(ports), ports, policy).run()
+        with closing(HeldPorts()) as held:
+            ports = choose(before.ports if before else {}, held)
+            Supervisor(settings, declared(ports), ports, policy).run()
 
 
 def service_named(settings: Settings, name: str) -> ServiceState:
