@@ -44,9 +44,9 @@ def within(root: Schema, schema: Schema) -> Iterator[tuple[str, Schema]]:
     for one in alternatives(root, schema):
         if "properties" in one:
             yield "", one
-        elif isinstance(one.get("additionalProperties"), dict):
-            for step, inner in within(root, one["additionalProperties"]):
-                yield f".<name>{step}", inner
+        for key, step in (("additionalProperties", ".<name>"), ("items", "[]")):
+            if isinstance(one.get(key), dict):
+                yield from ((f"{step}{rest}", inner) for rest, inner in within(root, one[key]))
 
 
 def alternatives(root: Schema, schema: Schema) -> list[Schema]:

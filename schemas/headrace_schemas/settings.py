@@ -15,7 +15,7 @@ class Reader(StrEnum):
     STORE = "Object store"
     COMPOSE = "The compose file"
     PROCESS = "Single processes"
-    IMAGES = "Base images"
+    IMAGES = "Images"
 
 
 READ_BY = {
@@ -26,7 +26,7 @@ READ_BY = {
     "something else is said.",
     Reader.PROCESS: "The command `headrace`, the compose file and the images set them. They are for those who "
     "start the processes otherwise.",
-    Reader.IMAGES: "By `deploy/local-images.sh`.",
+    Reader.IMAGES: "By `deploy/local-images.sh`, and by the build of images.",
 }
 """Which programs that are."""
 
@@ -313,6 +313,12 @@ PROCESS = (
 )
 
 IMAGES = (
+    Setting(
+        "HEADRACE_VERSION",
+        Reader.IMAGES,
+        "argument of the Dockerfile that `headrace deploy compose` writes: what its images install",
+        "the version that wrote it",
+    ),
     Setting(
         "HEADRACE_LOCAL_PYTHON",
         Reader.IMAGES,
