@@ -47,6 +47,9 @@ def within(root: Schema, schema: Schema) -> Iterator[tuple[str, Schema]]:
         elif isinstance(one.get("additionalProperties"), dict):
             for step, inner in within(root, one["additionalProperties"]):
                 yield f".<name>{step}", inner
+        elif isinstance(one.get("items"), dict):
+            for step, inner in within(root, one["items"]):
+                yield f"[]{step}", inner
 
 
 def alternatives(root: Schema, schema: Schema) -> list[Schema]:
@@ -85,7 +88,12 @@ def kind(root: Schema, schema: Schema, paths: dict[int, str]) -> str:
     if isinstance(inner, dict):
         each = " or ".join(kind(root, one, paths) for one in alternatives(root, inner))
         return f"mapping: name → {each}" if schema["type"] == "object" else f"list of {each}"
-    words = {"string": "text", "integer": "whole number", "boolean": "`true`, `false`"}
+    words = {
+        "string": "text",
+        "integer": "whole number",
+        "boolean": "`true`, `false`",
+        "object": "mapping",
+    }
     word = "day" if schema.get("format") == "date" else words.get(schema["type"], schema["type"])
     bounds = [text.format(schema[key]) for key, text in BOUNDS.items() if key in schema]
     form = FORMS.get(schema.get("pattern", ""), "").replace("must", "which must", 1)
