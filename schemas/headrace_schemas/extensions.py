@@ -1,18 +1,22 @@
-"""What installed distributions add to Headrace, found by their entry points.
+"""What installed distributions, and the project itself, add to Headrace: found by entry points.
 
 Purpose: a kind of thing that Headrace knows by name (jobs, ...) is open to others. How it works: an
 entry point of the kind's group gives a small frozen description. It can be imported on both sides,
 as it only names the code that does the work (`module:function`), which is imported where it runs.
 """
 
+import re
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, Protocol, TypeVar
 
+from headrace_schemas.errors import ProjectMissing
 from headrace_schemas.extension_errors import ExtensionInvalid, ExtensionTwice, ExtensionUnknown
+from headrace_schemas.project import FILE, Project
 
 OWN = "headrace"
 """The distribution of what Headrace brings itself."""
@@ -30,9 +34,33 @@ T = TypeVar("T", bound=Named)
 
 
 @cache
-def installed() -> EntryPoints:
-    """The entry points of every distribution on the path; looked for once in a process."""
-    return entry_points()
+def installed() -> tuple[tuple[str, EntryPoint], ...]:
+    """The entry points for Headrace with who gives each; looked for once in a process.
+
+    Raises:
+        ProjectInvalid, ProjectVersionUnfit: About this process's project.
+    """
+    found = [(one.dist.name if one.dist else one.value, one) for one in entry_points()]
+    return tuple(
+        (re.sub(r"[-_.]+", "-", giver).lower(), one)
+        for giver, one in (*found, *of_project())
+        if one.group.startswith(f"{OWN}.")
+    )
+
+
+def of_project() -> list[tuple[str, EntryPoint]]:
+    """The entry points that this process's project declares; it need not be installed."""
+    try:
+        project = Project.current()
+    except ProjectMissing:
+        return []
+    content = tomllib.loads((project.root / FILE).read_text(encoding="utf-8")).get("project", {})
+    giver = str(content.get("name", project.name))
+    return [
+        (giver, EntryPoint(name, value, group))
+        for group, entries in content.get("entry-points", {}).items()
+        for name, value in entries.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -85,8 +113,9 @@ class Extensions(Generic[T]):
         """
         givers = dict.fromkeys((one.name for one in self.own), OWN)
         found = {}
-        for entry in installed().select(group=self.group):
-            giver = entry.dist.name if entry.dist else entry.value
+        for giver, entry in installed():
+            if entry.group != self.group:
+                continue
             if givers.setdefault(entry.name, giver) != giver:
                 raise ExtensionTwice(self.group, entry.name, givers[entry.name], giver)
             found[entry.name] = entry

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from headrace_schemas import extensions
 from headrace_schemas.errors import HeadraceError
 from headrace_schemas.extension_errors import (
     ExtensionInvalid,
@@ -15,6 +16,7 @@ from headrace_schemas.extension_errors import (
 from headrace_schemas.wire.jobs import JOBS, read_report, read_spec
 from headrace_schemas.wire.report import JobReport
 from tests.distributions import on_path, unpack
+from tests.projects import make_project
 
 MODULE = """
 from typing import Literal
@@ -68,6 +70,21 @@ def test_spec_and_report_are_of_the_extension_when_it_is_installed(installed: In
     report = read_report('{"job": "count", "job_id": "1", "status": "succeeded", "rows": 3}')
     assert (type(report).__name__, report.rows) == ("CountReport", 3)
     assert JOBS.names()[-1] == "count"
+
+
+def test_job_of_the_project_is_known_though_nothing_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(tmp_path / "shop", tmp_path, [tmp_path])
+    entry = '[project]\nname = "shop"\n[project.entry-points."headrace.jobs"]\ncount = "job_of_shop:JOB"\n'
+    (project / "pyproject.toml").open("a").write(entry)
+    (tmp_path / "job_of_shop.py").write_text(MODULE.replace("{name}", "shop"))
+    monkeypatch.setenv("HEADRACE_PROJECT", str(project))
+    with on_path(tmp_path):
+        assert JOBS.named("count").spec.__name__ == "CountSpec"
+        unpack(tmp_path, "Shop", {"headrace.jobs": {"count": "job_of_shop:JOB"}})  # installed, too
+        extensions.installed.cache_clear()
+        assert JOBS.names().count("count") == 1
 
 
 def test_report_is_read_when_a_job_failed_that_nobody_knows() -> None:

@@ -107,7 +107,7 @@ def psi(expected: Sequence[float], found: Sequence[float], least: float = LEAST_
     Scorecards, Wiley 2006); below 0.1 reads as still, from 0.2 as moved. By chance alone it is about
     (bins - 1) * (1 / rows found + 1 / rows expected), so windows of a hundred rows look moved (B.
     Yurdakul and J. Naranjo, Journal of Risk Model Validation 14, 2020):
-    `FeatureShift.fewest_rows` says from how many rows on it is believed.
+    `decisions.psi.fewest_rows` says from how many rows on it is believed.
 
     Args:
         least: Shares below it count as it.
