@@ -16,11 +16,12 @@ from headrace_lake.versions import open_table
 from headrace_schemas.decisions.decision import Decision
 from headrace_schemas.decisions.model_version import Evaluation, ModelVersion, PinnedModel, pinned
 from headrace_schemas.decisions.monitoring_row import MonitoringRow
+from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.column_name import PARTITION
 from headrace_schemas.declarations.declaration import Frozen
 from headrace_schemas.errors import RowUnreadable
 from headrace_schemas.places import Lake
-from headrace_schemas.planning.pins import Hold
+from headrace_schemas.planning.pins import Hold, Pin, known_pins
 
 Row = TypeVar("Row", bound=Frozen)
 
@@ -140,3 +141,14 @@ def learnt_from(lake: Lake, model: str, answers: str) -> int | None:
     """
     versions = VERSIONS.read(lake.versions, model)
     return next((one.table_version for one in versions if one.answers == answers), None)
+
+
+def lake_pins(lake: Lake, catalog: Catalog, now: datetime) -> list[Pin]:
+    """What declared models and people keep of old versions of tables.
+
+    Raises:
+        EngineUnavailable: The lake cannot be read; without its pins nothing may be removed.
+    """
+    learnt = VERSIONS.read(lake.versions)
+    decisions = {name: DECISIONS.read(lake.ledger, name) for name in catalog.models}
+    return known_pins(catalog, learnt, decisions, HOLDS.read(lake.holds), now)

@@ -43,11 +43,13 @@ def partition_keys(uri: str) -> list[str]:
 def published_keys(uri: str) -> set[str]:
     """The keys of the partitions of the table at `uri` that were published, without rows or with.
 
+    None without a table, and of a table without partitions.
+
     Raises:
         EngineUnavailable: The lake cannot be read.
     """
     table = open_table(uri)
-    if table is None:
+    if table is None or PARTITION not in table.metadata().partition_columns:
         return set()
     held = {one[PARTITION] for one in table.partitions()}
     return held | published_empty(table.metadata().configuration)
