@@ -18,10 +18,10 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
 from headrace_airflow.engine.old_folders import clean_jobs
-from headrace_jobs.lake import history
 from headrace_jobs.tables.maintain import maintain
 from headrace_schemas.declarations.pipeline import HISTORY_DAYS
 from headrace_schemas.planning.pins import Pin, PinKind
+from headrace_schemas.planning.table_history import history_properties
 from headrace_schemas.wire.maintenance_jobs import MaintainedTable, MaintainSpec
 
 DAYS, AGAIN, NAME = 3 * 365, 30, "gold.readings"
@@ -67,7 +67,7 @@ def main() -> None:
 def live(lake: Path, table: Path, jobs: Path) -> None:
     """Three years of days, the last of them yesterday's."""
     first = datetime.now(tz=UTC).date() - timedelta(days=DAYS)
-    kept = {**history.properties(HISTORY_DAYS), "delta.checkpointInterval": "10"}
+    kept = {**history_properties(HISTORY_DAYS), "delta.checkpointInterval": "10"}
     for day in range(DAYS):
         age = (DAYS - day) * 86_400.0
         batches = [first + timedelta(days=day)]

@@ -8,16 +8,15 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
-
 from headrace_jobs.engine.session import classic
 from headrace_lake.landing import delivered_files
+from headrace_lake.ledger import DECISIONS, digests_of
+from headrace_lake.versions import newest_version
 from headrace_launcher.project.deliveries import Deliveries
-from headrace_launcher.project.lake_view import LakeView
 from headrace_schemas.batch import Batch
 from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.declarations.catalog import Catalog
@@ -28,14 +27,6 @@ from headrace_schemas.places import Lake
 from headrace_schemas.planning.planner import Planner, matured_at
 from headrace_schemas.wire.jobs import JOBS
 from headrace_schemas.wire.spec import JobSpec
-
-
-def version_of(uri: str) -> int | None:
-    """Newest version of a Delta table."""
-    try:
-        return DeltaTable(uri).version()
-    except TableNotFoundError:
-        return None
 
 
 @dataclass
@@ -53,9 +44,8 @@ class BareLoop:
     planner: Planner = field(init=False)
 
     def __post_init__(self) -> None:
-        self.view = LakeView(self.lake)
-        digests_of = self.view.digests_of
-        self.planner = Planner(self.catalog, self.lake, version_of, digests_of, "bare")
+        digests = partial(digests_of, self.lake)
+        self.planner = Planner(self.catalog, self.lake, newest_version, digests, "bare")
         self.spark = classic("bare loop")
 
     def run(self, news: Callable[[str], None]) -> None:
@@ -94,7 +84,7 @@ class BareLoop:
     def serve(self, partition: Partition) -> None:
         """Score, monitor and decide; learn again where it is decided."""
         model = self.model
-        history = self.view.ledger(model.name)
+        history = DECISIONS.read(self.lake.ledger, model.name)
         self.job(self.planner.score(model, partition, history, self.name("score")))
         seen = self.job(self.planner.monitor(model, partition, history, self.name("monitor")))
         assert seen.monitor_evidence is not None
@@ -107,7 +97,7 @@ class BareLoop:
         assert decision is not None
         if decision.verdict is not Verdict.TRAIN:
             return
-        history = self.view.ledger(model.name)
+        history = DECISIONS.read(self.lake.ledger, model.name)
         as_of = matured_at(model, partition)
         train = self.planner.train(model, as_of, decision.id, self.name("train"))
         version = str(self.job(train).model_version)
@@ -129,6 +119,6 @@ class BareLoop:
         job = JOBS.named(spec.job)
         run = JOBS.code(job, job.run)
         start = time.monotonic()
-        report = run(self.spark, spec)
+        report = run(self.spark, spec) if job.needs_spark else run(spec)
         self.seconds[spec.job] += time.monotonic() - start
         return report

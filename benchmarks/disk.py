@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from deltalake import DeltaTable
@@ -20,7 +21,7 @@ from headrace_airflow.pins import upkeep
 from headrace_airflow.settings import Settings
 from headrace_jobs.engine.session import classic
 from headrace_jobs.tables.maintain import maintain
-from headrace_launcher.project.lake_view import LakeView
+from headrace_lake.ledger import digests_of
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.places import Lake
 from headrace_schemas.planning.planner import Planner
@@ -67,8 +68,8 @@ def tell(when: str, lake: Path, tables: int) -> None:
 def look_after(lake: Path, home: Path) -> None:
     """Run what the Dags `maintain.*` run in a day."""
     catalog = Catalog.load(CHECKOUT / "schemas")
-    view = LakeView(Lake(root=str(lake)))
-    planner = Planner(catalog, view.lake, lambda _: None, view.digests_of, "benchmark")
+    place = Lake(root=str(lake))
+    planner = Planner(catalog, place, lambda _: None, partial(digests_of, place), "benchmark")
     settings = Settings.current({"HEADRACE_HOME": str(home), "HEADRACE_LAKE": str(lake)})
     found = upkeep(catalog, planner, settings, datetime.now(tz=UTC))
 

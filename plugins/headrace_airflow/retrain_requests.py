@@ -6,8 +6,9 @@ The sensor, its trigger and the asset's watcher ask this one question, so they c
 from collections.abc import Sequence
 from typing import Any
 
-from headrace_airflow.lake_reader import decisions_in, open_table, read_ledger, refreshed
 from headrace_airflow.settings import Settings
+from headrace_lake.ledger import DECISIONS
+from headrace_lake.versions import open_table, refreshed
 from headrace_schemas.decisions.decision import Decision, as_of_label, open_request
 
 Request = dict[str, str]
@@ -29,7 +30,7 @@ def request_in(history: Sequence[Decision], model: str) -> Request | None:
 
 def look_for_request(model: str) -> Request | None:
     """Read the ledger and ask. Blocking."""
-    return request_in(read_ledger(Settings.current().lake.ledger, model), model)
+    return request_in(DECISIONS.read(Settings.current().lake.ledger, model), model)
 
 
 class RequestWatch:
@@ -59,6 +60,6 @@ class RequestWatch:
             return None
         if table is None or self._table.version() != self._version:
             self._version = None  # until the rows are read
-            self._answer = request_in(decisions_in(self._table, self.model), self.model)
+            self._answer = request_in(DECISIONS.read_open(self._table, self.model), self.model)
             self._version = self._table.version()
         return self._answer

@@ -267,6 +267,18 @@ class SchemaBroken(HeadraceError, ValueError):
         return SchemaBroken(table, f"{where}: {problem}", columns, advice)
 
 
+class RowUnreadable(HeadraceError, ValueError):
+    """A row of the ledger or of monitoring that this version of Headrace does not know."""
+
+    def __init__(self, table: str, problem: str) -> None:
+        super().__init__(
+            f"{table}: a row cannot be read: {problem}. Another version of Headrace may have written "
+            "it: use that one.",
+            table=table,
+            problem=problem,
+        )
+
+
 class StaleInput(HeadraceError):
     """An input that has never been published, or lacks the partition that is asked for."""
 

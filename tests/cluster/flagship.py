@@ -14,9 +14,9 @@ import boto3
 from botocore.config import Config
 
 from flights.deliveries import write
+from headrace_lake.ledger import DECISIONS, VERSIONS
 from headrace_launcher.object_store.endpoint import Location
 from headrace_launcher.project.deliveries import Deliveries, landing_at
-from headrace_launcher.project.lake_view import LakeView
 from headrace_launcher.project.replay import Replay
 from headrace_launcher.services.airflow_api import AirflowApi, RequestRefused
 from headrace_schemas.declarations.catalog import Catalog
@@ -74,7 +74,7 @@ class Deployment:
             write(folder, ["2013-01", "2013-02"])
         return Replay(
             api=self.api,
-            lake=LakeView(Lake(root=self.lake)),
+            lake=Lake(root=self.lake),
             catalog=catalog,
             pipeline=catalog.pipelines["flights"].model_copy(update={"end": end}),
             deliveries=Deliveries(folder, landing_at(self.landing, os.environ)),
@@ -150,8 +150,9 @@ class Deployment:
     def outcome(self) -> Outcome:
         """What came of it all."""
         with self.readable():
-            view = LakeView(Lake(root=self.lake))
-            ledger, versions = view.ledger("delay"), view.versions("delay")
+            lake = Lake(root=self.lake)
+            ledger = DECISIONS.read(lake.ledger, "delay")
+            versions = VERSIONS.read(lake.versions, "delay")
         decisions = [
             (one.kind.value, one.window or "", one.verdict.value, one.reason) for one in ledger
         ]

@@ -16,7 +16,6 @@ import pytest
 
 from flights import deliveries as flights_deliveries
 from headrace_launcher.project.deliveries import Deliveries, FolderLanding
-from headrace_launcher.project.lake_view import LakeView
 from headrace_launcher.project.replay import Replay
 from headrace_launcher.services.airflow_api import AirflowApi, DagRun
 from headrace_launcher.services.running import running_api
@@ -65,7 +64,7 @@ class Embedded:
             {"clinic": clinic, "flights": flights_deliveries}[pipeline].write(folder)
         return Replay(
             api=self.api,
-            lake=LakeView(Lake(root=self.settings.lake)),
+            lake=Lake(root=self.settings.lake),
             catalog=self.catalog,
             pipeline=self.catalog.pipelines[pipeline].model_copy(update={"end": end}),
             deliveries=Deliveries(folder, FolderLanding(Path(self.settings.landing))),

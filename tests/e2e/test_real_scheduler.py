@@ -6,8 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from headrace_lake import story
 from headrace_launcher.project.replay import is_work
-from headrace_launcher.project.report import tell, write_page
+from headrace_launcher.project.report import write_page
 from headrace_launcher.services.airflow_api import RequestRefused
 from headrace_schemas.decisions.decision import Verdict
 from tests.e2e.conftest import Embedded
@@ -36,15 +37,16 @@ def rows_landed(stack: Embedded, partition: str) -> int:
 
 def story_of(stack: Embedded, pipeline: str, model: str, end: date):
     replay = stack.replay(pipeline, end)
-    return tell(replay.lake, replay.pipeline, stack.catalog.models[model], replay.partitions)
+    learns = stack.catalog.models[model]
+    return story.story_of(replay.lake, replay.pipeline, learns, replay.partitions)
 
 
 def test_rows_add_up_when_a_month_has_run(flights):
     story = story_of(flights, "flights", "delay", date(2013, 3, 1))
     assert not story.unbalanced
-    tables = {account.table for account in story.accounts}
+    tables = {account.table for account in story.batches}
     assert tables == set(flights.catalog.pipelines["flights"].entries)
-    bronze = {(one.table, one.batch): one for one in story.accounts}
+    bronze = {(one.table, one.batch): one for one in story.batches}
     assert bronze["bronze.flights", FEBRUARY].rows_in == rows_landed(flights, FEBRUARY)
 
 
@@ -62,8 +64,8 @@ def test_implausible_wind_is_in_quarantine_when_february_has_run(flights):
 
 def test_nothing_is_predicted_when_there_is_no_champion(flights):
     story = story_of(flights, "flights", "delay", date(2013, 3, 1))
-    assert [line.decision.verdict for line in story.lines] == [Verdict.WAIT, Verdict.WAIT]
-    assert "2 of 3 partitions" in story.lines[1].decision.reason
+    assert [line.decision.verdict for line in story.windows] == [Verdict.WAIT, Verdict.WAIT]
+    assert "2 of 3 partitions" in story.windows[1].decision.reason
 
 
 def test_tables_stay_the_same_when_a_past_month_is_backfilled(flights):
@@ -87,9 +89,9 @@ def test_loop_closes_when_another_domain_is_declared(clinic):
     story = story_of(clinic, "clinic", "progression", clinic.catalog.pipelines["clinic"].end)
     assert not story.unbalanced
     assert story.promotions()
-    answered = [line.answer for line in story.lines if line.answer]
+    answered = [line.answer for line in story.windows if line.answer]
     assert all(one.reason for one in answered)
-    scored = [line for line in story.lines if line.current is not None]
+    scored = [line for line in story.windows if line.current is not None]
     assert scored
     page = write_page(story, clinic.settings.home / "report", datetime.now(UTC), {})
     assert "<svg" in page.read_text()

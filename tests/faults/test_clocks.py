@@ -20,10 +20,10 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 ASK_AIRFLOWS_SIDE = """
 import sys
-from headrace_airflow.lake_reader import version_of
+from headrace_lake.versions import newest_version
 from headrace_airflow.engine.object_store import read
 from headrace_schemas.errors import EngineUnavailable
-for ask in (version_of, read):
+for ask in (newest_version, read):
     try:
         ask(sys.argv[1])
     except EngineUnavailable as error:

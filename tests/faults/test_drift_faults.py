@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from headrace_launcher.project.lake_view import LakeView
+from headrace_lake.ledger import DECISIONS
 from headrace_launcher.services.airflow_api import DagRun
 from headrace_schemas.decisions.decision import Decision, Kind, Verdict
 from headrace_schemas.places import Lake
@@ -25,7 +25,7 @@ MODEL, TRAIN = "progression", "train.progression"
 
 
 def ledger(stack: Embedded) -> list[Decision]:
-    return LakeView(Lake(root=stack.settings.lake)).ledger(MODEL)
+    return DECISIONS.read(Lake(root=stack.settings.lake).ledger, MODEL)
 
 
 @dataclass

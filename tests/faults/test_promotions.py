@@ -18,7 +18,7 @@ from headrace_jobs.learning.registry import CHAMPION, Registry
 from headrace_schemas.wire.jobs import read_report
 from headrace_schemas.wire.model_jobs import PromoteSpec
 from tests.e2e.contents import ask
-from tests.jobs.conftest import connect_server, free_port, python_of_workers
+from tests.jobs.conftest import python_of_workers
 from tests.jobs.hosts import job_host
 from tests.jobs.learning import MAY_3, mlflow_uri, model, promote_spec
 from tests.jobs.registry_database import held
@@ -30,6 +30,9 @@ __all__ = ["mlflow_uri", "python_of_workers"]
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
+NO_SPARK = "sc://localhost:9"
+"""Nobody listens there: promotions need no Spark."""
+
 GENERATIONS, RIVALS = 3, 4
 TRIES = 4
 """As many as Airflow's."""
@@ -37,7 +40,7 @@ TRIES = 4
 
 @dataclass(frozen=True)
 class Jobs:
-    """A job host, each of whose jobs is a process of its own, at one Spark Connect server."""
+    """A job host, each of whose jobs is a process of its own."""
 
     path: Path
     folder: Path
@@ -81,7 +84,7 @@ def report(directory: Path) -> Any:
 @pytest.fixture(scope="module")
 def jobs(mlflow_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
     folder = tmp_path_factory.mktemp("promotions")
-    with connect_server(folder, free_port()) as url, job_host(url, folder) as (_, path):
+    with job_host(NO_SPARK, folder) as (_, path):
         yield Jobs(path, folder / "jobs")
 
 

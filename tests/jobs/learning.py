@@ -306,9 +306,9 @@ class Learned:
         assert self.evaluated.promotion_evidence is not None
         self.evidence = self.evaluated.promotion_evidence
 
-    def promoted(self, spark: SparkSession, ledger: Path) -> Decision:
+    def promoted(self, ledger: Path) -> Decision:
         """Its promotion, in a ledger of its own."""
-        decision = promote.run(spark, promote_spec(self.model, ledger, self.evidence)).decision
+        decision = promote.run(promote_spec(self.model, ledger, self.evidence)).decision
         assert decision is not None
         return decision
 

@@ -1,150 +1,127 @@
-"""The ledger: one row a question, and no row lost."""
+"""Rows that were committed without Spark are Spark's to read and to look after."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from threading import Barrier
-from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from headrace_jobs.lake import tables
-from headrace_jobs.monitoring import ledger
-from headrace_schemas.decisions.decision import Decision, Kind, Verdict
-from headrace_schemas.errors import WriteConflict
-from headrace_schemas.wire.spec import PinnedTable
-from tests.jobs.learning import content
+from headrace_jobs.lake.history import declare
+from headrace_jobs.tables.maintain import maintain
+from headrace_lake import commits
+from headrace_lake.commits import insert, replace
+from headrace_lake.fsck.check import check
+from headrace_lake.fsck.depth import Depth
+from headrace_lake.ledger import DECISIONS, EVALUATIONS
+from headrace_schemas.decisions.decision import Decision
+from headrace_schemas.decisions.model_version import Evaluation
+from headrace_schemas.declarations.pipeline import HISTORY_DAYS
+from headrace_schemas.wire.maintenance_jobs import MaintainedTable, MaintainSpec
+from tests.jobs.learning import head
+from tests.lake.rows import decision, seen_by_duckdb
+from tests.lake.tables import short
 
 pytestmark = pytest.mark.spark
 
-AT = datetime(2024, 6, 3, 1, 2, 3, 456, tzinfo=UTC)
+SCHEMA = ", ".join(
+    f"{name} {'TIMESTAMP' if name in ('as_of', 'effective_from') else 'STRING'}"
+    for name in Decision.model_fields
+)
 
 
-def decision(id: str, model: str = "late", **fields: Any) -> Decision:
-    found = {
-        "id": id,
-        "model": model,
-        "kind": Kind.PROMOTION,
-        "window": "2",
-        "as_of": AT,
-        "verdict": Verdict.PROMOTE,
-        "reason": "better: auc 0.7",
-        "answers": 'it\'s "run" 1',
-        "model_version": "2",
-        "effective_from": AT + timedelta(days=1),
-        "evidence": '{"a": 1}',
-        "policy": "{}",
-    }
-    return Decision(**(found | fields))
+def rows_of_spark(spark: SparkSession, table: Path) -> set[tuple[str, ...]]:
+    """Every decision as Spark reads it, instants as numbers."""
+    frame = spark.read.format("delta").load(str(table))
+    columns = [
+        F.unix_micros(name) if name in ("as_of", "effective_from") else F.col(name)
+        for name in Decision.model_fields
+    ]
+    assert frame.columns == list(Decision.model_fields)
+    return {tuple(map(str, row)) for row in frame.select(*columns).collect()}
 
 
-def test_a_decision_comes_back_whole_when_it_was_recorded(
-    engine: SparkSession, tmp_path: Path
-) -> None:
-    bare = decision("b", answers=None, model_version=None, effective_from=None)
-
-    recorded = ledger.record(engine, str(tmp_path / "ledger"), decision("a"))
-    both = ledger.record(engine, str(tmp_path / "ledger"), bare)
-
-    assert recorded.decision == decision("a")
-    assert both.decision == bare
-    assert both.history == [decision("a"), bare]
+def as_spark_reads(row: Decision) -> tuple[str, ...]:
+    micros = {name: instant(getattr(row, name)) for name in ("as_of", "effective_from")}
+    return tuple(str(value) for value in (row.model_dump() | micros).values())
 
 
-def test_the_first_answer_stands_when_a_question_is_asked_again(
+def instant(found: datetime | None) -> int | None:
+    if found is None:
+        return None
+    since = found - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def written_by_spark(spark: SparkSession, table: Path, *ids: str) -> None:
+    """A ledger as Headrace wrote it while Spark did."""
+    declare(spark, HISTORY_DAYS)
+    rows = [tuple(decision(one).model_dump().values()) for one in ids]
+    frame = spark.createDataFrame(rows, SCHEMA)
+    frame.write.format("delta").mode("append").partitionBy("model").save(str(table))
+
+
+def test_spark_reads_what_was_inserted(engine: SparkSession, tmp_path: Path) -> None:
+    rows = [decision("a"), decision("b", answers=None, effective_from=None)]
+    for one in rows:
+        insert(DECISIONS, str(tmp_path), one, "{}")
+    assert rows_of_spark(engine, tmp_path) == set(map(as_spark_reads, rows))
+
+
+def test_rows_are_added_to_a_ledger_that_spark_has_written(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    uri = str(tmp_path / "ledger")
-    first = ledger.record(spark, uri, decision("a"))
-    before = content(spark, uri)
-
-    again = ledger.record(spark, uri, decision("a", verdict=Verdict.REFUSE, reason="worse"))
-
-    assert again.decision == first.decision
-    assert again.table.version == first.table.version
-    assert content(spark, uri) == before
-
-
-def test_history_is_the_models_own_when_models_share_the_ledger(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    uri = str(tmp_path / "ledger")
-    ledger.record(spark, uri, decision("late/b"))
-    ledger.record(spark, uri, decision("other/a", model="other"))
-
-    recorded = ledger.record(spark, uri, decision("late/a", as_of=AT - timedelta(days=9)))
-
-    assert [one.id for one in recorded.history] == ["late/a", "late/b"]
+    written_by_spark(spark, tmp_path, "a", "b")
+    again = insert(DECISIONS, str(tmp_path), decision("a", reason="other"), "{}")
+    assert again.row == decision("a")
+    insert(DECISIONS, str(tmp_path), decision("c"), "{}")
+    expected = [decision(one) for one in "abc"]
+    assert DECISIONS.read(str(tmp_path), "late") == expected
+    assert rows_of_spark(spark, tmp_path) == set(map(as_spark_reads, expected))
+    assert seen_by_duckdb(tmp_path, "id") == ["a", "b", "c"]
+    assert short(check(str(tmp_path), Depth.FULL)) == []
 
 
-def test_columns_are_a_decisions_fields_when_others_read_the_ledger(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    uri = str(tmp_path / "ledger")
-    ledger.record(spark, uri, decision("a"))
-
-    schema = spark.read.format("delta").load(uri).schema
-
-    assert schema.names == list(Decision.model_fields)
-    types = {field.name: field.dataType.simpleString() for field in schema}
-    assert {name for name, type_ in types.items() if type_ == "timestamp"} == {
-        "as_of",
-        "effective_from",
-    }
-    detail = spark.sql(f"DESCRIBE DETAIL delta.`{uri}`").collect()[0]
-    assert detail["partitionColumns"] == ["model"]
-
-
-def test_both_rows_survive_when_two_writers_insert_at_the_same_time(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    uri, writers = str(tmp_path / "ledger"), 3
-    ledger.record(spark, uri, decision("before"))
-    together = Barrier(writers)
-
-    def write(index: int) -> str:
-        session = spark.newSession()
-        together.wait()
-        return ledger.record(session, uri, decision(f"row-{index}")).decision.id
-
-    with ThreadPoolExecutor(writers) as pool:
-        written = list(pool.map(write, range(writers)))
-
-    assert written == ["row-0", "row-1", "row-2"]
-    found = ledger.record(spark, uri, decision("after")).history
-    assert {one.id for one in found} == {"before", "after", *written}
-
-
-def failing(times: int) -> Callable[..., PinnedTable]:
-    """`insert_new` when others commit first, so many times."""
-    left, insert = [times], tables.insert_new
-
-    def insert_new(*args: Any, **kwargs: Any) -> PinnedTable:
-        if left[0]:
-            left[0] -= 1
-            raise WriteConflict("ledger.decisions", "insert")
-        return insert(*args, **kwargs)
-
-    return insert_new
-
-
-def test_the_row_is_offered_again_when_another_writer_was_first(
+def test_a_row_is_offered_again_when_spark_was_first(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "insert_new", failing(ledger.ATTEMPTS - 1))
+    written_by_spark(spark, tmp_path, "a")
+    write, left = commits.write, ["by spark"]
 
-    recorded = ledger.record(spark, str(tmp_path / "ledger"), decision("a"))
+    def late(*given: object) -> None:
+        if left:
+            written_by_spark(spark, tmp_path, left.pop())
+        write(*given)  # type: ignore[arg-type]  # what it is called with
 
-    assert [one.id for one in recorded.history] == ["a"]
+    monkeypatch.setattr(commits, "write", late)
+    insert(DECISIONS, str(tmp_path), decision("own"), "{}")
+    assert seen_by_duckdb(tmp_path, "id") == ["a", "by spark", "own"]
 
 
-def test_the_conflict_is_told_when_others_are_always_first(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tables, "insert_new", failing(ledger.ATTEMPTS))
+def test_rows_stay_when_the_ledger_is_looked_after(spark: SparkSession, tmp_path: Path) -> None:
+    ledger = tmp_path / "decisions"
+    for number in range(12):
+        insert(DECISIONS, str(ledger), decision(f"{number:02}"), "{}")
+    spec = MaintainSpec(
+        **head("maintain"),
+        tables=(MaintainedTable(name=DECISIONS.name, uri=str(ledger), history_days=HISTORY_DAYS),),
+        staging_uri=str(tmp_path / "staging"),
+        time_limit_minutes=60,
+    )
+    report = maintain(spark, spec, datetime.now(tz=UTC))
+    assert report.metrics["files_joined"] == 12
+    insert(DECISIONS, str(ledger), decision("12"), "{}")
+    assert seen_by_duckdb(ledger, "id") == [f"{number:02}" for number in range(13)]
+    assert len(DECISIONS.read(str(ledger))) == len(rows_of_spark(spark, ledger)) == 13
+    assert short(check(str(ledger), Depth.FULL)) == []
+    assert len(list((ledger / "_delta_log").glob("*.checkpoint.parquet"))) == 1
 
-    with pytest.raises(WriteConflict):
-        ledger.record(spark, str(tmp_path / "ledger"), decision("a"))
-    assert not tables.exists(spark, str(tmp_path / "ledger"))
+
+def test_spark_reads_what_was_replaced(spark: SparkSession, tmp_path: Path) -> None:
+    for number, digest in (("1", "a"), ("2", "b"), ("1", "c")):
+        one = Evaluation(model="late", version=number, sha256=digest)
+        replace(EVALUATIONS, str(tmp_path), one, "{}")
+    version = tables.newest_version(spark, str(tmp_path))
+    found = spark.read.format("delta").option("versionAsOf", version).load(str(tmp_path)).collect()
+    assert sorted(map(tuple, found)) == [("late", "1", "c"), ("late", "2", "b")]

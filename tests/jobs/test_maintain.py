@@ -12,12 +12,13 @@ import pytest
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from pyspark.sql import SparkSession
 
-from headrace_jobs.lake import files, history, tables
+from headrace_jobs.lake import files, tables
 from headrace_jobs.lake.delta_log import DeltaLog
 from headrace_jobs.lake.removal import remove_needless
 from headrace_jobs.tables.maintain import maintain, refuse_skew, run
 from headrace_schemas.errors import ClockSkewed, VersionGone
 from headrace_schemas.planning.pins import Pin, PinKind
+from headrace_schemas.planning.table_history import history_properties
 from headrace_schemas.wire.maintenance_jobs import MaintainedTable, MaintainReport, MaintainSpec
 from headrace_schemas.wire.spec import PinnedTable
 from tests.jobs import readers
@@ -39,7 +40,7 @@ Rows = list[tuple[int, str]]
 def years(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A table of which a partition was replaced every five days for three years."""
     table = tmp_path_factory.mktemp("years") / "table"
-    kept = {**history.properties(HISTORY), "delta.checkpointInterval": "10"}
+    kept = {**history_properties(HISTORY), "delta.checkpointInterval": "10"}
     for number in range(COMMITS):
         key = f"p{number % PARTITIONS}"
         rows = pyarrow.table({"n": [2 * number, 2 * number + 1], "_partition": [key, key]})
@@ -248,7 +249,7 @@ def test_objects_go_when_the_lake_is_in_an_object_store(
                 row,
                 mode="overwrite",
                 partition_by=["_partition"],
-                configuration={**history.properties(HISTORY), "delta.checkpointInterval": "10"},
+                configuration={**history_properties(HISTORY), "delta.checkpointInterval": "10"},
             )
         kept = MaintainedTable(name=NAME, uri=uri, history_days=HISTORY, pins=(pin(3),))
         later = datetime.now(tz=UTC) + timedelta(days=DAYS)

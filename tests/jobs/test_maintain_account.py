@@ -8,10 +8,11 @@ import pyarrow
 import pytest
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 
-from headrace_jobs.lake import files, history
+from headrace_jobs.lake import files
 from headrace_jobs.lake.delta_log import DeltaLog
 from headrace_jobs.lake.removal import remove_needless
 from headrace_schemas.accounts import job_account
+from headrace_schemas.planning.table_history import history_properties
 from headrace_schemas.wire.jobs import JOBS
 from headrace_schemas.wire.maintenance_jobs import MaintainedTable
 from tests.launcher.stores import Place, write_keys
@@ -64,7 +65,7 @@ def test_old_files_are_removed_under_maintenance_s_keys_alone(job: Job) -> None:
             rows,
             mode="overwrite",
             partition_by=["_partition"],
-            configuration={**history.properties(HISTORY), "delta.checkpointInterval": "5"},
+            configuration={**history_properties(HISTORY), "delta.checkpointInterval": "5"},
         )
     files.write_text(RECORD, "index.html", "the verdict")
     files.write_text(STAGED, "rows.txt", "rows")

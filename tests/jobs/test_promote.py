@@ -6,19 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 
 from headrace_jobs.learning import promote
 from headrace_jobs.learning.registry import Registry
+from headrace_lake.ledger import DECISIONS
 from headrace_schemas.decisions.decision import Decision, Verdict, champion_at
 from headrace_schemas.decisions.evidence import Comparison, PromotionEvidence
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.errors import EngineUnavailable
-from tests.jobs.learning import MAY_3, aliased, content, model, promote_spec
-from tests.jobs.readers import read
+from tests.jobs.learning import MAY_3, aliased, model, promote_spec
 from tests.jobs.test_registry import register
-
-pytestmark = pytest.mark.spark
 
 
 def evidence(challenger: str, champion: str | None = None, share: float = 0.0) -> PromotionEvidence:
@@ -39,8 +36,7 @@ def evidence(challenger: str, champion: str | None = None, share: float = 0.0) -
 class Story:
     """A model's promotions, one after another, in a ledger of its own."""
 
-    def __init__(self, spark: SparkSession, ledger: Path, name: str) -> None:
-        self.spark = spark
+    def __init__(self, ledger: Path, name: str) -> None:
         self.ledger = ledger
         self.model: Model = model(name)
         self.registry = Registry()
@@ -52,9 +48,13 @@ class Story:
         spec = promote_spec(
             self.model, self.ledger, found, MAY_3 + timedelta(days=day), f"run-{day}"
         )
-        report = promote.run(self.spark, spec.model_copy(update=changes))
+        report = promote.run(spec.model_copy(update=changes))
         assert report.decision is not None
         return report.decision.verdict, report.decision.reason
+
+    @property
+    def rows(self) -> list[Decision]:
+        return DECISIONS.read(str(self.ledger))
 
     def status(self, version: str) -> str:
         return str(self.registry.entry(self.model.name, version).tags["status"])
@@ -64,11 +64,8 @@ class Story:
         return aliased(self.registry, self.model.name)
 
 
-def test_the_alias_follows_when_a_model_is_promoted(
-    engine: SparkSession, mlflow_uri: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    name = "follows_" + ("connect" if "connect" in request.node.name else "classic")
-    story = Story(engine, tmp_path / "ledger", name)
+def test_the_alias_follows_when_a_model_is_promoted(mlflow_uri: str, tmp_path: Path) -> None:
+    story = Story(tmp_path / "ledger", "follows")
     version = story.candidate("run-0")
 
     verdict, reason = story.run(evidence(version), 0)
@@ -78,10 +75,8 @@ def test_the_alias_follows_when_a_model_is_promoted(
     assert story.status(version) == "promoted"
 
 
-def test_the_champion_stays_when_a_challenger_is_refused(
-    spark: SparkSession, mlflow_uri: str, tmp_path: Path
-) -> None:
-    story = Story(spark, tmp_path / "ledger", "stays")
+def test_the_champion_stays_when_a_challenger_is_refused(mlflow_uri: str, tmp_path: Path) -> None:
+    story = Story(tmp_path / "ledger", "stays")
     first, tied, worse, better = (story.candidate(f"run-{day}") for day in range(4))
     story.run(evidence(first), 0)
 
@@ -102,24 +97,24 @@ def test_the_champion_stays_when_a_challenger_is_refused(
 
 
 def test_the_first_answer_stands_when_a_promotion_is_repeated(
-    spark: SparkSession, mlflow_uri: str, tmp_path: Path
+    mlflow_uri: str, tmp_path: Path
 ) -> None:
-    story = Story(spark, tmp_path / "ledger", "stands")
+    story = Story(tmp_path / "ledger", "stands")
     version = story.candidate("run-0")
     story.run(evidence(version), 0)
-    before = content(spark, story.ledger)
+    before = story.rows
 
     again = story.run(evidence(version).model_copy(update={"metrics": {"auc": 0.1}}), 0)
 
     assert again[0] is Verdict.PROMOTE
-    assert content(spark, story.ledger) == before
+    assert story.rows == before
     assert story.status(version) == "promoted"
 
 
 def test_the_alias_does_not_move_back_when_an_older_promotion_is_repeated(
-    spark: SparkSession, mlflow_uri: str, tmp_path: Path
+    mlflow_uri: str, tmp_path: Path
 ) -> None:
-    story = Story(spark, tmp_path / "ledger", "forward")
+    story = Story(tmp_path / "ledger", "forward")
     first, second = story.candidate("run-0"), story.candidate("run-1")
     story.run(evidence(first), 0)
     story.run(evidence(second, first, 1.0), 1)
@@ -130,9 +125,9 @@ def test_the_alias_does_not_move_back_when_an_older_promotion_is_repeated(
 
 
 def test_the_registry_is_brought_after_when_a_run_died_between(
-    spark: SparkSession, mlflow_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mlflow_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    story = Story(spark, tmp_path / "ledger", "healed")
+    story = Story(tmp_path / "ledger", "healed")
     version = story.candidate("run-0")
 
     def gone(*_: object) -> None:
@@ -147,13 +142,13 @@ def test_the_registry_is_brought_after_when_a_run_died_between(
 
     assert verdict is Verdict.PROMOTE
     assert story.champion == version
-    assert len(content(spark, story.ledger)) == 1
+    assert len(story.rows) == 1
 
 
 def test_the_alias_names_the_later_champion_when_two_are_promoted_at_once(
-    spark: SparkSession, mlflow_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mlflow_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    story = Story(spark, tmp_path / "ledger", "overtaken")
+    story = Story(tmp_path / "ledger", "overtaken")
     first, second = (story.candidate(f"run-{day}") for day in range(2))
     set_alias = Registry.set_alias
     meanwhile = iter([lambda: story.run(evidence(second, first, 1.0), 1)])
@@ -166,14 +161,14 @@ def test_the_alias_names_the_later_champion_when_two_are_promoted_at_once(
     monkeypatch.setattr(Registry, "set_alias", overtaken)
     story.run(evidence(first), 0)
 
-    assert len(content(spark, story.ledger)) == 2
+    assert len(story.rows) == 2
     assert story.champion == second
 
 
 def test_an_older_version_serves_again_and_nothing_is_copied_when_it_is_promoted_again(
-    spark: SparkSession, mlflow_uri: str, tmp_path: Path
+    mlflow_uri: str, tmp_path: Path
 ) -> None:
-    story = Story(spark, tmp_path / "ledger", "back")
+    story = Story(tmp_path / "ledger", "back")
     first, second = (story.candidate(f"run-{day}") for day in range(2))
     story.run(evidence(first), 0)
     story.run(evidence(second, first, 1.0), 1)
@@ -189,12 +184,7 @@ def test_an_older_version_serves_again_and_nothing_is_copied_when_it_is_promoted
 
 def served(story: Story, day: int) -> str | None:
     """The version that the ledger says serves what happens until so many days after the first promotion."""
-    instants = ("as_of", "effective_from")
-    history = [
-        Decision.model_validate(row | {name: f"{row[name]}Z" for name in instants})
-        for row in read(str(story.ledger), "as_of")
-    ]
-    return champion_at(history, story.model.name, MAY_3 + timedelta(days=day))
+    return champion_at(story.rows, story.model.name, MAY_3 + timedelta(days=day))
 
 
 def files_below(folder: Path) -> dict[Path, int]:
@@ -203,20 +193,18 @@ def files_below(folder: Path) -> dict[Path, int]:
 
 
 def test_nothing_is_decided_when_the_registry_does_not_answer(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
     with pytest.raises(EngineUnavailable):
-        promote.run(spark, promote_spec(model("m"), tmp_path / "ledger", evidence("1")))
+        promote.run(promote_spec(model("m"), tmp_path / "ledger", evidence("1")))
 
     assert not (tmp_path / "ledger").exists()
 
 
-def test_a_person_is_named_when_one_approved(
-    spark: SparkSession, mlflow_uri: str, tmp_path: Path
-) -> None:
-    story = Story(spark, tmp_path / "ledger", "approved")
+def test_a_person_is_named_when_one_approved(mlflow_uri: str, tmp_path: Path) -> None:
+    story = Story(tmp_path / "ledger", "approved")
     story.model = model("approved", approval="required")
     version = story.candidate("run-0")
 

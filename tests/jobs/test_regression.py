@@ -28,7 +28,7 @@ def test_a_number_is_learnt_served_and_watched_when_the_task_is_regression(
     spark: SparkSession, mlflow_uri: str, tmp_path: Path
 ) -> None:
     learned = Learned(spark, tmp_path, regression("minutes"))
-    promotion = learned.promoted(spark, tmp_path / "ledger")
+    promotion = learned.promoted(tmp_path / "ledger")
     scored = score.run(
         spark, score_spec(learned.model, learned.features, tmp_path / "scored", learned.version)
     )
@@ -46,7 +46,7 @@ def test_a_number_is_learnt_served_and_watched_when_the_task_is_regression(
     )
     evidence = monitor.run(spark, spec).monitor_evidence
     assert evidence is not None
-    asked = decide.run(spark, decide_spec(learned.model, evidence, tmp_path / "ledger"))
+    asked = decide.run(decide_spec(learned.model, evidence, tmp_path / "ledger"))
 
     assert set(learned.evidence.metrics) == {"rmse", "mae", "r2"}
     assert learned.evidence.metrics["r2"] > 0.7

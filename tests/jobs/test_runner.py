@@ -13,17 +13,22 @@ from threading import Thread, Timer
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from headrace_jobs.engine import runner, session
 from headrace_jobs.tables import load
+from headrace_lake.ledger import DECISIONS
+from headrace_schemas.decisions.evidence import MonitorEvidence
 from headrace_schemas.errors import EngineUnavailable, SchemaBroken
 from headrace_schemas.wire.jobs import read_report
 from headrace_schemas.wire.report import JobReport
+from headrace_schemas.wire.spec import JobSpec
 from headrace_schemas.wire.table_jobs import LoadSpec
 from tests.jobs.batches import Batch, contract
 from tests.jobs.conftest import connected, free_port, start_server, wait_for_port
 from tests.jobs.hosts import SUBMITTED
+from tests.jobs.learning import decide_spec, model
 from tests.projects import CHECKOUT
 
 pytestmark = pytest.mark.spark
@@ -31,7 +36,7 @@ pytestmark = pytest.mark.spark
 Work = Callable[[SparkSession, LoadSpec], JobReport]
 
 
-def job_dir(folder: Path, spec: LoadSpec) -> Path:
+def job_dir(folder: Path, spec: JobSpec) -> Path:
     directory = folder / "jobs" / spec.job_id
     directory.mkdir(parents=True)
     (directory / "spec.json").write_text(spec.model_dump_json())
@@ -73,6 +78,20 @@ def test_report_is_written_when_the_job_succeeds(
     )
     assert report.seconds > 0
     assert sorted(one.name for one in directory.iterdir()) == ["report.json", "spec.json"]
+
+
+def test_no_session_is_opened_when_the_job_needs_none(tmp_path: Path) -> None:
+    def opened(_: str) -> AbstractContextManager[SparkSession]:
+        raise AssertionError
+
+    evidence = MonitorEvidence(window="2024-04", matured_partitions=1)
+    asked = decide_spec(model("late"), evidence, tmp_path / "ledger")
+    directory = job_dir(tmp_path, asked)
+    assert runner.run_job(directory, opened) == 0
+    decision = report_of(directory).decision
+    assert DECISIONS.read(str(tmp_path / "ledger")) == [decision]
+    (note,) = {one["userMetadata"] for one in DeltaTable(str(tmp_path / "ledger")).history()}
+    assert json.loads(note) == {"job": "decide", "job_id": "decide-1", "run_id": "run-1"}
 
 
 def test_report_has_class_and_fields_when_the_job_fails(

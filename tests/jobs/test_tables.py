@@ -81,21 +81,6 @@ def test_columns_are_added_only_when_the_table_may_evolve(
     assert tables.replace(spark, wider, uri, NAME, "2024-06", evolve=True).version == 1
 
 
-def test_only_new_keys_are_inserted_when_rows_come_again(
-    engine: SparkSession, tmp_path: Path
-) -> None:
-    uri = str(tmp_path / "ledger")
-    twice = numbers(engine, 2).unionAll(numbers(engine, 2))
-    first = tables.insert_new(engine, twice, uri, NAME, ["id"], ["text"])
-    assert len(content(uri)) == 2
-    again = tables.insert_new(engine, numbers(engine, 2), uri, NAME, ["id"], ["text"])
-    assert again == first
-    more = tables.insert_new(engine, numbers(engine, 3), uri, NAME, ["id"], ["text"])
-    assert more.version == first.version + 1
-    assert len(content(uri)) == 3
-    assert DeltaTable(uri).metadata().partition_columns == ["text"]
-
-
 def test_table_exists_only_when_it_is_one(engine: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     assert not tables.exists(engine, str(tmp_path / "nothing"))

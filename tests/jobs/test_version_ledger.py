@@ -3,18 +3,16 @@
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
 
 from headrace_jobs.learning.version_ledger import (
     record_evaluation,
     record_version,
     recorded_version,
 )
+from headrace_lake.ledger import EVALUATIONS, VERSIONS
 from headrace_schemas.decisions.model_version import Evaluation, ModelVersion, PinnedModel
 from headrace_schemas.model_errors import VersionTaken
-from tests.jobs.learning import MAY_3, content
-
-pytestmark = pytest.mark.spark
+from tests.jobs.learning import MAY_3
 
 
 def version(
@@ -32,15 +30,13 @@ def version(
     )
 
 
-def test_version_is_written_once_when_its_run_is_repeated(
-    engine: SparkSession, tmp_path: Path
-) -> None:
+def test_version_is_written_once_when_its_run_is_repeated(tmp_path: Path) -> None:
     uri = str(tmp_path / "versions")
-    assert recorded_version(engine, uri, "late", "run-1", "b") is None
+    assert recorded_version(uri, "late", "run-1", "b") is None
     for _ in range(2):
-        record_version(engine, uri, version("1"))
-    assert len(content(engine, uri)) == 1
-    assert recorded_version(engine, uri, "late", "run-1", "b") == PinnedModel(
+        record_version(uri, version("1"), "{}")
+    assert len(VERSIONS.read(uri)) == 1
+    assert recorded_version(uri, "late", "run-1", "b") == PinnedModel(
         version="1", booster_sha256="b", manifest_sha256="m"
     )
     for model, answers, booster in (
@@ -48,23 +44,21 @@ def test_version_is_written_once_when_its_run_is_repeated(
         ("late", "run-2", "b"),
         ("late", "run-1", "c"),
     ):
-        assert recorded_version(engine, uri, model, answers, booster) is None
+        assert recorded_version(uri, model, answers, booster) is None
 
 
 @pytest.mark.parametrize("other", [{"booster": "x"}, {"manifest": "x"}])
-def test_number_is_refused_when_it_is_another_models(
-    spark: SparkSession, tmp_path: Path, other: dict[str, str]
-) -> None:
+def test_number_is_refused_when_it_is_another_models(tmp_path: Path, other: dict[str, str]) -> None:
     uri = str(tmp_path / "versions")
-    record_version(spark, uri, version("1"))
-    before = content(spark, uri)
+    record_version(uri, version("1"), "{}")
+    before = VERSIONS.read(uri)
     with pytest.raises(VersionTaken, match="late version 1: the ledger holds other digests"):
-        record_version(spark, uri, version("1", **other))
-    assert content(spark, uri) == before
+        record_version(uri, version("1", **other), "{}")
+    assert VERSIONS.read(uri) == before
 
 
-def test_newest_evaluation_counts(spark: SparkSession, tmp_path: Path) -> None:
+def test_newest_evaluation_counts(tmp_path: Path) -> None:
     uri = str(tmp_path / "evaluations")
     for number, digest in (("1", "a"), ("2", "b"), ("1", "c"), ("1", "c")):
-        record_evaluation(spark, uri, Evaluation(model="late", version=number, sha256=digest))
-    assert content(spark, uri) == [("late", "1", "c"), ("late", "2", "b")]
+        record_evaluation(uri, Evaluation(model="late", version=number, sha256=digest), "{}")
+    assert [one.sha256 for one in EVALUATIONS.read(uri, "late")] == ["c", "b"]

@@ -11,7 +11,6 @@ from headrace_launcher.errors import (
     NothingDelivered,
 )
 from headrace_launcher.project.deliveries import Deliveries, landing_at, own_deliveries
-from headrace_launcher.project.lake_view import LakeView
 from headrace_launcher.project.replay import Replay, sources
 from headrace_launcher.project.replays import chosen, folder_of_deliveries
 from headrace_launcher.services.settings import Settings
@@ -84,7 +83,7 @@ def test_replay_refuses_a_folder_when_nothing_in_it_is_for_the_pipeline(
     (tmp_path / "empty").mkdir()
     none = Deliveries(tmp_path / "empty", landing_at(str(tmp_path / "landing"), {}))
     assert chosen(catalog, none, None) == [pipeline]
-    replay = Replay(None, LakeView(Lake(root=str(tmp_path))), catalog, pipeline, none)
+    replay = Replay(None, Lake(root=str(tmp_path)), catalog, pipeline, none)
     with pytest.raises(NothingDelivered, match=r"flights/\{partition\}\.csv"):
         list(replay.snapshots(0))
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from headrace_launcher.project.deliveries import Deliveries, FolderLanding
-from headrace_launcher.project.lake_view import LakeView
 from headrace_launcher.project.replay import Replay, ReplayStalled, StallWatch
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.places import Lake
@@ -31,7 +30,7 @@ def watch(tmp_path: Path, airflow: OneTask) -> StallWatch:
     catalog = Catalog.load(SCHEMAS)
     replay = Replay(
         api=airflow,
-        lake=LakeView(Lake(root=str(tmp_path))),
+        lake=Lake(root=str(tmp_path)),
         catalog=catalog,
         pipeline=catalog.pipelines["flights"],
         deliveries=Deliveries(tmp_path, FolderLanding(tmp_path / "landing")),

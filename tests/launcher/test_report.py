@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from headrace_launcher.project.lake_view import LakeView
-from headrace_launcher.project.report import Account, Line, Story, tell, terminal_table, write_page
+from headrace_lake import story
+from headrace_lake.story import BatchRows, Story, Window
+from headrace_launcher.project.report import answered, terminal_table, write_page
 from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.decisions.evidence import MonitorEvidence, Performance
 from headrace_schemas.declarations.catalog import Catalog
@@ -36,8 +37,9 @@ def lake(home: Path) -> Lake:
 def story_of(home: Path) -> Story:
     catalog = Catalog.load(SCHEMAS)
     window = Partition.parse(PartitionUnit.MONTH, "2013-02")
-    view = LakeView(lake(home))
-    return tell(view, catalog.pipelines["flights"], catalog.models["delay"], [window])
+    return story.story_of(
+        lake(home), catalog.pipelines["flights"], catalog.models["delay"], [window]
+    )
 
 
 @pytest.fixture
@@ -66,9 +68,9 @@ def told(tmp_path: Path) -> Path:
 
 def test_story_names_version_and_reason_when_a_training_was_refused(told):
     gate_saw(told, rows=1)
-    (line,) = story_of(told).lines
+    (line,) = story_of(told).windows
     assert (line.champion, line.current, line.first) == ("v1", 0.71, 0.72)
-    assert line.outcome == "v2 refused: tie"
+    assert answered(line) == "v2 refused: tie"
 
 
 def test_story_tells_of_trainings_when_no_partition_asked_for_them(told):
@@ -102,7 +104,7 @@ def test_page_does_nothing_when_names_and_reasons_are_hostile(tmp_path):
         for window, champion in (("2013-01", "1"), ("2013-02", hostile))
     ]
     lines = tuple(
-        Line(
+        Window(
             window=one.window,
             rows_in=2,
             published=1,
@@ -115,7 +117,7 @@ def test_page_does_nothing_when_names_and_reasons_are_hostile(tmp_path):
     )
     catalog = Catalog.load(SCHEMAS)
     model = catalog.models["delay"].model_copy(update={"description": hostile})
-    account = Account("silver.weather", "2013-02", 2, 1, 1, broken_rules={hostile: 1})
+    account = BatchRows("silver.weather", "2013-02", 2, 1, 1, broken_rules={hostile: 1})
     story = Story(catalog.pipelines["flights"], model, lines, (account,))
     links = {"Airflow": "http://localhost:1"}
     page = write_page(story, tmp_path / "report", FEBRUARY, links)

@@ -8,8 +8,10 @@ from typing import Any
 from arro3.core import Array, DataType, Table
 from deltalake import DeltaTable, write_deltalake
 
+from headrace_lake.commits import insert
+from headrace_lake.ledger import DECISIONS, VERSIONS
 from headrace_schemas.decisions.decision import Decision, Kind, Verdict
-from headrace_schemas.decisions.model_version import PinnedModel
+from headrace_schemas.decisions.model_version import ModelVersion, PinnedModel
 from headrace_schemas.declarations.empty_batches import PUBLISHED_EMPTY
 
 FEBRUARY = datetime(2013, 3, 3, tzinfo=UTC)
@@ -36,18 +38,8 @@ def decision(
 
 def write_ledger(home: Path, decisions: Sequence[Decision]) -> None:
     """The ledger of a state directory, as jobs write it."""
-    columns: dict[str, Any] = {}
-    for name in Decision.model_fields:
-        values = [getattr(one, name) for one in decisions]
-        if name in ("as_of", "effective_from"):
-            micros = [None if one is None else round(one.timestamp() * 1_000_000) for one in values]
-            instant = DataType.timestamp("us", tz="UTC")
-            columns[name] = Array(micros, DataType.int64()).cast(instant)
-        else:
-            texts = [None if one is None else str(one) for one in values]
-            columns[name] = Array(texts, DataType.utf8())
-    uri = str(home / "lake" / "ledger" / "decisions")
-    write_deltalake(uri, Table.from_pydict(columns), partition_by=["model"], mode="append")
+    for one in decisions:
+        insert(DECISIONS, str(home / "lake" / "ledger" / "decisions"), one, "{}")
 
 
 def digests(version: str) -> PinnedModel:
@@ -59,22 +51,18 @@ def digests(version: str) -> PinnedModel:
 
 def write_versions(home: Path, *versions: str, model: str = "long_trip") -> None:
     """Registered versions of a model, as trainings write them down."""
-    columns: dict[str, Any] = {
-        name: Array([value(one) for one in versions], DataType.utf8())
-        for name, value in {
-            "model": lambda _: model,
-            "version": str,
-            "answers": lambda _: "asked",
-            "booster_sha256": lambda one: digests(one).booster_sha256,
-            "manifest_sha256": lambda one: digests(one).manifest_sha256,
-            "table": lambda _: "gold.trip_features",
-        }.items()
-    }
-    micros = Array([round(FEBRUARY.timestamp() * 1_000_000)] * len(versions), DataType.int64())
-    columns["as_of"] = micros.cast(DataType.timestamp("us", tz="UTC"))
-    columns["table_version"] = Array([0] * len(versions), DataType.int64())
-    uri = str(home / "lake" / "ledger" / "versions")
-    write_deltalake(uri, Table.from_pydict(columns), partition_by=["model"], mode="append")
+    for one in versions:
+        row = ModelVersion(
+            model=model,
+            version=one,
+            booster_sha256=digests(one).booster_sha256,
+            manifest_sha256=digests(one).manifest_sha256,
+            table="gold.trip_features",
+            table_version=0,
+            as_of=FEBRUARY,
+            answers="asked",
+        )
+        insert(VERSIONS, str(home / "lake" / "ledger" / "versions"), row, "{}")
 
 
 def write_table(home: Path, name: str, partitions: Sequence[str]) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from headrace_launcher.project.lake_view import LakeView
+from headrace_lake.ledger import DECISIONS
+from headrace_lake.versions import newest_version
 from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.places import Lake
 from tests.docs.followed import Reader
@@ -24,7 +25,8 @@ FEW_DAYS = "sed -i.all 's/^end: 2025-04-01/end: 2025-03-11/' schemas/pipelines/o
 
 def promoted(project: Path, model: str) -> list[str]:
     """Versions of a model that were promoted, in the order of the ledger."""
-    ledger = LakeView(Lake(root=str(project / ".headrace" / "lake"))).ledger(model)
+    lake = Lake(root=str(project / ".headrace" / "lake"))
+    ledger = DECISIONS.read(lake.ledger, model)
     return [str(one.model_version) for one in ledger if one.verdict is Verdict.PROMOTE]
 
 
@@ -68,8 +70,8 @@ def bikes(reader: Reader) -> Iterator[Path]:
 
 def test_model_is_retrained_when_the_tutorial_is_followed(bikes: Path) -> None:
     assert len(promoted(bikes, "bicycles_per_hour")) >= 2
-    lake = LakeView(Lake(root=str(bikes / ".headrace" / "lake")))
-    assert lake.has_table("gold.count_features")
+    lake = Lake(root=str(bikes / ".headrace" / "lake"))
+    assert newest_version(lake.table("gold.count_features")) is not None
 
 
 def test_month_runs_when_two_new_projects_are_up_at_once(bikes: Path, reader: Reader) -> None:

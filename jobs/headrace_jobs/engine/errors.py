@@ -162,7 +162,8 @@ def job_error(error: Exception, engine: str, job: str = "the job") -> JobError:
     Args:
         engine: Where Spark was asked for, in case it went away.
     """
-    if not isinstance(error, HeadraceError) and (problem := no_room(error)):
+    is_ours = isinstance(error, HeadraceError) and not isinstance(error, EngineUnavailable)
+    if not is_ours and (problem := no_room(error)):
         error = StorageFull(job, problem)
     if not isinstance(error, HeadraceError) and (unavailable := store_unavailable(error)):
         error = unavailable

@@ -35,6 +35,8 @@ LIBRARIES = (
     "pyspark.sql.functions",
     "pandas",
     "pyarrow.parquet",
+    "arro3.core",
+    "deltalake",
     "great_expectations",
     "mlflow",
     "xgboost",

@@ -16,6 +16,7 @@ from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from headrace_jobs.engine import session
+from headrace_jobs.engine.commit_note import commit_note
 from headrace_jobs.engine.errors import job_error
 from headrace_jobs.lake import history
 from headrace_jobs.lake.commit_safety import require_safe_commits
@@ -23,9 +24,9 @@ from headrace_jobs.lake.tables import COMMIT_NOTE
 from headrace_schemas.accounts import job_account
 from headrace_schemas.errors import HeadraceError, VersionSkew
 from headrace_schemas.extension_errors import ExtensionInvalid
-from headrace_schemas.wire.jobs import JOBS
+from headrace_schemas.wire.jobs import JOBS, Job
 from headrace_schemas.wire.report import JobReport
-from headrace_schemas.wire.spec import pinned_in
+from headrace_schemas.wire.spec import JobSpec, pinned_in
 
 LOG = logging.getLogger(__name__)
 
@@ -90,19 +91,37 @@ def execute(given: dict[str, Any], open_session: OpenSession) -> JobReport:
     job = JOBS.named(given["job"])
     spec = job.spec.model_validate(given)
     os.environ.update(job_account(job.account, os.environ))
-    with ThreadPoolExecutor(1) as beside:
-        # Java takes seconds to start, and so does importing what training needs.
-        work = beside.submit(JOBS.code, job, job.run)
-        with open_session(f"{spec.job} {spec.job_id}") as spark:
-            require_safe_commits(spark, spec)
-            note = {"job": spec.job, "job_id": spec.job_id, "run_id": spec.run_id}
-            spark.conf.set(COMMIT_NOTE, json.dumps(note))
-            with history.kept_files(spark, pinned_in(spec)):
-                report = work.result()(spark, spec)
+    report = done_by_spark(job, spec, open_session) if job.needs_spark else code_of(job)(spec)
     if not isinstance(report, job.report):
         problem = f"it reports a {type(report).__name__}, not a {job.report.__name__}"
         raise ExtensionInvalid(JOBS.group, job.name, job.run, problem)
     return report
+
+
+def done_by_spark(job: Job, spec: JobSpec, open_session: OpenSession) -> Any:
+    """What a job reports that needs a session.
+
+    Raises:
+        CommitsUnsafe: As `execute`.
+        ExtensionInvalid: As `execute`.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        # Java takes seconds to start, and so does importing what training needs.
+        work = beside.submit(code_of, job)
+        with open_session(f"{spec.job} {spec.job_id}") as spark:
+            require_safe_commits(spark, spec)
+            spark.conf.set(COMMIT_NOTE, commit_note(spec))
+            with history.kept_files(spark, pinned_in(spec)):
+                return work.result()(spark, spec)
+
+
+def code_of(job: Job) -> Callable[..., Any]:
+    """The function that does the job's work.
+
+    Raises:
+        ExtensionInvalid: It cannot be imported.
+    """
+    return JOBS.code(job, job.run)
 
 
 @contextmanager

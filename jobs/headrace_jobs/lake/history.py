@@ -16,10 +16,9 @@ from headrace_jobs.engine.errors import condition, is_conflict, query_errors
 from headrace_jobs.lake.schema_change import NOT_A_TABLE
 from headrace_schemas.errors import VersionGone, WriteConflict
 from headrace_schemas.places import Place
+from headrace_schemas.planning.table_history import FILES_KEPT, history_properties
 from headrace_schemas.rules.rule import literal, quoted
 from headrace_schemas.wire.spec import PinnedTable
-
-FILES_KEPT = "delta.deletedFileRetentionDuration"
 
 DEFAULTS = "spark.databricks.delta.properties.defaults."
 """Before a property's name without its `delta.`: what a table is created with."""
@@ -42,16 +41,6 @@ NO_COMMIT = re.compile(r"Did not get the (first|last) delta file version|FILE_NO
 """What Delta says, without a condition, where commits lack between those that a pin keeps."""
 
 
-def properties(days: int) -> dict[str, str]:
-    """What a table is told that keeps its old versions for `days`."""
-    return {
-        FILES_KEPT: f"interval {days} days",
-        "delta.logRetentionDuration": f"interval {days} days",
-        # Whoever writes a checkpoint would drop the log of pinned versions with the rest.
-        "delta.enableExpiredLogCleanup": "false",
-    }
-
-
 def declare(spark: SparkSession, days: int, *tables: tuple[str, str]) -> None:
     """Have tables keep their history for `days`: those that are there, and those made from now on.
 
@@ -63,7 +52,7 @@ def declare(spark: SparkSession, days: int, *tables: tuple[str, str]) -> None:
     Raises:
         WriteConflict: Another writer committed first.
     """
-    wanted = properties(days)
+    wanted = history_properties(days)
     for key, value in wanted.items():
         spark.conf.set(DEFAULTS + key.removeprefix("delta."), value)
     for name, uri in tables:

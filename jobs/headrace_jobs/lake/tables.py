@@ -180,26 +180,6 @@ def enable(spark: SparkSession, uri: str, wanted: Iterable[str]) -> None:
         spark.sql(f"ALTER TABLE {at(uri)} SET TBLPROPERTIES ('{key}' = '{value}')")
 
 
-def insert_new(
-    spark: SparkSession,
-    frame: DataFrame,
-    uri: str,
-    name: str,
-    key: Sequence[str],
-    partition_by: Sequence[str] = (),
-) -> PinnedTable:
-    """Add the rows whose key the table does not have; without any, no version is made.
-
-    Raises:
-        WriteConflict: Another writer committed first.
-        SchemaBroken: The table's columns do not take the frame's.
-    """
-    with committing(spark, name, "insert"):
-        create(spark, frame, uri, partition_by)
-        merge(spark, frame.dropDuplicates(list(key)), uri, key, "WHEN NOT MATCHED THEN INSERT *")
-    return PinnedTable(name=name, uri=uri, version=written_version(spark, uri))
-
-
 def create(
     spark: SparkSession, frame: DataFrame, uri: str, partition_by: Sequence[str] = ()
 ) -> None:

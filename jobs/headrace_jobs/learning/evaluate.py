@@ -8,6 +8,7 @@ import pandas as pd
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from headrace_jobs.engine.commit_note import commit_note
 from headrace_jobs.lake import tables
 from headrace_jobs.learning import features
 from headrace_jobs.learning.registry import LoadedModel, Registry
@@ -63,7 +64,7 @@ def run(spark: SparkSession, spec: EvaluateSpec) -> EvaluateReport:
     version = challenger.version
     digest = registry.record_evaluation(model.name, version, evaluation, measured)
     recorded = Evaluation(model=model.name, version=version, sha256=digest)
-    record_evaluation(spark, spec.evaluations_uri, recorded)
+    record_evaluation(spec.evaluations_uri, recorded, commit_note(spec))
     log.info("model %s version %s: %s on %d rows", model.name, version, measured, len(rows))
     return EvaluateReport(
         job_id=spec.job_id,

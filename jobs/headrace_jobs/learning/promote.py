@@ -1,31 +1,38 @@
 """Job `promote`: decide on a candidate, write the ledger, then let the registry follow."""
 
-from pyspark.sql import SparkSession
+import logging
+from collections.abc import Sequence
 
-from headrace_jobs.lake import tables
+from headrace_jobs.engine.commit_note import commit_note
 from headrace_jobs.learning.registry import CHAMPION, Registry
-from headrace_jobs.monitoring import ledger
+from headrace_lake.commits import insert
+from headrace_lake.ledger import DECISIONS
 from headrace_schemas.decisions.decision import Decision, Verdict, decide_promotion, promotions
 from headrace_schemas.wire.model_jobs import PromoteReport, PromoteSpec
+from headrace_schemas.wire.spec import PinnedTable
+
+log = logging.getLogger(__name__)
 
 
-def run(spark: SparkSession, spec: PromoteSpec) -> PromoteReport:
+def run(spec: PromoteSpec) -> PromoteReport:
     """Write the ledger first: it is the truth, and a repeated run brings the registry after it."""
     registry = Registry()
     decision = decide_promotion(
         spec.model, spec.evidence, spec.as_of, spec.answers, spec.approved_by
     )
-    recorded = ledger.record(spark, spec.ledger_uri, decision)
-    tell(registry, recorded.history, recorded.decision)
-    name_champion(spark, registry, recorded)
+    written = insert(DECISIONS, spec.ledger_uri, decision, commit_note(spec))
+    stands = written.row
+    log.info("%s: %s: %s", stands.id, stands.verdict, stands.reason)
+    tell(registry, written.rows, stands)
+    name_champion(registry, spec.ledger_uri, stands.model, written.rows)
     return PromoteReport(
         job_id=spec.job_id,
-        table=recorded.table,
-        decision=recorded.decision,
+        table=PinnedTable(name=DECISIONS.name, uri=spec.ledger_uri, version=written.version),
+        decision=stands,
     )
 
 
-def tell(registry: Registry, history: list[Decision], decision: Decision) -> None:
+def tell(registry: Registry, history: Sequence[Decision], decision: Decision) -> None:
     """Say at the registry's version what the ledger says of it."""
     served = {one.model_version for one in promotions(history, decision.model)}
     version = decision.model_version
@@ -34,20 +41,16 @@ def tell(registry: Registry, history: list[Decision], decision: Decision) -> Non
         registry.tag(decision.model, version, "status", status)
 
 
-def name_champion(spark: SparkSession, registry: Registry, recorded: ledger.Recorded) -> None:
+def name_champion(registry: Registry, uri: str, model: str, history: Sequence[Decision]) -> None:
     """Let the registry's alias name the version that the ledger says serves.
 
     Who moves the alias looks at the ledger once more, as another promotion may have been decided
     meanwhile: whoever moves it last has seen all of them.
     """
-    model, history = recorded.decision.model, recorded.history
     while promoted := promotions(history, model):
         named = promoted[-1].model_version
         if named is not None:
             registry.set_alias(model, CHAMPION, named)
-        newest = tables.newest_version(spark, recorded.table.uri)
-        history = ledger.history(
-            spark, recorded.table.model_copy(update={"version": newest}), model
-        )
+        history = DECISIONS.read(uri, model)
         if promotions(history, model)[-1].model_version == named:
             return

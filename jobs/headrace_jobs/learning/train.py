@@ -20,6 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from xgboost.spark import SparkXGBRegressor
 
+from headrace_jobs.engine.commit_note import commit_note
 from headrace_jobs.engine.errors import refused_by_xgboost
 from headrace_jobs.lake import tables
 from headrace_jobs.learning import features, learnable
@@ -89,7 +90,7 @@ def run(spark: SparkSession, spec: TrainSpec) -> TrainReport:
         sha256=sha256(content),
         xgboost=xgboost.__version__,
     )
-    version = registered(spark, spec, registry, content, manifest)
+    version = registered(spec, registry, content, manifest)
     log.info("model %s: version %s, sha256 %s", model.name, version, manifest.sha256)
     return TrainReport(
         job_id=spec.job_id,
@@ -105,16 +106,14 @@ def run(spark: SparkSession, spec: TrainSpec) -> TrainReport:
     )
 
 
-def registered(
-    spark: SparkSession, spec: TrainSpec, registry: Registry, content: bytes, manifest: Manifest
-) -> str:
+def registered(spec: TrainSpec, registry: Registry, content: bytes, manifest: Manifest) -> str:
     """The number under which a booster is registered and written down; the same for a repeated run.
 
     Such a run may have read a later version of the table, with the same rows by `as_of`: it is the
     first one's version all the same.
     """
     name, uri, answers = spec.model.name, spec.versions_uri, spec.answers
-    known = recorded_version(spark, uri, name, answers, manifest.sha256)
+    known = recorded_version(uri, name, answers, manifest.sha256)
     if known is not None:
         with suppress(ModelTampered):  # then there is none that could be used
             return registry.load(name, known).version
@@ -130,7 +129,7 @@ def registered(
         as_of=spec.as_of,
         answers=answers,
     )
-    record_version(spark, uri, recorded)
+    record_version(uri, recorded, commit_note(spec))
     return kept.version
 
 

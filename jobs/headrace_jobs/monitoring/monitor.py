@@ -8,14 +8,18 @@ import pandas as pd
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs.lake import history, tables
+from headrace_jobs.engine.commit_note import commit_note
+from headrace_jobs.lake import tables
 from headrace_jobs.learning import features
 from headrace_jobs.learning.registry import LoadedModel, Registry
 from headrace_jobs.learning.score import predicted_here
 from headrace_jobs.monitoring.added_monitors import signals
 from headrace_jobs.statistics import histograms, metrics
+from headrace_lake.commits import replace
+from headrace_lake.ledger import monitoring
 from headrace_schemas.decisions.evidence import MonitorEvidence, Performance, too_few
 from headrace_schemas.decisions.model_version import PinnedModel
+from headrace_schemas.decisions.monitoring_row import MonitoringRow
 from headrace_schemas.decisions.psi import psi_signal
 from headrace_schemas.decisions.signal import Signal
 from headrace_schemas.declarations.model import Model
@@ -31,11 +35,6 @@ PREDICTION = "_prediction"
 
 NO_LABELS = "no matured labels"
 
-SCHEMA = (
-    "window STRING, champion STRING, rows BIGINT, labelled BIGINT, metric STRING, current DOUBLE, "
-    "reference DOUBLE, first DOUBLE, moved_importance DOUBLE, evidence STRING"
-)
-
 
 def run(spark: SparkSession, spec: MonitorSpec) -> MonitorReport:
     """Measure the partition and keep one row of it in the monitoring table."""
@@ -47,7 +46,7 @@ def run(spark: SparkSession, spec: MonitorSpec) -> MonitorReport:
     note: str | None = f"no champion served {spec.partition.key}"
     if spec.champion is not None:
         measured, note = served(spark, spec, spec.champion, measured)
-    written = keep(spark, spec, measured)
+    written = keep(spec, measured)
     log.info(
         "model %s %s: %d rows, %d labelled, %s",
         spec.model.name,
@@ -215,20 +214,18 @@ def main_numbers(evidence: MonitorEvidence) -> dict[str, float]:
     return numbers
 
 
-def keep(spark: SparkSession, spec: MonitorSpec, evidence: MonitorEvidence) -> PinnedTable:
+def keep(spec: MonitorSpec, evidence: MonitorEvidence) -> PinnedTable:
     """Replace the window's row of the monitoring table."""
-    numbers = main_numbers(evidence)
     performance = evidence.performance
-    row = (
-        evidence.window,
-        evidence.champion,
-        evidence.rows,
-        evidence.labelled,
-        performance.metric if performance else None,
-        *[numbers.get(name) for name in ("current", "reference", "first", "moved_importance")],
-        evidence.model_dump_json(),
+    row = MonitoringRow(
+        window=evidence.window,
+        champion=evidence.champion,
+        rows=evidence.rows,
+        labelled=evidence.labelled,
+        metric=performance.metric if performance else None,
+        **main_numbers(evidence),
+        evidence=evidence.model_dump_json(),
     )
-    frame = spark.createDataFrame([row], SCHEMA)
-    name = f"monitoring.{spec.model.name}"
-    history.declare(spark, spec.history_days, (name, spec.monitoring_uri))
-    return tables.replace(spark, frame, spec.monitoring_uri, name, evidence.window)
+    kind, uri = monitoring(spec.model.name), spec.monitoring_uri
+    written = replace(kind, uri, row, commit_note(spec), spec.history_days)
+    return PinnedTable(name=kind.name, uri=uri, version=written.version)

@@ -13,7 +13,7 @@ from headrace_launcher.cli.services_commands import started, stopped
 from headrace_launcher.services.settings import Settings
 
 if TYPE_CHECKING:
-    from headrace_launcher.project.report import Story
+    from headrace_lake.story import Story
 
 commands = typer.Typer()
 
@@ -116,19 +116,18 @@ def show_stories(
     """Write the pages of stories and print their tables; the stories for programs, and as they are."""
     from datetime import UTC, datetime
 
-    from headrace_launcher.project.lake_view import LakeView  # heavy, as the next: plots and tables
-    from headrace_launcher.project.report import write_page
+    from headrace_launcher.project.report import write_page  # heavy, as the next: plots and tables
     from headrace_launcher.project.stories import as_json as document_of
     from headrace_launcher.project.stories import stories
     from headrace_launcher.services.running import airflow_url
     from headrace_schemas.declarations.catalog import Catalog
     from headrace_schemas.places import Lake
 
-    lake, catalog = LakeView(Lake(root=settings.lake)), Catalog.load(settings.schemas)
+    lake, catalog = Lake(root=settings.lake), Catalog.load(settings.schemas)
     url = airflow_url(settings)
     links = {"Airflow": url} if url else {}
     every = list(stories(lake, catalog, name))
-    found = [story for story in every if story.lines]
+    found = [story for story in every if story.windows]
     pages = {}
     for story in found:
         alone = len(every) == 1
@@ -137,7 +136,7 @@ def show_stories(
         pages[story.title] = page.as_uri()
     if not as_json:
         for story in every:
-            show(story, {**links, "Report": pages[story.title]} if story.lines else {})
+            show(story, {**links, "Report": pages[story.title]} if story.windows else {})
     return [{**document_of(one), "page": pages[one.title]} for one in found], found
 
 
@@ -145,7 +144,7 @@ def show(story: "Story", links: dict[str, str]) -> None:
     """Print a story's table, batches whose rows do not add up, and where to look further."""
     from headrace_launcher.project.report import terminal_table
 
-    if not story.lines:
+    if not story.windows:
         console.print(
             f"{story.title}: nothing is built yet. Deliver files and wait for Airflow, or: "
             f"headrace replay {story.pipeline.name} --from FOLDER",

@@ -62,9 +62,7 @@ def release(
 
 def pinned_here() -> "Pins":
     """The pins of this lake."""
-    from headrace_launcher.project.lake_view import LakeView  # heavy, as the next
-    from headrace_launcher.project.pins import Pins
+    from headrace_launcher.project.pins import Pins  # heavy
 
     settings = settings_here()
-    view = LakeView(Lake(root=settings.lake))
-    return Pins(view, Catalog.load(settings.schemas), settings.jobs)
+    return Pins(Lake(root=settings.lake), Catalog.load(settings.schemas), settings.jobs)

@@ -1,25 +1,23 @@
 """Which versions of tables are kept beyond their history, for whom, and at what cost; and holds."""
 
 import getpass
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from arro3.core import Array, DataType, Table
-from deltalake import DeltaTable, write_deltalake
-from deltalake.exceptions import DeltaError
 from rich.table import Table as Shown
 
+from headrace_lake.commits import insert
+from headrace_lake.ledger import HOLDS, lake_pins
+from headrace_lake.versions import files_at, newest_version, version_at
 from headrace_launcher.errors import TableVersionUnknown
-from headrace_launcher.project.lake_view import LakeView
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import UnknownTable
-from headrace_schemas.planning.pins import Hold, Pin, hold_pins, known_pins
+from headrace_schemas.places import Lake
+from headrace_schemas.planning.pins import Hold, Pin, hold_pins
 from headrace_schemas.wire.job_folders import job_folders, job_pins
-
-Files = dict[str, int]
-"""Bytes by path."""
 
 
 @dataclass(frozen=True)
@@ -41,21 +39,13 @@ class PinnedVersion:
 class Pins:
     """The pins of one lake, and of the jobs of this machine."""
 
-    view: LakeView
+    lake: Lake
     catalog: Catalog
     jobs: Path
 
-    def holds(self) -> list[Hold]:
-        """Everything that people ever said."""
-        rows = self.view.query(self.view.lake.holds, "SELECT * FROM t")
-        return [Hold.model_validate(row) for row in rows]
-
     def pins(self, now: datetime) -> list[Pin]:
         """Every pin there is."""
-        learnt = [one for name in self.catalog.models for one in self.view.versions(name)]
-        decisions = {name: self.view.ledger(name) for name in self.catalog.models}
-        known = known_pins(self.catalog, learnt, decisions, self.holds(), now)
-        return known + job_pins(job_folders(self.jobs), now)
+        return lake_pins(self.lake, self.catalog, now) + job_pins(job_folders(self.jobs), now)
 
     def versions(self, now: datetime) -> list[PinnedVersion]:
         """Every pinned version with its cost, by table and version."""
@@ -70,10 +60,10 @@ class Pins:
 
     def costs(self, table: str, versions: Sequence[int], now: datetime) -> dict[int, int | None]:
         """The bytes that each version of a table keeps alone; within the history it is none."""
-        uri = self.view.lake.pinnable(table)
-        oldest = self.oldest(uri, table, now)
-        history = files_of(uri, oldest) or {}
-        files = {version: files_of(uri, version) for version in versions}
+        uri = self.lake.pinnable(table)
+        oldest = version_at(uri, now - timedelta(days=self.history_days(table))) or 0
+        history = files_at(uri, oldest) or {}
+        files = {version: files_at(uri, version) for version in versions}
         costs: dict[int, int | None] = {}
         for version, own in files.items():
             # What an old version shares with any of the history, it shares with the oldest.
@@ -82,16 +72,6 @@ class Pins:
             sizes = [size for path, size in (own or {}).items() if path not in also]
             costs[version] = None if own is None else 0 if version >= oldest else sum(sizes)
         return costs
-
-    def oldest(self, uri: str, table: str, now: datetime) -> int:
-        """The oldest version of the table's history."""
-        opened = self.view.open(uri)
-        if opened is None:
-            return 0
-        horizon = (now - timedelta(days=self.history_days(table))).timestamp() * 1000
-        commits = [(int(one["version"]), one["timestamp"]) for one in opened.history()]
-        before = [version for version, then in commits if then <= horizon]
-        return max(before) if before else min(version for version, _ in commits)
 
     def history_days(self, table: str) -> int:
         """How long the history of a table is, or of what belongs to a model of it."""
@@ -108,7 +88,7 @@ class Pins:
             TableVersionUnknown: The table has no such version, or has it no more.
         """
         self.refuse_unknown(table)
-        if files_of(self.view.lake.pinnable(table), version) is None:
+        if files_at(self.lake.pinnable(table), version) is None:
             raise TableVersionUnknown(table, version, "there is no such version, or not any more")
         self.say(table, version, "hold", reason, now)
 
@@ -118,7 +98,9 @@ class Pins:
         Raises:
             TableVersionUnknown: Nobody holds it.
         """
-        if (table, version) not in {(one.table, one.version) for one in hold_pins(self.holds())}:
+        if (table, version) not in {
+            (one.table, one.version) for one in hold_pins(HOLDS.read(self.lake.holds))
+        }:
             raise TableVersionUnknown(table, version, "nobody holds it")
         self.say(table, version, "release", reason, now)
 
@@ -130,7 +112,7 @@ class Pins:
             for name in self.catalog.models
             for kind in ("predictions", "monitoring")
         ]
-        if table not in (*known, *models) or self.view.open(self.view.lake.pinnable(table)) is None:
+        if table not in (*known, *models) or newest_version(self.lake.pinnable(table)) is None:
             raise UnknownTable(table, "the lake", [*known, *models])
 
     def say(self, table: str, version: int, action: str, reason: str, now: datetime) -> None:
@@ -138,31 +120,7 @@ class Pins:
         one = Hold(
             table=table, version=version, action=action, reason=reason, by=getpass.getuser(), at=now
         )
-        texts = {
-            name: Array([getattr(one, name)], DataType.utf8())
-            for name in ("table", "action", "reason", "by")
-        }
-        micros = Array([round(now.timestamp() * 1_000_000)], DataType.int64())
-        columns = {
-            **texts,
-            "version": Array([version], DataType.int64()),
-            "at": micros.cast(DataType.timestamp("us", tz="UTC")),
-        }
-        write_deltalake(
-            self.view.lake.holds,
-            Table.from_pydict({key: columns[key] for key in Hold.model_fields}),
-            mode="append",
-        )
-
-
-def files_of(uri: str, version: int) -> Files | None:
-    """The files of a version; None if it cannot be read."""
-    try:
-        actions = DeltaTable(uri, version=version).get_add_actions(flatten=True)
-    except (DeltaError, OSError):
-        return None
-    paths, sizes = (actions.column(name).to_pylist() for name in ("path", "size_bytes"))
-    return dict(zip(paths, sizes, strict=True))
+        insert(HOLDS, self.lake.holds, one, json.dumps({"by": one.by}))
 
 
 def pins_table(versions: Sequence[PinnedVersion]) -> Shown:

@@ -6,20 +6,24 @@ read from tables and ledger, so a replay that was interrupted goes on where it s
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from headrace_lake.ledger import DECISIONS
+from headrace_lake.story import answer_to, decision_on
+from headrace_lake.tables import published_keys
+from headrace_lake.versions import newest_version
 from headrace_launcher.errors import NothingDelivered
 from headrace_launcher.project.deliveries import Deliveries
-from headrace_launcher.project.lake_view import LakeView
 from headrace_launcher.services.airflow_api import ENDED, AirflowApi, DagRun
-from headrace_schemas.decisions.decision import Decision, Kind, Verdict
+from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import Pipeline, TableBuild
 from headrace_schemas.errors import HeadraceError
 from headrace_schemas.partition import Partition, PartitionUnit
+from headrace_schemas.places import Lake
 
 POLL_SECONDS = 1.0
 RUNNING = ("running", "queued", "scheduled", "deferred", "up_for_retry", "restarting")
@@ -57,7 +61,7 @@ class Replay:
     """
 
     api: AirflowApi
-    lake: LakeView
+    lake: Lake
     catalog: Catalog
     pipeline: Pipeline
     deliveries: Deliveries
@@ -138,15 +142,19 @@ class Replay:
         roots = sources(self.catalog)
         whole = [build.name for build in self.tables if build.partition is None]
         names = [name for name in whole if roots[name] <= set(delivered)]
-        todo = [name for name in names if not self.lake.has_table(name)]
+        todo = [name for name in names if not self.is_published(name)]
         if not todo:
             return
         started = {name: self.api.trigger(name) for name in delivered if name in todo}
         watch = StallWatch(self, "snapshots")
-        while todo := [name for name in todo if not self.lake.has_table(name)]:
+        while todo := [name for name in todo if not self.is_published(name)]:
             self.raise_failure(started)
             yield Step(0, total, "snapshots", watch.look(", ".join(todo)))
             pause()
+
+    def is_published(self, table: str) -> bool:
+        """Whether anything of a table has been published."""
+        return newest_version(self.lake.table(table)) is not None
 
     def waiting(self, partition: Partition) -> Iterator[str]:
         """What runs now, until the partition is published, decided, and the decision carried out."""
@@ -173,14 +181,14 @@ class Replay:
     def is_done(self, partition: Partition) -> bool:
         """Whether every table has the partition and every model has decided on it and done so."""
         return all(self.is_decided(one, partition) for one in self.watching(partition)) and all(
-            partition.key in self.lake.published(one.name)
+            partition.key in published_keys(self.lake.table(one.name))
             for one in self.tables
             if one.partition is partition.unit
         )
 
     def is_decided(self, model: Model, partition: Partition) -> bool:
         """Whether the window is decided, and a training that was asked for is answered."""
-        ledger = self.lake.ledger(model.name)
+        ledger = DECISIONS.read(self.lake.ledger, model.name)
         decision = decision_on(ledger, partition.key)
         if decision is None:
             return False
@@ -238,17 +246,6 @@ def is_work(dag_id: str) -> bool:
     Drift's sensor only waits, for an hour of every day; what looks after the lake changes no row.
     """
     return not dag_id.startswith(("drift.", "maintain"))
-
-
-def decision_on(ledger: Sequence[Decision], window: str) -> Decision | None:
-    """The retraining decision on a window."""
-    found = [one for one in ledger if one.kind is Kind.RETRAINING and one.window == window]
-    return found[-1] if found else None
-
-
-def answer_to(ledger: Sequence[Decision], decision: Decision) -> Decision | None:
-    """The promotion decision that answers a decision to train."""
-    return next((one for one in ledger if one.answers == decision.id), None)
 
 
 def pause() -> None:

@@ -14,7 +14,6 @@ from headrace_launcher.project.deliveries import (
     landing_at,
     own_deliveries,
 )
-from headrace_launcher.project.lake_view import LakeView
 from headrace_launcher.project.replay import Replay
 from headrace_launcher.services import ownership
 from headrace_launcher.services.running import running_api
@@ -50,7 +49,7 @@ def replays_of(settings: Settings, folder: Path, pipeline: str | None = None) ->
     """
     catalog = Catalog.load(settings.schemas)
     deliveries = Deliveries(folder, landing_at(settings.landing, os.environ))
-    lake, api = LakeView(Lake(root=settings.lake)), running_api(settings)
+    lake, api = Lake(root=settings.lake), running_api(settings)
     return [
         Replay(api, lake, catalog, one, deliveries) for one in chosen(catalog, deliveries, pipeline)
     ]

@@ -4,14 +4,17 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from headrace_lake.ledger import DECISIONS
+from headrace_lake.story import Story, story_of
+from headrace_lake.tables import published_keys
 from headrace_launcher.errors import UnknownName
-from headrace_launcher.project.lake_view import LakeView
-from headrace_launcher.project.report import Story, moved, tell
+from headrace_launcher.project.report import moved
 from headrace_schemas.decisions.decision import Kind
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import Pipeline
 from headrace_schemas.partition import Partition
+from headrace_schemas.places import Lake
 
 Subject = tuple[Pipeline, Model | None]
 """What a story is about."""
@@ -37,21 +40,21 @@ def subjects(catalog: Catalog, name: str | None = None) -> list[Subject]:
     return found
 
 
-def stories(lake: LakeView, catalog: Catalog, name: str | None = None) -> Iterator[Story]:
-    """The stories so far; one without lines where nothing was built yet."""
+def stories(lake: Lake, catalog: Catalog, name: str | None = None) -> Iterator[Story]:
+    """The stories so far; one without windows where nothing was built yet."""
     for pipeline, model in subjects(catalog, name):
-        yield tell(lake, pipeline, model, windows(lake, catalog, pipeline, model))
+        yield story_of(lake, pipeline, model, windows(lake, catalog, pipeline, model))
 
 
 def windows(
-    lake: LakeView, catalog: Catalog, pipeline: Pipeline, model: Model | None
+    lake: Lake, catalog: Catalog, pipeline: Pipeline, model: Model | None
 ) -> list[Partition]:
     """The partitions that were published or decided on, oldest first."""
     unit = catalog.model_unit(model) if model else pipeline.partition
     own = [build.name for build in pipeline.tables if build.partition is unit]
-    keys = {key for name in own for key in lake.published(name)}
+    keys = {key for name in own for key in published_keys(lake.table(name))}
     if model is not None:
-        ledger = lake.ledger(model.name)
+        ledger = DECISIONS.read(lake.ledger, model.name)
         keys |= {one.window for one in ledger if one.kind is Kind.RETRAINING and one.window}
     return sorted((Partition.parse(unit, key) for key in keys), key=lambda one: one.start)
 
@@ -75,8 +78,8 @@ def as_json(story: Story) -> dict[str, Any]:
                 "decision": line.decision.model_dump(mode="json") if line.decision else None,
                 "answer": line.answer.model_dump(mode="json") if line.answer else None,
             }
-            for line in story.lines
+            for line in story.windows
         ],
         "unasked": [one.model_dump(mode="json") for one in story.unasked],
-        "batches": [{**asdict(one), "is_balanced": one.is_balanced} for one in story.accounts],
+        "batches": [{**asdict(one), "is_balanced": one.is_balanced} for one in story.batches],
     }

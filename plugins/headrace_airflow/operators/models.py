@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from headrace_airflow.assets import candidate_asset, predictions_asset
 from headrace_airflow.builders.time_limit import model_limit, training_limit
-from headrace_airflow.lake_reader import learnt_from, partition_keys, read_ledger, refuse_damaged
+from headrace_airflow.damage import refuse_damaged
 from headrace_airflow.notifications import tell
 from headrace_airflow.operators.spark_job import SparkJobOperator
 from headrace_airflow.operators.tables import event_extra, refuse_key, run_partition
@@ -24,6 +24,8 @@ from headrace_airflow.training_plan import (
     plan_requested,
     plan_scheduled,
 )
+from headrace_lake.ledger import DECISIONS, learnt_from
+from headrace_lake.tables import partition_keys
 from headrace_schemas.decisions.decision import Decision, Verdict, judge
 from headrace_schemas.decisions.evidence import PromotionEvidence
 from headrace_schemas.decisions.evidence_codec import as_signals
@@ -63,7 +65,7 @@ class ModelOperator(SparkJobOperator):
 
     def history(self) -> list[Decision]:
         """The model's ledger."""
-        return read_ledger(Settings.current().lake.ledger, self.model)
+        return DECISIONS.read(Settings.current().lake.ledger, self.model)
 
     def partition(self, context: Context) -> Partition:
         """The partition that the run is about."""
@@ -180,7 +182,7 @@ class PlanTrainingOperator(BaseOperator):
         """What the run does, by what started it."""
         run, now = context["dag_run"], datetime.now(tz=UTC)
         declared, lake = self.catalog.models[self.model], Settings.current().lake
-        history = read_ledger(lake.ledger, self.model)
+        history = DECISIONS.read(lake.ledger, self.model)
         kind = str(getattr(run.run_type, "value", run.run_type))
         if kind == "asset_triggered":
             training = plan_requested(declared, history)

@@ -12,8 +12,9 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 from headrace_airflow.builders.time_limit import USUAL, TimeLimit
 from headrace_airflow.engine.job_directory import JobDirectory, LogFollower
 from headrace_airflow.engine.job_starters import Engine, start_job
-from headrace_airflow.lake_reader import digests_of, version_of
 from headrace_airflow.settings import Settings
+from headrace_lake.ledger import digests_of
+from headrace_lake.versions import newest_version
 from headrace_schemas.batch import WHOLE
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import HeadraceError, JobCrashed, JobFailed, TimeLimitPassed
@@ -153,7 +154,7 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
             [attempt.dag_id, attempt.task_id, self.batch(context), str(attempt.id)[-12:]]
         )
         lake, run = settings.lake, context["run_id"]
-        planner = Planner(self.catalog, lake, version_of, partial(digests_of, lake), run)
+        planner = Planner(self.catalog, lake, newest_version, partial(digests_of, lake), run)
         spec: Any = self.plan(context, planner, job_id)
         directory = JobDirectory.create(settings.jobs / job_id, spec.model_dump_json())
         self._directory = directory

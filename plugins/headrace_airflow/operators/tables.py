@@ -7,12 +7,13 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from headrace_airflow.assets import table_asset
 from headrace_airflow.builders.time_limit import table_limit
-from headrace_airflow.lake_reader import published_keys, refuse_damaged
+from headrace_airflow.damage import refuse_damaged
 from headrace_airflow.notifications import tell
 from headrace_airflow.operators.spark_job import SparkJobOperator, partition_key
 from headrace_airflow.pages.links import GateRecordLink
 from headrace_airflow.settings import Settings
 from headrace_lake.landing import delivered_files
+from headrace_lake.tables import published_keys
 from headrace_schemas.batch import WHOLE, Batch
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import StaleInput

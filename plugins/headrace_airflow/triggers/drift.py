@@ -99,7 +99,7 @@ async def look(trigger: DriftTrigger | DriftWatchTrigger) -> Request | None:
     """
     try:
         return await asyncio.to_thread(trigger.requests.look)
-    except (HeadraceError, ValueError):  # ValueError: a row that is no Decision
+    except HeadraceError:
         trigger.log.exception("%s: the ledger could not be read", trigger.model)
         return None
 

@@ -42,8 +42,9 @@ class Job:
     Attributes:
         spec: What is asked of it; the default of its field `job` is the job's name.
         report: What it reports; with the same default.
-        run: `module:function` of `run(spark, spec) -> report`, imported in Spark's driver only.
+        run: `module:function` of `run(spark, spec) -> report`, imported in the job's process only.
         account: Whose keys of the object store its process has.
+        needs_spark: Whether a session is opened for it; without one it is `run(spec) -> report`.
 
     Raises:
         TypeError: The two classes are of different jobs, or of none.
@@ -53,6 +54,7 @@ class Job:
     report: type[JobReport]
     run: str
     account: Account
+    needs_spark: bool = True
 
     def __post_init__(self) -> None:
         """Two classes and one name."""
@@ -80,10 +82,10 @@ JOBS: Extensions[Job] = Extensions(
         Job(MaintainSpec, MaintainReport, "headrace_jobs.tables.maintain:run", Account.MAINTAIN),
         Job(TrainSpec, TrainReport, "headrace_jobs.learning.train:run", Account.LEARN),
         Job(EvaluateSpec, EvaluateReport, "headrace_jobs.learning.evaluate:run", Account.LEARN),
-        Job(PromoteSpec, PromoteReport, "headrace_jobs.learning.promote:run", Account.LEARN),
+        Job(PromoteSpec, PromoteReport, "headrace_jobs.learning.promote:run", Account.LEARN, False),
         Job(ScoreSpec, ScoreReport, "headrace_jobs.learning.score:run", Account.PUBLISH),
         Job(MonitorSpec, MonitorReport, "headrace_jobs.monitoring.monitor:run", Account.PUBLISH),
-        Job(DecideSpec, DecideReport, "headrace_jobs.monitoring.decide:run", Account.LEARN),
+        Job(DecideSpec, DecideReport, "headrace_jobs.monitoring.decide:run", Account.LEARN, False),
     ),
 )
 

@@ -1,0 +1,194 @@
+"""A row put into a small table: conditionally, so that of two writers at once none is lost.
+
+How it works: the rows that are there are read at one version, and the commit is that of the next
+version or fails. `deltalake` makes the file of a commit only if there is none: by a hard link on a
+disk, by `If-None-Match: *` in an object store. Who was too late reads again, and finds whether the
+row is there by now. So the answer to a commit whose outcome nobody knows is the row itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Generic, get_args
+
+from headrace_lake.ledger import Row, RowTable, literal
+from headrace_lake.versions import CONDITIONAL, first_line, open_table
+from headrace_schemas.declarations.pipeline import HISTORY_DAYS
+from headrace_schemas.errors import EngineUnavailable, WriteConflict
+from headrace_schemas.planning.table_history import history_properties
+
+ATTEMPTS = 50
+"""How often a row is offered where others commit first; each time one of them has got on."""
+
+CHECKPOINTS = {"delta.checkpointInterval": "10"}
+"""As often as Spark; deltalake's own default is ten times rarer, and readers go through all commits
+since the last one."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Written(Generic[Row]):
+    """What a table holds after a row was put.
+
+    Attributes:
+        row: What stands under the row's key.
+        rows: All rows of its partition, in the table's order.
+        version: Of the table, at which that is so.
+    """
+
+    row: Row
+    rows: list[Row]
+    version: int
+
+
+def insert(
+    kind: RowTable[Row], uri: str, row: Row, note: str, history_days: int = HISTORY_DAYS
+) -> Written[Row]:
+    """Add a row unless one with its key is there; then that one stands, and no version is made.
+
+    Args:
+        note: What the commit says of itself.
+        history_days: How long the table keeps its old versions.
+
+    Raises:
+        WriteConflict: Others committed first, each time.
+        EngineUnavailable: The lake cannot be read or written.
+    """
+    return put(kind, uri, row, note, history_days, replaces=False)
+
+
+def replace(
+    kind: RowTable[Row], uri: str, row: Row, note: str, history_days: int = HISTORY_DAYS
+) -> Written[Row]:
+    """Make a row the one with its key; where it is that already, no version is made.
+
+    Arguments and errors are those of `insert`.
+    """
+    return put(kind, uri, row, note, history_days, replaces=True)
+
+
+def put(
+    kind: RowTable[Row], uri: str, row: Row, note: str, history_days: int, replaces: bool
+) -> Written[Row]:
+    """As `insert`, or with `replaces` as `replace`."""
+    wanted = history_properties(history_days) | CHECKPOINTS
+    part = None if kind.partition is None else getattr(row, kind.partition[1])
+    for _ in range(ATTEMPTS):
+        table = open_table(uri)
+        if table is None:
+            attempt(uri, -1, partial(create, kind, uri, row, wanted, note))
+            continue
+        version = table.version()
+        if not wanted.items() <= table.metadata().configuration.items():
+            attempt(uri, version, partial(declare, table, wanted, note))
+            continue
+        rows = kind.read_open(table, part)
+        same = [one for one in rows if kind.key_of(one) == kind.key_of(row)]
+        if same and (not replaces or same == [row]):
+            return Written(same[0], rows, version)
+        if attempt(uri, version, partial(write, kind, table, row, note, bool(same))):
+            others = [one for one in rows if one not in same]
+            return Written(row, sorted([*others, row], key=kind.order), table.version())
+    raise WriteConflict(kind.name, "replace" if replaces else "insert")
+
+
+def attempt(uri: str, version: int, commit: Callable[[], object]) -> bool:
+    """Make the commit after `version`; False if another writer has, or nobody can tell who has.
+
+    Raises:
+        EngineUnavailable: It failed, and nothing was committed.
+    """
+    from deltalake.exceptions import DeltaError  # heavy
+
+    try:
+        commit()
+    except (DeltaError, OSError) as error:
+        newest = open_table(uri)
+        if newest is not None and newest.version() > version:
+            return False
+        raise EngineUnavailable("lake", uri, first_line(error)) from error
+    return True
+
+
+def create(kind: RowTable[Row], uri: str, row: Row, wanted: dict[str, str], note: str) -> None:
+    """Make an empty table with the columns of such rows."""
+    from deltalake import DeltaTable, Schema  # heavy
+
+    DeltaTable.create(
+        uri,
+        Schema.from_arrow(encoded(kind, row).schema),
+        partition_by=None if kind.partition is None else [kind.partition[0]],
+        configuration=wanted,
+        storage_options=CONDITIONAL,
+        commit_properties=strictly(note),
+    )
+
+
+def declare(table: Any, wanted: dict[str, str], note: str) -> None:
+    """Give a table properties, in a commit that changes no row."""
+    table.alter.set_table_properties(
+        wanted, raise_if_not_exists=False, commit_properties=strictly(note)
+    )
+
+
+def write(kind: RowTable[Row], table: Any, row: Row, note: str, replaces: bool) -> None:
+    """Add a row, or put it in the place of the one with its key."""
+    from deltalake import write_deltalake  # heavy
+
+    strict = strictly(note)
+    if not replaces:
+        write_deltalake(
+            table, encoded(kind, row), mode="append", schema_mode="merge", commit_properties=strict
+        )
+        return
+    key = [f"{name} = {literal(str(getattr(row, name)))}" for name in kind.key]
+    write_deltalake(
+        table,
+        encoded(kind, row),
+        mode="overwrite",
+        predicate=" AND ".join(key),
+        schema_mode="merge",
+        commit_properties=strict,
+    )
+
+
+def strictly(note: str) -> Any:
+    """A commit of the version after the one that was read, or none.
+
+    By itself deltalake would try an append again as the next version, whatever has come between.
+    """
+    from deltalake import CommitProperties  # heavy
+
+    return CommitProperties(custom_metadata={"userMetadata": note}, max_commit_retries=0)
+
+
+def encoded(kind: RowTable[Row], row: Row) -> Any:
+    """One row as an Arrow table."""
+    from arro3.core import Table  # heavy
+
+    fields = kind.row.model_fields
+    types = {name: stem(field.annotation) for name, field in fields.items()}
+    if kind.partition is not None:
+        types[kind.partition[0]] = types[kind.partition[1]]
+    columns = {name: array(value, types[name]) for name, value in kind.values(row).items()}
+    return Table.from_pydict(columns)
+
+
+def stem(annotation: Any) -> type:
+    """What a field holds beside None: text, a whole number, a number or an instant."""
+    (found,) = [one for one in get_args(annotation) or (annotation,) if one is not type(None)]
+    return next(one for one in (str, int, float, datetime) if issubclass(found, one))
+
+
+def array(value: Any, type: type) -> Any:
+    """One value as an Arrow column."""
+    from arro3.core import Array, DataType  # heavy
+
+    if type is datetime:
+        micros = None if value is None else (value - EPOCH) // timedelta(microseconds=1)
+        return Array([micros], DataType.int64()).cast(DataType.timestamp("us", tz="UTC"))
+    if type is str:
+        return Array([None if value is None else str(value)], DataType.utf8())
+    return Array([value], DataType.int64() if type is int else DataType.float64())

@@ -1,0 +1,209 @@
+"""What became of a pipeline's batches and of its model, partition by partition, as the lake tells it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headrace_lake.ledger import DECISIONS
+from headrace_lake.objects import folder
+from headrace_lake.tables import quarantine_reasons, rows_by_partition
+from headrace_schemas.decisions.decision import Decision, Kind, Verdict
+from headrace_schemas.decisions.evidence import MonitorEvidence
+from headrace_schemas.decisions.evidence_codec import read_evidence
+from headrace_schemas.declarations.metrics import METRICS
+from headrace_schemas.declarations.model import Model
+from headrace_schemas.declarations.pipeline import Pipeline
+from headrace_schemas.partition import Partition
+from headrace_schemas.places import Lake
+
+
+@dataclass(frozen=True)
+class BatchRows:
+    """What became of the rows of one batch.
+
+    Attributes:
+        broken_rules: Rows in quarantine by rule; a row can break several.
+    """
+
+    table: str
+    batch: str
+    rows_in: int
+    published: int
+    quarantined: int
+    broken_rules: dict[str, int]
+
+    @property
+    def is_balanced(self) -> bool:
+        """Rows in = published + quarantined."""
+        return self.rows_in == self.published + self.quarantined
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether there is something to look at: rows in quarantine, or rows that do not add up."""
+        return self.quarantined > 0 or not self.is_balanced
+
+
+@dataclass(frozen=True)
+class Window:
+    """One partition of the story.
+
+    Attributes:
+        rows_in: Of all tables of the pipeline, as the next two.
+        evidence: What monitoring measured; None before it has.
+        decision: Whether the model is learnt again for it; None before that is decided.
+        answer: The decision on the version that was trained for it; None without one.
+    """
+
+    window: str
+    rows_in: int
+    published: int
+    quarantined: int
+    evidence: MonitorEvidence | None
+    decision: Decision | None
+    answer: Decision | None
+
+    @property
+    def current(self) -> float | None:
+        """The served model's metric on matured labels."""
+        performance = self.evidence.performance if self.evidence else None
+        return performance.current if performance else None
+
+    @property
+    def first(self) -> float | None:
+        """The never-relearned first model's metric on the same rows."""
+        performance = self.evidence.performance if self.evidence else None
+        return performance.first if performance else None
+
+    @property
+    def champion(self) -> str:
+        """The version that served."""
+        served = self.evidence.champion if self.evidence else None
+        return f"v{served}" if served else "-"
+
+
+@dataclass(frozen=True)
+class Story:
+    """A pipeline and a model that learns from one of its tables.
+
+    Attributes:
+        model: None where none learns from them.
+        unasked: Decisions on versions that no partition asked for: a person or the calendar did.
+    """
+
+    pipeline: Pipeline
+    model: Model | None
+    windows: tuple[Window, ...]
+    batches: tuple[BatchRows, ...]
+    unasked: tuple[Decision, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What it is about."""
+        return f"{self.pipeline.name}: {self.model.name}" if self.model else self.pipeline.name
+
+    @property
+    def metric(self) -> str:
+        """The metric that the model is watched by; empty without a model."""
+        return self.model.monitors.performance.metric if self.model else ""
+
+    @property
+    def unbalanced(self) -> list[BatchRows]:
+        """Batches whose rows do not add up."""
+        return [one for one in self.batches if not one.is_balanced]
+
+    def worse_than_first(self) -> list[str]:
+        """Windows in which a never-relearned first model would have been better."""
+        sign = 1 if METRICS.named(self.metric).higher_is_better else -1
+        return [
+            one.window
+            for one in self.windows
+            if one.current is not None
+            and one.first is not None
+            and sign * (one.current - one.first) < 0
+        ]
+
+    def promotions(self) -> list[Decision]:
+        """Versions that came to serve."""
+        return [one for one in self.judged() if one.verdict is Verdict.PROMOTE]
+
+    def refusals(self) -> list[Decision]:
+        """Versions that did not."""
+        return [one for one in self.judged() if one.verdict is Verdict.REFUSE]
+
+    def judged(self) -> list[Decision]:
+        """Every version that was trained and compared."""
+        return [one.answer for one in self.windows if one.answer] + list(self.unasked)
+
+
+def story_of(
+    lake: Lake, pipeline: Pipeline, model: Model | None, windows: Sequence[Partition]
+) -> Story:
+    """The story over some partitions; of all batches where none are given.
+
+    Raises:
+        EngineUnavailable: The lake cannot be read.
+    """
+    batches = tuple(batches_of(lake, pipeline))
+    history = DECISIONS.read(lake.ledger, model.name) if model else []
+    keys = [one.key for one in windows] or sorted({one.batch for one in batches})
+    found = tuple(window_of(key, batches, history) for key in keys)
+    shown = {one.answer.id for one in found if one.answer}
+    unasked = (one for one in history if one.kind is Kind.PROMOTION and one.id not in shown)
+    return Story(pipeline, model, found, batches, tuple(unasked))
+
+
+def window_of(key: str, batches: Sequence[BatchRows], history: Sequence[Decision]) -> Window:
+    """One partition, by its batches' rows and the model's decisions."""
+    own = [one for one in batches if one.batch == key]
+    decision = decision_on(history, key)
+    return Window(
+        window=key,
+        rows_in=sum(one.rows_in for one in own),
+        published=sum(one.published for one in own),
+        quarantined=sum(one.quarantined for one in own),
+        evidence=read_evidence(decision) if decision else None,
+        decision=decision,
+        answer=answer_to(history, decision) if decision else None,
+    )
+
+
+def batches_of(lake: Lake, pipeline: Pipeline) -> list[BatchRows]:
+    """Every batch of a pipeline: rows in by the gate's record, the rest counted in the tables.
+
+    Raises:
+        EngineUnavailable: The lake cannot be read.
+    """
+    found = []
+    for name in (build.name for build in pipeline.tables):
+        published = rows_by_partition(lake.table(name))
+        quarantined = rows_by_partition(lake.quarantine(name))
+        reasons = quarantine_reasons(lake.quarantine(name))
+        for batch in sorted(published.keys() | quarantined.keys()):
+            if (rows_in := gated_rows(lake, name, batch)) is not None:
+                row = (rows_in, published.get(batch, 0), quarantined.get(batch, 0))
+                found.append(BatchRows(name, batch, *row, reasons.get(batch, {})))
+    return found
+
+
+def gated_rows(lake: Lake, name: str, batch: str) -> int | None:
+    """Rows that the gate saw of a batch, by its record; None if there is none.
+
+    Raises:
+        EngineUnavailable: The lake cannot be read.
+    """
+    try:
+        content = folder(lake.gate_record(name, batch)).read("result.json")
+    except FileNotFoundError:
+        return None
+    return int(json.loads(content)["meta"]["counts"]["rows_in"])
+
+
+def decision_on(history: Sequence[Decision], window: str) -> Decision | None:
+    """The retraining decision on a window."""
+    found = [one for one in history if one.kind is Kind.RETRAINING and one.window == window]
+    return found[-1] if found else None
+
+
+def answer_to(history: Sequence[Decision], decision: Decision) -> Decision | None:
+    """The promotion decision that answers a decision to train."""
+    return next((one for one in history if one.answers == decision.id), None)
