@@ -168,7 +168,9 @@ def test_flagship_is_made_when_its_example_is_asked_for_in_a_checkout(
     assert found.name == "airport"
     own = Project.current({})
     assert found.table.deliveries == own.table.deliveries
-    assert Catalog.load(found.schemas) == Catalog.load(own.schemas)
+    declared, wanted = Catalog.load(found.schemas), Catalog.load(own.schemas)
+    assert (declared.contracts, declared.models) == (wanted.contracts, wanted.models)
+    assert declared.pipelines == wanted.pipelines
     assert {one.name for one in (made.folder / "jobs" / "flights").glob("*.py")} == {
         one.name for one in (own.root / "jobs" / "flights").glob("*.py")
     }
