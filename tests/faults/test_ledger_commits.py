@@ -6,58 +6,46 @@ What is acknowledged is compared with what is there, by readers in a process of 
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from headrace_lake.commits import Written, insert
+from headrace_lake.commits import insert
 from headrace_lake.fsck.check import check
 from headrace_lake.fsck.depth import Depth
-from headrace_lake.ledger import RowTable
 from headrace_lake.versions import newest_version
 from headrace_schemas.accounts import job_account
-from headrace_schemas.declarations.declaration import Frozen
 from headrace_schemas.errors import EngineUnavailable
+from headrace_schemas.wire.jobs import JOBS
 from headrace_schemas.wire.spark_settings import LOG_STORE
 from tests.fault_proxy import FaultProxy, Gate, lose_answer
-from tests.faults.writers import Writer, writers
+from tests.faults.row_writer import ROWS, Numbered
+from tests.faults.writers import PROJECT, START_SECONDS, Writer, writers
 from tests.launcher.stores import Place, write_keys
 from tests.object_store import ObjectStore
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 BUCKET, ROUNDS, MEET_SECONDS = "lake", 20, 100
-PROJECT = Path(__file__).parents[2]
-
-
-class Numbered(Frozen):
-    """A row of which each reader tells the number."""
-
-    row_id: int
-
-
-ROWS = RowTable("test.rows", Numbered, ("row_id",), lambda row: row.row_id, None)
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table on S3, written through a proxy."""
+    """A table on S3 that processes write to, each through a proxy of its own."""
 
     store: ObjectStore
-    proxy: FaultProxy
     key: str
+    proxies: tuple[FaultProxy, FaultProxy]
 
     @property
     def uri(self) -> str:
         return f"s3a://{BUCKET}/{self.key}"
-
-    def insert(self, number: int) -> Written[Numbered]:
-        return insert(ROWS, self.uri, Numbered(row_id=number), "{}")
 
     def next_commit(self) -> str:
         """Matches the request that makes the next version."""
@@ -65,11 +53,15 @@ class Table:
         assert version is not None
         return rf"^PUT /{BUCKET}/{self.key}/_delta_log/{version + 1:020}\.json$"
 
+    def meet(self, gate: Gate) -> None:
+        """Keep the next commit of each writer back until both are there."""
+        for proxy in self.proxies:
+            proxy.on(self.next_commit(), gate, times=1)
+
     def read(self) -> dict[str, list[int]]:
         """The numbers that are there, by reader."""
         ended = subprocess.run(
             [sys.executable, "-m", "tests.faults.read_rows", BUCKET, self.key],
-            env={**os.environ, **self.store.environment()},
             cwd=PROJECT,
             capture_output=True,
             text=True,
@@ -84,6 +76,37 @@ class Table:
         damages = [one for one in check(self.uri, Depth.FULL) if not one.is_harmless]
         return self.read() == {"delta-rs": expected, "duckdb": expected} and damages == []
 
+    def all_conditional(self) -> bool:
+        """Whether every commit that was sent asks the store not to replace one."""
+        sent = [
+            one for proxy in self.proxies for one in proxy.seen(r"^PUT .*/_delta_log/\d{20}\.json$")
+        ]
+        return len(sent) > 1 and all(one.is_conditional for one in sent)
+
+
+@contextmanager
+def row_writer(folder: Path, uri: str, environment: Mapping[str, str]) -> Iterator[Writer]:
+    """A process of `tests.faults.row_writer`, ready to write."""
+    log = folder / "row-writer.log"
+    with log.open("ab") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.row_writer", uri],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, **environment},
+        )
+    try:
+        made = Writer(process, log)
+        assert made.answer(START_SECONDS) == "ready"
+        yield made
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
@@ -96,81 +119,92 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
 def table(
     store: ObjectStore, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Table]:
-    """A table with its first row; this process finds the store through the proxy."""
-    with FaultProxy(store.endpoint) as proxy:
-        for name, value in store.environment(proxy.endpoint).items():
-            monkeypatch.setenv(name, value)
-        made = Table(store, proxy, re.sub(r"\W", "-", request.node.name))
-        made.insert(0)
+    """A table with its first row; this process reaches the store without a proxy."""
+    for name, value in store.environment().items():
+        monkeypatch.setenv(name, value)
+    with FaultProxy(store.endpoint) as first, FaultProxy(store.endpoint) as second:
+        made = Table(store, re.sub(r"\W", "-", request.node.name), (first, second))
+        insert(ROWS, made.uri, Numbered(row_id=0), "{}")
         yield made
 
 
-def test_both_rows_are_there_when_two_writers_commit_the_same_version(table: Table) -> None:
+def places(table: Table) -> list[dict[str, str]]:
+    """Where each of two writers finds the store."""
+    return [table.store.environment(proxy.endpoint) for proxy in table.proxies]
+
+
+@pytest.fixture
+def two(table: Table, tmp_path: Path) -> Iterator[list[Writer]]:
+    """Two processes that put rows."""
+    with ExitStack() as stack:
+        made = [row_writer(tmp_path, table.uri, place) for place in places(table)]
+        yield [stack.enter_context(one) for one in made]
+
+
+@pytest.fixture
+def spark_and_one(table: Table, tmp_path: Path) -> Iterator[list[Writer]]:
+    """A Spark that appends rows, and a process that puts rows."""
+    first, second = places(table)
+    with (
+        writers(tmp_path, table.uri, LOG_STORE, [first]) as (spark,),
+        row_writer(tmp_path, table.uri, second) as one,
+    ):
+        yield [spark, one]
+
+
+def write_together(made: list[Writer], *rows: int) -> list[str | None]:
+    """Have each writer write a row at once; what came of each."""
+    for writer, row in zip(made, rows, strict=True):
+        writer.tell(row)
+    return [writer.answer() for writer in made]
+
+
+@pytest.mark.parametrize("pair", ["two", "spark_and_one"])
+def test_both_rows_are_there_when_two_writers_commit_the_same_version(
+    table: Table, pair: str, request: pytest.FixtureRequest
+) -> None:
+    made: list[Writer] = request.getfixturevalue(pair)
     gate = Gate(2, MEET_SECONDS)
-    with ThreadPoolExecutor(2) as pool:
-        for number in range(1, 2 * ROUNDS, 2):
-            table.proxy.on(table.next_commit(), gate, times=2)
-            told = list(pool.map(table.insert, (number, number + 1)))
-            assert [one.row.row_id for one in told] == [number, number + 1]
+    for number in range(1, 2 * ROUNDS, 2):
+        table.meet(gate)
+        assert write_together(made, number, number + 1) == [None, None]
     assert gate.met == ROUNDS
     assert table.has(1 + 2 * ROUNDS)
-    commits = table.proxy.seen(r"^PUT .*/_delta_log/\d{20}\.json$")
-    assert len(commits) > 2 * ROUNDS
-    assert all(one.is_conditional for one in commits)
+    assert table.all_conditional()
 
 
-def test_one_row_is_there_when_both_writers_have_the_same(table: Table) -> None:
-    table.proxy.on(table.next_commit(), Gate(2, MEET_SECONDS), times=2)
-    with ThreadPoolExecutor(2) as pool:
-        told = list(pool.map(table.insert, (1, 1)))
-    assert told[0] == told[1]
+def test_one_row_is_there_when_both_writers_have_the_same(table: Table, two: list[Writer]) -> None:
+    gate = Gate(2, MEET_SECONDS)
+    table.meet(gate)
+    assert write_together(two, 1, 1) == [None, None]
+    assert gate.met == 1
     assert table.has(2)
 
 
 def test_commits_stay_conditional_when_the_environment_says_otherwise(
-    table: Table, monkeypatch: pytest.MonkeyPatch
+    table: Table, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("AWS_S3_ALLOW_UNSAFE_RENAME", "true")
-    monkeypatch.setenv("AWS_CONDITIONAL_PUT", "disabled")
-    table.proxy.on(table.next_commit(), Gate(2, MEET_SECONDS), times=2)
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(table.insert, (1, 2)))
+    unsafe = {"AWS_S3_ALLOW_UNSAFE_RENAME": "true", "AWS_CONDITIONAL_PUT": "disabled"}
+    first, second = (place | unsafe for place in places(table))
+    gate = Gate(2, MEET_SECONDS)
+    table.meet(gate)
+    with (
+        row_writer(tmp_path, table.uri, first) as one,
+        row_writer(tmp_path, table.uri, second) as other,
+    ):
+        assert write_together([one, other], 1, 2) == [None, None]
+    assert gate.met == 1
     assert table.has(3)
-    assert all(one.is_conditional for one in table.proxy.seen(r"^PUT .*/_delta_log/\d{20}\.json$"))
+    assert table.all_conditional()
 
 
-def test_row_is_there_once_when_the_answer_to_its_commit_is_lost(table: Table) -> None:
-    lost = table.proxy.on(table.next_commit(), lose_answer)
-    assert table.insert(1).row.row_id == 1
+def test_row_is_there_once_when_the_answer_to_its_commit_is_lost(
+    table: Table, two: list[Writer]
+) -> None:
+    lost = table.proxies[0].on(table.next_commit(), lose_answer)
+    assert two[0].write(1) is None
     assert lost.seen == 1
     assert table.has(2)
-
-
-@pytest.fixture
-def spark(table: Table, tmp_path: Path) -> Iterator[tuple[Writer, FaultProxy]]:
-    """A Spark that writes to the same table, through a proxy of its own."""
-    with (
-        FaultProxy(table.store.endpoint) as proxy,
-        writers(tmp_path, table.uri, LOG_STORE, [table.store.environment(proxy.endpoint)]) as (
-            one,
-        ),
-    ):
-        yield one, proxy
-
-
-def test_both_rows_are_there_when_spark_commits_the_same_version(
-    table: Table, spark: tuple[Writer, FaultProxy]
-) -> None:
-    writer, proxy = spark
-    gate = Gate(2, MEET_SECONDS)
-    for number in range(1, 2 * ROUNDS, 2):
-        for one in (proxy, table.proxy):
-            one.on(table.next_commit(), gate, times=1)
-        writer.tell(number)
-        assert table.insert(number + 1).row.row_id == number + 1
-        assert writer.answer() is None
-    assert gate.met == ROUNDS
-    assert table.has(1 + 2 * ROUNDS)
 
 
 def test_a_job_writes_the_ledger_by_its_own_account_and_by_no_other(
@@ -182,7 +216,8 @@ def test_a_job_writes_the_ledger_by_its_own_account_and_by_no_other(
         uri = "s3a://headrace/lake/ledger/rows"
 
         def become(job: str) -> None:
-            for name, value in (place.environment | job_account(job, place.environment)).items():
+            own = job_account(JOBS.named(job).account, place.environment)
+            for name, value in (place.environment | own).items():
                 monkeypatch.setenv(name, value)
 
         become("decide")
