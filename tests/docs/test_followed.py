@@ -7,7 +7,7 @@ import pytest
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.project import Project
 from tests.dags.reading import read_project
-from tests.docs.followed import DOCS, Reader, steps
+from tests.docs.followed import Reader, steps
 
 QUICK = ("headrace new", "headrace validate", "cd ", "rm ", "printf ", "mv ", "python -c")
 """Commands that need no Java, no service and nothing installed."""
@@ -15,6 +15,10 @@ QUICK = ("headrace new", "headrace validate", "cd ", "rm ", "printf ", "mv ", "p
 
 def is_quick(command: str) -> bool:
     return command.startswith(QUICK)
+
+
+def needs_no_airflow(command: str) -> bool:
+    return is_quick(command) or command.startswith("headrace run")
 
 
 def made(reader: Reader) -> Path:
@@ -71,8 +75,21 @@ def test_rows_of_a_database_are_delivered_when_the_how_to_is_followed(reader: Re
     assert "orders_export" in result["dags"]
 
 
-def test_python_of_pages_is_formatted_when_it_is_a_file(tmp_path: Path) -> None:
-    for page in ("tutorial.md", *(f"how-to/{one.name}" for one in (DOCS / "how-to").glob("*.md"))):
-        for step in steps(page):
-            if step.file and step.file.endswith(".py"):
-                compile(step.text, f"{page}: {step.file}", "exec")
+@pytest.mark.spark
+def test_bad_row_is_in_quarantine_when_files_are_delivered_as_the_how_to_says(
+    reader: Reader,
+) -> None:
+    made(reader)
+    reader.follow("how-to/deliver-files.md", needs_no_airflow)
+    ran, shown = reader.printed[-2:]
+    assert "silver.stock 2025-03-01: warned, 3 rows in, 1 quarantined" in ran
+    assert "['pieces.minimum'] stock/2025-03-01/south.csv 2 " in shown
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("page", ["tutorial.md", "how-to/test-a-transform.md"])
+def test_cases_pass_when_a_page_is_followed(reader: Reader, page: str) -> None:
+    if page != "tutorial.md":
+        made(reader)
+    reader.environment["PYTHONPATH"] = f"{reader.environment.get('PYTHONPATH', '')}:jobs"
+    reader.follow(page, lambda command: command.startswith((*QUICK, "headrace test")))

@@ -95,6 +95,13 @@ def test_code_is_in_order_when_a_project_is_new(shop: Path, command: list[str]) 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.spark
+def test_cases_pass_when_a_project_is_new(shop: Path) -> None:
+    done = headrace(shop, "test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
+
+
 def test_deliveries_are_whole_and_repeat_when_made_up(
     shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

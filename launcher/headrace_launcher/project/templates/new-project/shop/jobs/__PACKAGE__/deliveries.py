@@ -34,13 +34,13 @@ def orders(day: datetime) -> Iterator[tuple[str, ...]]:
     """The orders of a day, as texts."""
     chance = Random(f"{day:%Y-%m-%d}")
     is_sale = day >= SALE
-    count = chance.randint(110, 130) if is_sale else chance.randint(70, 90)
+    count = chance.randint(140, 160) if is_sale else chance.randint(95, 115)
     seconds = sorted(chance.randrange(OPEN_HOURS * 3600) for _ in range(count))
     for number, second in enumerate(seconds, 1):
         waiting = sum(second - 3600 <= other < second for other in seconds)
         items = chance.randint(4, 12) if is_sale else chance.randint(1, 5)
         channel = chance.choice(("counter", "phone", "web"))
-        minutes = 3 + 2.5 * items + 0.8 * waiting + 4 * (channel == "web") + chance.gauss(0, 2)
+        minutes = 3 + 2.5 * items + 0.6 * waiting + 4 * (channel == "web") + chance.gauss(0, 2)
         ordered = day + timedelta(hours=OPENS, seconds=second)
         packed = ordered + timedelta(minutes=max(minutes, 1))
         price = sum(chance.randint(300, 2500) for _ in range(items)) / 100
