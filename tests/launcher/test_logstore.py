@@ -17,6 +17,7 @@ from headrace_launcher.spark.jars import Jar, Module, OwnJar, place, read_lock
 from headrace_launcher.spark.java import Java, find_java
 from headrace_launcher.spark.logstore import JAR, SOURCE, build
 from headrace_launcher.spark.settings import spark_home
+from tests.projects import CHECKOUT
 
 CLASS = "headrace/ConditionalS3LogStore.class"
 
@@ -151,7 +152,11 @@ def test_folder_holds_all_jars_when_the_command_places_them(cache: Path, tmp_pat
     ended = subprocess.run(
         [sys.executable, "-m", "headrace_launcher", "jars", "place", target],
         cwd=tmp_path,
-        env={**os.environ, "XDG_CACHE_HOME": str(cache.parents[1])},
+        env={
+            **os.environ,
+            "HEADRACE_PROJECT": str(CHECKOUT),
+            "XDG_CACHE_HOME": str(cache.parents[1]),
+        },
         capture_output=True,
         text=True,
         check=False,
