@@ -11,6 +11,6 @@ def run(spark: SparkSession, spec: ProfileSpec) -> ProfileReport:
     table = spark.read.format("delta").option("versionAsOf", spec.table.version)
     frame = table.load(spec.table.uri)
     counts = [F.count_if(F.col(name).isNull()).alias(name) for name in frame.columns]
-    found = frame.select(F.count("*").alias("*"), *counts).first().asDict()
+    found = frame.select(F.count("*").alias("*"), *counts).collect()[0].asDict()
     rows = found.pop("*")
     return ProfileReport(job_id=spec.job_id, rows=rows, empty=found)
