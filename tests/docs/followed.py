@@ -79,7 +79,7 @@ class Reader:
         """Type a command, which must succeed; what it printed."""
         after = "cd=$PWD; export cd; env -0 >&3"
         done = subprocess.run(
-            ["bash", "-c", f"exec 3>&1 1>&2; set -e; {command}\n{after}"],
+            ["bash", "-c", f"exec 3>&1 1>&2; set -e\n{{ {command}\n}} 3>&-\n{after}"],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from importlib import invalidate_caches
 from importlib.metadata import version
@@ -186,6 +187,16 @@ def test_flagship_is_made_when_its_example_is_asked_for_in_a_checkout(
     assert checked.returncode == 0, checked.stderr
     for place, text in files_of(made.folder).items():
         assert re.findall(r"__[A-Z]+__", place + text) == [], place
+
+
+def test_example_is_of_the_same_version_as_headrace() -> None:
+    root = Project.current({}).root
+    own, example = (
+        tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+        for folder in (root, root / "examples" / "flights")
+    )
+    assert example["version"] == own["version"]
+    assert example["dependencies"] == [f"headrace[launcher]=={own['version']}"]
 
 
 def test_command_that_installs_it_is_told_when_an_example_is_missing(elsewhere: Path) -> None:
