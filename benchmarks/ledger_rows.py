@@ -94,7 +94,7 @@ def promoted(model: Model, uri: str, number: int) -> None:
             **head("promote", number),
             model=model,
             as_of=as_of,
-            answers=f"request {number}",
+            request_id=f"request {number}",
             evidence=evidence,
             ledger_uri=uri,
         )

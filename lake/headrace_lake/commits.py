@@ -169,7 +169,7 @@ def encoded(kind: RowTable[Row], row: Row) -> Any:
     from arro3.core import Table  # heavy
 
     fields = kind.row.model_fields
-    types = {name: stem(field.annotation) for name, field in fields.items()}
+    types = {column: stem(fields[name].annotation) for name, column in kind.columns.items()}
     if kind.partition is not None:
         types[kind.partition[0]] = types[kind.partition[1]]
     columns = {name: array(value, types[name]) for name, value in kind.values(row).items()}

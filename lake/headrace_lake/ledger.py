@@ -25,6 +25,9 @@ from headrace_schemas.planning.pins import Hold, Pin, known_pins
 
 Row = TypeVar("Row", bound=Frozen)
 
+COLUMNS = {"request_id": "answers"}
+"""Fields whose column has another name: the one that tables of earlier versions hold."""
+
 
 @dataclass(frozen=True)
 class RowTable(Generic[Row]):
@@ -32,7 +35,7 @@ class RowTable(Generic[Row]):
 
     Attributes:
         name: What errors and logs call it.
-        row: The class, whose fields are the columns: texts, whole numbers, numbers and instants.
+        row: The class, whose fields are the columns (`COLUMNS`): texts, whole numbers, numbers and instants.
         key: Fields of which no two rows have the same values.
         order: What rows are sorted by, wherever they are read.
         partition: The column that the table is partitioned by, and the field that it repeats; None
@@ -45,13 +48,18 @@ class RowTable(Generic[Row]):
     order: Callable[[Row], Any]
     partition: tuple[str, str] | None = ("model", "model")
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """The column of each field."""
+        return {name: COLUMNS.get(name, name) for name in self.row.model_fields}
+
     def key_of(self, row: Row) -> tuple[Any, ...]:
         """The values of a row's key."""
         return tuple(getattr(row, name) for name in self.key)
 
     def values(self, row: Row) -> dict[str, Any]:
         """The row's columns in their order, the partition's included."""
-        found = {name: getattr(row, name) for name in self.row.model_fields}
+        found = {column: getattr(row, name) for name, column in self.columns.items()}
         if self.partition is not None:
             column, field = self.partition
             found[column] = found[field]
@@ -63,9 +71,10 @@ class RowTable(Generic[Row]):
         Raises:
             RowUnreadable: They are not those of such a row.
         """
-        known = self.row.model_fields
         given = {
-            name: value for name, value in values.items() if name in known and value is not None
+            name: values[column]
+            for name, column in self.columns.items()
+            if values.get(column) is not None
         }
         try:
             return self.row.model_validate(given)
@@ -133,14 +142,14 @@ def digests_of(lake: Lake, model: str, version: str) -> PinnedModel:
     return pinned(model, version, versions, EVALUATIONS.read(lake.evaluations, model))
 
 
-def learnt_from(lake: Lake, model: str, answers: str) -> int | None:
+def learnt_from(lake: Lake, model: str, request_id: str) -> int | None:
     """The version of the feature table that was learnt from for the same asker; None for the first time.
 
     Raises:
         EngineUnavailable: The lake cannot be read.
     """
     versions = VERSIONS.read(lake.versions, model)
-    return next((one.table_version for one in versions if one.answers == answers), None)
+    return next((one.table_version for one in versions if one.request_id == request_id), None)
 
 
 def lake_pins(lake: Lake, catalog: Catalog, now: datetime) -> list[Pin]:

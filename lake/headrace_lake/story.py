@@ -206,4 +206,4 @@ def decision_on(history: Sequence[Decision], window: str) -> Decision | None:
 
 def answer_to(history: Sequence[Decision], decision: Decision) -> Decision | None:
     """The promotion decision that answers a decision to train."""
-    return next((one for one in history if one.answers == decision.id), None)
+    return next((one for one in history if one.request_id == decision.id), None)

@@ -26,13 +26,13 @@ class Training:
 
     Attributes:
         as_of: Data time: only labels that were known by then are learnt from.
-        answers: Decision or run that asked; with it a repeated run finds its own version.
+        request_id: Decision or run that asked; with it a repeated run finds its own version.
         reason: Why, in words.
         overrides: Settings that differ from the model file's for this run.
     """
 
     as_of: datetime
-    answers: str
+    request_id: str
     reason: str
     overrides: dict[str, int]
 
@@ -40,7 +40,7 @@ class Training:
         """As it travels to the next tasks."""
         return {
             "as_of": self.as_of.isoformat(),
-            "answers": self.answers,
+            "request_id": self.request_id,
             "reason": self.reason,
             "overrides": self.overrides,
         }
@@ -49,7 +49,7 @@ class Training:
     def from_json(cls, content: dict[str, Any]) -> "Training":
         """As it came from the `plan` task."""
         as_of = datetime.fromisoformat(content["as_of"])
-        return cls(as_of, content["answers"], content["reason"], dict(content["overrides"]))
+        return cls(as_of, content["request_id"], content["reason"], dict(content["overrides"]))
 
     def apply_to(self, model: Model) -> Model:
         """The model with this run's settings instead of its file's.
@@ -118,15 +118,15 @@ def plan_scheduled(
             f"{model.name}: {len(matured)} of {needed} partitions have matured labels; the first "
             "model waits for more"
         )
-    newest, answers = matured[-1], f"scheduled:{run}"
-    as_of, learnt = matured_at(model, newest), judged_times(history, answers)
+    newest, request_id = matured[-1], f"scheduled:{run}"
+    as_of, learnt = matured_at(model, newest), judged_times(history, request_id)
     if learnt and as_of <= max(learnt):
         raise NothingToLearn(
             f"{model.name}: no labels have matured since the last training learnt from those "
             f"known at {as_of_label(max(learnt))}; the newest partition is {newest.key}"
         )
     reason = f"schedule: {newest.key} is the newest partition with matured labels"
-    return Training(as_of, answers, reason, {})
+    return Training(as_of, request_id, reason, {})
 
 
 def plan_manual(
@@ -145,19 +145,19 @@ def plan_manual(
     Raises:
         ValueError: `as_of` lies in the future, or a setting is none that XGBoost has.
     """
-    answers = f"manual:{run}"
+    request_id = f"manual:{run}"
     if form.as_of is not None:
         if form.as_of > now:
             raise ValueError(
                 f"as_of {as_of_label(form.as_of)} lies in the future: nothing is known of it yet. "
                 "Leave it empty to learn from everything that has matured."
             )
-        return checked(Training(form.as_of, answers, form.reason, form.overrides), model)
+        return checked(Training(form.as_of, request_id, form.reason, form.overrides), model)
     as_of = matured_at(model, matured[-1]) if matured else now
     # Two versions that serve from the same instant on: the later answer has to come second.
-    beaten = [one for one in judged_times(history, answers) if one >= as_of]
+    beaten = [one for one in judged_times(history, request_id) if one >= as_of]
     as_of = max(beaten) + timedelta(seconds=1) if beaten else as_of
-    return checked(Training(as_of, answers, form.reason, form.overrides), model)
+    return checked(Training(as_of, request_id, form.reason, form.overrides), model)
 
 
 def checked(training: Training, model: Model) -> Training:
@@ -170,9 +170,11 @@ def checked(training: Training, model: Model) -> Training:
     return training
 
 
-def judged_times(history: Sequence[Decision], answers: str) -> list[datetime]:
+def judged_times(history: Sequence[Decision], request_id: str) -> list[datetime]:
     """Data times of all trainings that were decided on, but for those of the run itself."""
-    return [one.as_of for one in history if one.kind is Kind.PROMOTION and one.answers != answers]
+    return [
+        one.as_of for one in history if one.kind is Kind.PROMOTION and one.request_id != request_id
+    ]
 
 
 def parse_as_of(text: str | None) -> datetime | None:

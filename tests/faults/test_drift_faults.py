@@ -50,7 +50,7 @@ class Requests:
         return asked
 
     def answers(self, asked: Decision) -> list[Decision]:
-        return [one for one in ledger(self.stack) if one.answers == asked.id]
+        return [one for one in ledger(self.stack) if one.request_id == asked.id]
 
     def wait_answered(self, asked: Decision) -> None:
         wait_until(lambda: self.answers(asked), f"{asked.id} is answered", 600)

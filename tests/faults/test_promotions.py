@@ -116,7 +116,7 @@ def test_each_generation_has_one_winner_when_many_are_promoted_at_once(
     specs = specs_of("crowded", ledger)
     rivals: dict[str, set[str]] = {}
     for spec in specs:
-        rivals.setdefault(spec.answers, set()).add(spec.evidence.challenger)
+        rivals.setdefault(spec.request_id, set()).add(spec.evidence.challenger)
 
     jobs.run(*specs)
 

@@ -11,7 +11,12 @@ from headrace_jobs.learning.registry import Registry
 
 
 def register_until(
-    step: str, call: int, places: tuple[str, str], manifest: Manifest, booster: bytes, answers: str
+    step: str,
+    call: int,
+    places: tuple[str, str],
+    manifest: Manifest,
+    booster: bytes,
+    request_id: str,
 ) -> None:
     """Register, and end at the start of the n-th call of a method of MLflow's client.
 
@@ -26,4 +31,4 @@ def register_until(
         return real(self, *arguments, **named)
 
     setattr(MlflowClient, step, counted)
-    Registry(*places).register(manifest.model, booster, manifest, {"answers": answers})
+    Registry(*places).register(manifest.model, booster, manifest, {"answers": request_id})

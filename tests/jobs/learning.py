@@ -166,7 +166,7 @@ def head(job: str) -> dict[str, Any]:
 
 
 def train_spec(
-    model: Model, features: PinnedTable, as_of: datetime = MAY_3, answers: str = "run-1"
+    model: Model, features: PinnedTable, as_of: datetime = MAY_3, request_id: str = "run-1"
 ) -> TrainSpec:
     return TrainSpec(
         **head("train"),
@@ -174,7 +174,7 @@ def train_spec(
         contract=CONTRACT,
         features=features,
         as_of=as_of,
-        answers=answers,
+        request_id=request_id,
         versions_uri=f"{features.uri}-ledger/versions",
     )
 
@@ -214,13 +214,13 @@ def promote_spec(
     ledger: Path,
     evidence: PromotionEvidence,
     as_of: datetime = MAY_3,
-    answers: str = "run-1",
+    request_id: str = "run-1",
 ) -> PromoteSpec:
     return PromoteSpec(
         **head("promote"),
         model=model,
         as_of=as_of,
-        answers=answers,
+        request_id=request_id,
         evidence=evidence,
         ledger_uri=str(ledger),
     )

@@ -33,7 +33,7 @@ def weak(spark: SparkSession, learned: Learned) -> str:
     """A version of the same model that learnt hardly anything."""
     training = {"num_workers": 1, "num_boost_round": 1, "params": {"max_depth": 1, "eta": 0.01}}
     declared = model("late", training=training)
-    report = train.run(spark, train_spec(declared, learned.features, answers="weak"))
+    report = train.run(spark, train_spec(declared, learned.features, request_id="weak"))
     return str(report.model_version)
 
 
@@ -115,7 +115,7 @@ def test_a_note_says_so_when_the_champion_learnt_from_the_holdout(
     spark: SparkSession, learned: Learned
 ) -> None:
     short = model("late", split={"holdout_days": 5, "first_after_partitions": 3})
-    champion = train.run(spark, train_spec(short, learned.features, answers="short"))
+    champion = train.run(spark, train_spec(short, learned.features, request_id="short"))
 
     report = evaluate.run(
         spark, evaluate_spec(learned.spec, learned.version, champion.model_version)

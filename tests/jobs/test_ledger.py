@@ -63,7 +63,7 @@ def written_by_spark(spark: SparkSession, table: Path, *ids: str) -> None:
 
 
 def test_spark_reads_what_was_inserted(engine: SparkSession, tmp_path: Path) -> None:
-    rows = [decision("a"), decision("b", answers=None, effective_from=None)]
+    rows = [decision("a"), decision("b", request_id=None, effective_from=None)]
     for one in rows:
         insert(DECISIONS, str(tmp_path), one, "{}")
     assert rows_of_spark(engine, tmp_path) == set(map(as_spark_reads, rows))

@@ -219,7 +219,9 @@ def test_the_first_model_is_judged_on_the_same_rows_when_another_one_serves(
 ) -> None:
     training = {"num_workers": 1, "num_boost_round": 1, "params": {"max_depth": 1}}
     weak = model("late", training=training, features=("wind", "depot"))
-    first = str(train.run(spark, train_spec(weak, learned.features, answers="first")).model_version)
+    first = str(
+        train.run(spark, train_spec(weak, learned.features, request_id="first")).model_version
+    )
     predictions = scored(spark, learned.model, learned.features, tmp_path, learned.version)
     spec = monitor_spec(
         learned.model,
@@ -279,7 +281,7 @@ def test_a_note_says_so_when_the_champion_was_never_evaluated(
     spark: SparkSession, learned: Learned, tmp_path: Path
 ) -> None:
     unjudged = str(
-        train.run(spark, learned.spec.model_copy(update={"answers": "unjudged"})).model_version
+        train.run(spark, learned.spec.model_copy(update={"request_id": "unjudged"})).model_version
     )
     predictions = scored(spark, learned.model, learned.features, tmp_path, unjudged)
     spec = monitor_spec(

@@ -41,8 +41,8 @@ class Story:
         self.model: Model = model(name)
         self.registry = Registry()
 
-    def candidate(self, answers: str) -> str:
-        return register(self.registry, self.model.name, answers)
+    def candidate(self, request_id: str) -> str:
+        return register(self.registry, self.model.name, request_id)
 
     def run(self, found: PromotionEvidence, day: int, **changes: Any) -> tuple[Verdict, str]:
         spec = promote_spec(

@@ -54,13 +54,15 @@ def manifest(content: bytes, name: str = "m") -> Manifest:
     )
 
 
-def register(registry: Registry, name: str, answers: str = "run-1", rounds: int = 2) -> str:
-    return pinned(registry, name, answers, rounds).version
+def register(registry: Registry, name: str, request_id: str = "run-1", rounds: int = 2) -> str:
+    return pinned(registry, name, request_id, rounds).version
 
 
-def pinned(registry: Registry, name: str, answers: str = "run-1", rounds: int = 2) -> PinnedModel:
+def pinned(
+    registry: Registry, name: str, request_id: str = "run-1", rounds: int = 2
+) -> PinnedModel:
     content = booster(rounds)
-    return registry.register(name, content, manifest(content, name), {"answers": answers})
+    return registry.register(name, content, manifest(content, name), {"answers": request_id})
 
 
 def artifact(registry: Registry, name: str, version: str, file: str) -> Path:
@@ -113,9 +115,9 @@ def test_no_second_version_is_made_when_the_same_asker_brings_the_same_bytes(
     versions = [
         register(registry, "asked"),
         register(registry, "asked"),
-        register(registry, "asked", answers="run-2"),
+        register(registry, "asked", request_id="run-2"),
         register(registry, "asked", rounds=3),
-        register(registry, "asked", answers="run-2"),
+        register(registry, "asked", request_id="run-2"),
     ]
 
     assert versions == ["1", "1", "2", "3", "2"]

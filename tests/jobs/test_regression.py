@@ -58,7 +58,7 @@ def test_a_number_is_learnt_served_and_watched_when_the_task_is_regression(
     assert asked.decision.verdict is Verdict.TRAIN
     assert asked.decision.reason.startswith("results got worse: rmse")
 
-    again = train_spec(learned.model, changed, answers=asked.decision.id)
+    again = train_spec(learned.model, changed, request_id=asked.decision.id)
     challenger = str(train.run(spark, again).model_version)
     report = evaluate.run(spark, evaluate_spec(again, challenger, learned.version))
     assert challenger != learned.version

@@ -11,7 +11,7 @@ FEATURES = PinnedTable(name=TABLE, uri="lake/tables/gold/trips", version=3)
 def test_notes_say_what_was_chosen_and_lead_to_airflow_when_a_model_was_trained() -> None:
     declared = model("late")
     page = "http://airflow/dags/train.late/runs/1"
-    spec = train_spec(declared, FEATURES, answers="late/retraining/2024-04")
+    spec = train_spec(declared, FEATURES, request_id="late/retraining/2024-04")
     spec = spec.model_copy(update={"run_page": page})
 
     notes = notes_of(spec, manifest(booster(), "late"))

@@ -109,9 +109,11 @@ def test_bytes_repeat_when_the_table_is_written_in_another_order(
     rows = trips()
     shuffled = rows.sample(frac=1.0, random_state=3)
 
-    first = sha256_of(spark, train_spec(twice, publish(spark, tmp_path / "a", rows), answers="a"))
+    first = sha256_of(
+        spark, train_spec(twice, publish(spark, tmp_path / "a", rows), request_id="a")
+    )
     second = sha256_of(
-        spark, train_spec(twice, publish(spark, tmp_path / "b", shuffled), answers="b")
+        spark, train_spec(twice, publish(spark, tmp_path / "b", shuffled), request_id="b")
     )
 
     assert first == second

@@ -16,7 +16,7 @@ from tests.jobs.learning import MAY_3
 
 
 def version(
-    number: str, booster: str = "b", manifest: str = "m", answers: str = "run-1"
+    number: str, booster: str = "b", manifest: str = "m", request_id: str = "run-1"
 ) -> ModelVersion:
     return ModelVersion(
         model="late",
@@ -26,7 +26,7 @@ def version(
         table="gold.trips",
         table_version=3,
         as_of=MAY_3,
-        answers=answers,
+        request_id=request_id,
     )
 
 
@@ -39,12 +39,12 @@ def test_version_is_written_once_when_its_run_is_repeated(tmp_path: Path) -> Non
     assert recorded_version(uri, "late", "run-1", "b") == PinnedModel(
         version="1", booster_sha256="b", manifest_sha256="m"
     )
-    for model, answers, booster in (
+    for model, request_id, booster in (
         ("other", "run-1", "b"),
         ("late", "run-2", "b"),
         ("late", "run-1", "c"),
     ):
-        assert recorded_version(uri, model, answers, booster) is None
+        assert recorded_version(uri, model, request_id, booster) is None
 
 
 @pytest.mark.parametrize("other", [{"booster": "x"}, {"manifest": "x"}])

@@ -22,7 +22,7 @@ def decision(id: str, model: str = "late", **fields: Any) -> Decision:
         "as_of": AT,
         "verdict": Verdict.PROMOTE,
         "reason": "better: auc 0.7",
-        "answers": 'it\'s "run" 1',
+        "request_id": 'it\'s "run" 1',
         "model_version": "2",
         "effective_from": AT + timedelta(days=1),
         "evidence": '{"a": 1}',

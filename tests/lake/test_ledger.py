@@ -28,7 +28,7 @@ def version(number: str, model: str = "late", **fields: Any) -> ModelVersion:
         "table": "gold.trips",
         "table_version": 3,
         "as_of": AT,
-        "answers": "run-1",
+        "request_id": "run-1",
     }
     return ModelVersion.model_validate(found | fields)
 
@@ -38,6 +38,8 @@ def columns(row: Decision, **changes: Any) -> Table:
     kept = {name: value for name, value in row.model_dump(mode="json").items() if value is not None}
     for name in ("as_of", "effective_from"):
         kept.pop(name, None)
+    if "request_id" in kept:
+        kept["answers"] = kept.pop("request_id")  # the column's first name stays
     texts = {name: Array([value], DataType.utf8()) for name, value in kept.items()}
     micros = Array([1_717_376_523_000_456], DataType.int64())
     found = {**texts, "as_of": micros.cast(DataType.timestamp("us", tz="UTC")), **changes}
@@ -52,7 +54,7 @@ def test_there_are_no_rows_when_there_is_no_table(tmp_path: Path) -> None:
     ("kind", "row"),
     [
         (DECISIONS, decision("a")),
-        (DECISIONS, decision("b", answers=None, model_version=None, effective_from=None)),
+        (DECISIONS, decision("b", request_id=None, model_version=None, effective_from=None)),
         (VERSIONS, version("1")),
         (
             HOLDS,
@@ -71,7 +73,8 @@ def test_columns_are_the_fields_of_the_class_in_their_order(tmp_path: Path) -> N
     insert(DECISIONS, str(tmp_path), decision("a"), "{}")
     table = DeltaTable(str(tmp_path))
     types = {field.name: field.type.type for field in table.schema().fields}  # type: ignore[union-attr]  # no nested ones
-    assert list(types) == list(Decision.model_fields)
+    fields = ["answers" if name == "request_id" else name for name in Decision.model_fields]
+    assert list(types) == fields
     assert {name for name, one in types.items() if one == "timestamp"} == {
         "as_of",
         "effective_from",
@@ -111,7 +114,7 @@ def test_an_older_ledger_is_read_with_defaults_and_written_to(tmp_path: Path) ->
     write_deltalake(uri, lacking, partition_by=["model"])
 
     bare = old.model_copy(
-        update={"policy": "{}", "evidence": "{}", "answers": None, "model_version": None}
+        update={"policy": "{}", "evidence": "{}", "request_id": None, "model_version": None}
     )
     assert DECISIONS.read(uri, "late") == [bare]
 

@@ -51,13 +51,13 @@ def told(tmp_path: Path) -> Path:
     )
     asks = decision(Verdict.TRAIN, model="delay", evidence=evidence.model_dump_json())
     refused = decision(
-        Verdict.REFUSE, model="delay", answers=asks.id, model_version="2", reason="tie"
+        Verdict.REFUSE, model="delay", request_id=asks.id, model_version="2", reason="tie"
     )
     by_hand = decision(
         Verdict.PROMOTE,
         model="delay",
         as_of=datetime(2013, 5, 3, tzinfo=UTC),
-        answers="manual:run",
+        request_id="manual:run",
         model_version="3",
         reason="better",
     )

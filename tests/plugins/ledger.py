@@ -60,7 +60,7 @@ def write_versions(home: Path, *versions: str, model: str = "long_trip") -> None
             table="gold.trip_features",
             table_version=0,
             as_of=FEBRUARY,
-            answers="asked",
+            request_id="asked",
         )
         insert(VERSIONS, str(home / "lake" / "ledger" / "versions"), row, "{}")
 

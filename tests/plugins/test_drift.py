@@ -123,7 +123,7 @@ def test_watcher_stops_when_the_request_is_answered(home: Path) -> None:
     write_ledger(home, [ASKED])
     trigger = watcher(cooldown=0)
     assert listen(trigger, looks=2) == [REQUEST, REQUEST]
-    write_ledger(home, [decision(Verdict.REFUSE, answers=ASKED.id)])
+    write_ledger(home, [decision(Verdict.REFUSE, request_id=ASKED.id)])
     assert listen(trigger) == []
 
 
@@ -156,7 +156,7 @@ def test_rows_are_read_only_when_a_commit_has_come(home: Path) -> None:
         watch.look()
     for file in rows:
         file.with_suffix(".away").rename(file)
-    write_ledger(home, [decision(Verdict.REFUSE, answers=ASKED.id)])
+    write_ledger(home, [decision(Verdict.REFUSE, request_id=ASKED.id)])
     assert watch.look() is None
 
 

@@ -38,7 +38,7 @@ RunContext = Callable[..., Any]
 
 PLAN = {
     "as_of": FEBRUARY.isoformat(),
-    "answers": "asked",
+    "request_id": "asked",
     "reason": "why",
     "overrides": {"max_depth": 3},
 }
@@ -129,10 +129,10 @@ def test_candidate_is_judged_on_the_version_it_learnt_from_when_the_table_moved_
     run_context: RunContext,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    own = decision(Verdict.PROMOTE, answers="asked", model_version="9", effective_from=FEBRUARY)
+    own = decision(Verdict.PROMOTE, request_id="asked", model_version="9", effective_from=FEBRUARY)
     before = FEBRUARY - timedelta(days=30)
     champion = decision(
-        Verdict.PROMOTE, as_of=before, answers="first", model_version="6", effective_from=before
+        Verdict.PROMOTE, as_of=before, request_id="first", model_version="6", effective_from=before
     )
     write_ledger(home, [champion, own])
     write_versions(home, "6", "7", "9")
@@ -188,7 +188,7 @@ def test_candidate_is_decided_on_when_no_person_is_asked(
 ) -> None:
     context = run_context(plan=PLAN, evaluate={"promotion_evidence": GOOD})
     PromoteOperator(task_id="promote", **asked).execute(context)
-    assert fake_submit.spec.answers == "asked"
+    assert fake_submit.spec.request_id == "asked"
     assert fake_submit.spec.as_of == FEBRUARY
     assert fake_submit.spec.approved_by is None
 
@@ -227,8 +227,10 @@ def test_answer_of_the_person_counts_when_a_candidate_waited(
 ) -> None:
     context = run_context(approve={"responded_by_user": {"id": "u", "name": "Uma"}})
     older, newer = (
-        SimpleNamespace(extra={"as_of": FEBRUARY.isoformat(), "answers": answers, "evidence": GOOD})
-        for answers in ("older", "newer")
+        SimpleNamespace(
+            extra={"as_of": FEBRUARY.isoformat(), "request_id": request_id, "evidence": GOOD}
+        )
+        for request_id in ("older", "newer")
     )
     context["triggering_asset_events"]["candidate.duration"] = [older, newer]
     promote = PromoteApprovedOperator(
@@ -236,7 +238,7 @@ def test_answer_of_the_person_counts_when_a_candidate_waited(
     )
     promote.execute(context)
     assert fake_submit.spec.approved_by == name
-    assert fake_submit.spec.answers == "newer"
+    assert fake_submit.spec.request_id == "newer"
 
 
 def test_approval_says_what_to_run_when_there_is_no_candidate(

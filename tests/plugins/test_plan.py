@@ -30,7 +30,7 @@ def test_run_answers_the_request_when_monitoring_asked(
     planned = plan.execute(run_context(kind="asset_triggered"))
     assert planned == {
         "as_of": FEBRUARY.isoformat(),
-        "answers": asked.id,
+        "request_id": asked.id,
         "reason": asked.reason,
         "overrides": {},
     }
@@ -41,7 +41,7 @@ def test_run_is_skipped_when_the_request_is_answered(
     home: Path, plan: PlanTrainingOperator, run_context: Context, verdict: Verdict
 ) -> None:
     asked = decision(Verdict.TRAIN)
-    write_ledger(home, [asked, decision(verdict, answers=asked.id)])
+    write_ledger(home, [asked, decision(verdict, request_id=asked.id)])
     with pytest.raises(AirflowSkipException, match="every request to train has been answered"):
         plan.execute(run_context(kind="asset_triggered"))
 
@@ -60,7 +60,7 @@ def test_run_is_skipped_when_the_candidate_waits_for_a_person(
     write_ledger(home, [asked])
     plan = PlanTrainingOperator(task_id="plan", model="duration", catalog=catalog)
     context = run_context(kind="asset_triggered")
-    assert plan.execute(context)["answers"] == asked.id
+    assert plan.execute(context)["request_id"] == asked.id
     store = next(iter(context["asset_state_store"].values()))
     store.set(WAITING, asked.id)
     with pytest.raises(AirflowSkipException, match=r"waits for approval in promote\.duration"):
@@ -83,14 +83,14 @@ def test_calendar_learns_from_the_newest_matured_partition_when_there_is_enough(
     write_table(home, "gold.trip_features", ["2013-02", "2013-01", "2999-01"])
     planned = Training.from_json(plan.execute(run_context(kind="scheduled")))
     assert planned.as_of == FEBRUARY
-    assert planned.answers == "scheduled:scheduled__1"
+    assert planned.request_id == "scheduled:scheduled__1"
 
 
 def test_calendar_skips_when_no_labels_matured_since_the_last_training(
     home: Path, plan: PlanTrainingOperator, run_context: Context
 ) -> None:
     write_table(home, "gold.trip_features", ["2013-01", "2013-02"])
-    write_ledger(home, [decision(Verdict.REFUSE, answers="something")])
+    write_ledger(home, [decision(Verdict.REFUSE, request_id="something")])
     with pytest.raises(AirflowSkipException, match="no labels have matured since"):
         plan.execute(run_context(kind="scheduled"))
     write_table(home, "gold.trip_features", ["2013-03"])
@@ -103,7 +103,7 @@ def test_person_gets_what_the_form_says_when_a_run_is_started_by_hand(
     form = {"as_of": "2013-02-10T12:00:00+02:00", "reason": "new tyres", "max_depth": 3}
     planned = Training.from_json(plan.execute(run_context(conf=form)))
     assert planned.as_of == datetime(2013, 2, 10, 10, tzinfo=UTC)
-    assert planned.answers == "manual:manual__1"
+    assert planned.request_id == "manual:manual__1"
     assert planned.reason == "new tyres"
     model = planned.apply_to(catalog.models["long_trip"])
     assert model.training.params["max_depth"] == 3
@@ -122,8 +122,10 @@ def test_person_s_model_serves_after_the_last_one_when_both_know_the_same(
     home: Path, plan: PlanTrainingOperator, run_context: Context
 ) -> None:
     write_table(home, "gold.trip_features", ["2013-02"])
-    own = decision(Verdict.PROMOTE, answers="manual:manual__1", as_of=FEBRUARY + timedelta(days=9))
-    write_ledger(home, [decision(Verdict.PROMOTE, answers="asked"), own])
+    own = decision(
+        Verdict.PROMOTE, request_id="manual:manual__1", as_of=FEBRUARY + timedelta(days=9)
+    )
+    write_ledger(home, [decision(Verdict.PROMOTE, request_id="asked"), own])
     planned = Training.from_json(plan.execute(run_context()))
     assert planned.as_of == FEBRUARY + timedelta(seconds=1)
 

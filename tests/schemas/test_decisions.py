@@ -234,7 +234,7 @@ TRAINED_LATELY = [decision(Verdict.TRAIN, days_ago(24))]
         pytest.param(monitored(age=90), [], Verdict.KEEP, "nothing to gain", id="just not old"),
         pytest.param(
             monitored(age=152),
-            [decision(Verdict.REFUSE, days_ago(61), answers="a")],
+            [decision(Verdict.REFUSE, days_ago(61), request_id="a")],
             Verdict.KEEP,
             "nothing to gain",
             id="old, but tried and refused",
@@ -248,7 +248,7 @@ TRAINED_LATELY = [decision(Verdict.TRAIN, days_ago(24))]
         ),
         pytest.param(
             monitored(age=152),
-            [decision(Verdict.REFUSE, days_ago(91), answers="a")],
+            [decision(Verdict.REFUSE, days_ago(91), request_id="a")],
             Verdict.TRAIN,
             "old: learnt 152 days ago, tried again 91 days ago, 90 allowed",
             id="old, and tried long ago",
@@ -262,7 +262,7 @@ TRAINED_LATELY = [decision(Verdict.TRAIN, days_ago(24))]
         ),
         pytest.param(
             monitored(age=152),
-            [decision(Verdict.REFUSE, days_ago(61), model="other", answers="a")],
+            [decision(Verdict.REFUSE, days_ago(61), model="other", request_id="a")],
             Verdict.TRAIN,
             "old: learnt 152 days ago, 90",
             id="another model was tried",
@@ -437,7 +437,7 @@ def test_promotion_is_judged_when_evidence_says(
     assert found.reason.startswith(reason)
     assert found.id == "delay/promotion/run-1"
     assert found.effective_from == (AS_OF if verdict is Verdict.PROMOTE else None)
-    assert (found.answers, found.model_version) == ("run-1", "2")
+    assert (found.request_id, found.model_version) == ("run-1", "2")
 
 
 def test_slices_are_not_judged_when_the_model_declares_none(model: Model) -> None:
@@ -529,22 +529,22 @@ KEPT = decision(Verdict.KEEP, days_ago(4))
         pytest.param([ASKED], True, id="asked"),
         pytest.param([ASKED, KEPT], True, id="asked before the newest decision"),
         pytest.param(
-            [ASKED, decision(Verdict.PROMOTE, days_ago(20), answers=ASKED.id)],
+            [ASKED, decision(Verdict.PROMOTE, days_ago(20), request_id=ASKED.id)],
             False,
             id="answered by a promotion",
         ),
         pytest.param(
-            [ASKED, decision(Verdict.REFUSE, days_ago(20), answers=ASKED.id)],
+            [ASKED, decision(Verdict.REFUSE, days_ago(20), request_id=ASKED.id)],
             False,
             id="answered by a refusal",
         ),
         pytest.param(
-            [ASKED, decision(Verdict.PROMOTE, days_ago(19), answers="by hand")],
+            [ASKED, decision(Verdict.PROMOTE, days_ago(19), request_id="by hand")],
             False,
             id="overtaken by a later training",
         ),
         pytest.param(
-            [ASKED, decision(Verdict.PROMOTE, days_ago(21), answers="by hand")],
+            [ASKED, decision(Verdict.PROMOTE, days_ago(21), request_id="by hand")],
             True,
             id="an earlier training does not answer",
         ),
@@ -557,7 +557,7 @@ KEPT = decision(Verdict.KEEP, days_ago(4))
             [
                 decision(Verdict.TRAIN, days_ago(50)),
                 ASKED,
-                decision(Verdict.REFUSE, days_ago(50), answers="train/2024-04-14"),
+                decision(Verdict.REFUSE, days_ago(50), request_id="train/2024-04-14"),
             ],
             True,
             id="only an older request was answered",

@@ -23,7 +23,7 @@ def learnt(version: int, table_version: int, days: float) -> ModelVersion:
         table="gold.readings",
         table_version=table_version,
         as_of=ago(days),
-        answers="run",
+        request_id="run",
     )
 
 

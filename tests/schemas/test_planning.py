@@ -27,17 +27,17 @@ def digests(model: str, version: str) -> PinnedModel:
     return PinnedModel(version=version, booster_sha256=f"b{version}", manifest_sha256="m")
 
 
-def promoted(version: str, day: int, answers: str) -> Decision:
+def promoted(version: str, day: int, request_id: str) -> Decision:
     instant = datetime(2024, 1, day, tzinfo=UTC)
     return Decision(
-        id=f"load/promotion/{answers}",
+        id=f"load/promotion/{request_id}",
         model="load",
         kind=Kind.PROMOTION,
         window=version,
         as_of=instant,
         verdict=Verdict.PROMOTE,
         reason="",
-        answers=answers,
+        request_id=request_id,
         model_version=version,
         effective_from=instant,
     )

@@ -35,7 +35,7 @@ def notes_of(spec: TrainSpec, manifest: Manifest) -> RunNotes:
     return RunNotes(
         name=f"{manifest.model} as of {manifest.as_of:%Y-%m-%d}",
         text=f"Learnt from {table}, known by {manifest.as_of.isoformat()}. Asked for by "
-        f"`{spec.answers}`, in run `{spec.run_id}`.{page}",
+        f"`{spec.request_id}`, in run `{spec.run_id}`.{page}",
         params={
             "table": manifest.table,
             "table_version": str(manifest.table_version),

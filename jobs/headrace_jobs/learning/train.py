@@ -112,13 +112,13 @@ def registered(spec: TrainSpec, registry: Registry, content: bytes, manifest: Ma
     Such a run may have read a later version of the table, with the same rows by `as_of`: it is the
     first one's version all the same.
     """
-    name, uri, answers = spec.model.name, spec.versions_uri, spec.answers
-    known = recorded_version(uri, name, answers, manifest.sha256)
+    name, uri, request_id = spec.model.name, spec.versions_uri, spec.request_id
+    known = recorded_version(uri, name, request_id, manifest.sha256)
     if known is not None:
         with suppress(ModelTampered):  # then there is none that could be used
             return registry.load(name, known).version
     notes = notes_of(spec, manifest)
-    kept = registry.register(name, content, manifest, {"answers": answers}, notes)
+    kept = registry.register(name, content, manifest, {"answers": request_id}, notes)
     recorded = ModelVersion(
         model=name,
         version=kept.version,
@@ -127,7 +127,7 @@ def registered(spec: TrainSpec, registry: Registry, content: bytes, manifest: Ma
         table=manifest.table,
         table_version=manifest.table_version,
         as_of=spec.as_of,
-        answers=answers,
+        request_id=request_id,
     )
     record_version(uri, recorded, commit_note(spec))
     return kept.version

@@ -6,10 +6,12 @@ from headrace_schemas.decisions.model_version import Evaluation, ModelVersion, P
 from headrace_schemas.model_errors import VersionTaken
 
 
-def recorded_version(uri: str, model: str, answers: str, booster_sha256: str) -> PinnedModel | None:
+def recorded_version(
+    uri: str, model: str, request_id: str, booster_sha256: str
+) -> PinnedModel | None:
     """The version that a repeated run has registered before, by its own booster; None if there is none."""
     for found in VERSIONS.read(uri, model):
-        if (found.answers, found.booster_sha256) == (answers, booster_sha256):
+        if (found.request_id, found.booster_sha256) == (request_id, booster_sha256):
             return PinnedModel(
                 version=found.version,
                 booster_sha256=booster_sha256,

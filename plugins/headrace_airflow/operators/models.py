@@ -200,9 +200,9 @@ class PlanTrainingOperator(BaseOperator):
         """A request stays open while a person thinks; that is no reason to train once more."""
         if self.catalog.models[self.model].approval == "required":
             store = context["asset_state_store"][candidate_asset(self.model)]
-            if store.get(WAITING) == training.answers:
+            if store.get(WAITING) == training.request_id:
                 raise NothingToLearn(
-                    f"{self.model}: the candidate for {training.answers} waits for approval in "
+                    f"{self.model}: the candidate for {training.request_id} waits for approval in "
                     f"promote.{self.model}"
                 )
 
@@ -241,8 +241,8 @@ class TrainOperator(ModelOperator):
         """
         training = Training.from_json(self.told(context, "plan"))
         model = training.apply_to(self.declared)
-        asked = planner.train(model, training.as_of, training.answers, job_id)
-        before = learnt_from(planner.lake, self.model, training.answers)
+        asked = planner.train(model, training.as_of, training.request_id, job_id)
+        before = learnt_from(planner.lake, self.model, training.request_id)
         if before is not None:
             features = asked.features.model_copy(update={"version": before})
             asked = asked.model_copy(update={"features": features})
@@ -277,7 +277,7 @@ class EvaluateOperator(ModelOperator):
             contract=self.catalog.contract(self.declared.table),
             features=PinnedTable.model_validate(trained["features"]),
             as_of=training.as_of,
-            answers=training.answers,
+            request_id=training.request_id,
             versions_uri=planner.lake.versions,
         )
         return planner.evaluate(asked, trained["model_version"], self.history(), job_id)
@@ -303,10 +303,10 @@ class HandOverOperator(BaseOperator):
         declared, subject = self.catalog.models[self.model], self.model
         tell(declared.notify, context, EventKind.APPROVAL_WANTED, subject, verdict.value, reason)
         asset = candidate_asset(self.model)
-        context["asset_state_store"][asset].set(WAITING, training["answers"])
+        context["asset_state_store"][asset].set(WAITING, training["request_id"])
         context["outlet_events"][asset].extra = {
             "as_of": training["as_of"],
-            "answers": training["answers"],
+            "request_id": training["request_id"],
             "asked_because": training["reason"],
             "judgement": reason,
             "evidence": evaluated,
@@ -337,7 +337,7 @@ class PromoteOperator(DecidingOperator):
         return planner.promote(
             model,
             training.as_of,
-            training.answers,
+            training.request_id,
             PromotionEvidence.model_validate(evidence),
             None,
             job_id,
@@ -361,7 +361,7 @@ class PromoteApprovedOperator(DecidingOperator):
         return planner.promote(
             self.declared,
             datetime.fromisoformat(candidate["as_of"]),
-            candidate["answers"],
+            candidate["request_id"],
             PromotionEvidence.model_validate(candidate["evidence"]),
             approved_by,
             job_id,

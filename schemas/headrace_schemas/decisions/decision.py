@@ -51,7 +51,7 @@ class Decision(Frozen):
         id: Names the question; asking it again gives the same id, and the first answer stands.
         window: Partition key (retraining) or version (promotion) that it is about.
         as_of: Data time of the decision: what was known by then.
-        answers: For a promotion, the id of the decision that asked for the training.
+        request_id: For a promotion, the id of the decision that asked for the training.
         model_version: Version that a promotion is about.
         effective_from: Data time from which a promoted version serves.
         evidence: What it was decided on, as JSON.
@@ -65,7 +65,7 @@ class Decision(Frozen):
     as_of: datetime
     verdict: Verdict
     reason: str
-    answers: str | None = None
+    request_id: str | None = None
     model_version: str | None = None
     effective_from: datetime | None = None
     evidence: str = Field(default="{}")
@@ -251,13 +251,13 @@ def decide_promotion(
     model: Model,
     evidence: PromotionEvidence,
     as_of: datetime,
-    answers: str,
+    request_id: str,
     approved_by: str | None = None,
 ) -> Decision:
     """Whether a new version serves from `as_of` on, and why.
 
     Args:
-        answers: Id of the decision or run that asked for the training.
+        request_id: Id of the decision or run that asked for the training.
         approved_by: Who approved it, where a person must.
     """
     verdict, reason = judge(model.gates, evidence)
@@ -267,14 +267,14 @@ def decide_promotion(
         else:
             reason = f"approved by {approved_by}; {reason}"
     return Decision(
-        id=f"{model.name}/promotion/{answers}",
+        id=f"{model.name}/promotion/{request_id}",
         model=model.name,
         kind=Kind.PROMOTION,
         window=evidence.challenger,
         as_of=as_of,
         verdict=verdict,
         reason=reason,
-        answers=answers,
+        request_id=request_id,
         model_version=evidence.challenger,
         effective_from=as_of if verdict is Verdict.PROMOTE else None,
         evidence=canonical(evidence),
@@ -351,6 +351,6 @@ def open_request(history: Sequence[Decision], model: str) -> Decision | None:
     if not asked:
         return None
     newest = max(asked, key=lambda one: (one.as_of, one.id))
-    answered = {one.answers for one in own if one.kind is Kind.PROMOTION}
+    answered = {one.request_id for one in own if one.kind is Kind.PROMOTION}
     later = [one for one in own if one.kind is Kind.PROMOTION and one.as_of >= newest.as_of]
     return None if newest.id in answered or later else newest

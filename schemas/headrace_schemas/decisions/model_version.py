@@ -20,7 +20,7 @@ class ModelVersion(Frozen):
         manifest_sha256: Of the manifest's.
         table: The feature table, of which `table_version` was learnt from.
         as_of: Labels known later were not looked at.
-        answers: Decision or run that asked for the training.
+        request_id: Decision or run that asked for the training.
     """
 
     model: str
@@ -30,7 +30,7 @@ class ModelVersion(Frozen):
     table: str
     table_version: int
     as_of: datetime
-    answers: str
+    request_id: str
 
 
 class Evaluation(Frozen):

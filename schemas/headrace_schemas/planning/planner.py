@@ -195,7 +195,7 @@ class Planner:
             event_time=self.time_of_partition(table),
         )
 
-    def train(self, model: Model, as_of: datetime, answers: str, job_id: str) -> TrainSpec:
+    def train(self, model: Model, as_of: datetime, request_id: str, job_id: str) -> TrainSpec:
         """Fit on what was known by `as_of`."""
         return TrainSpec(
             **self.head(job_id),
@@ -203,7 +203,7 @@ class Planner:
             contract=self.catalog.contract(model.table),
             features=self.pin(model.table, f"model {model.name}"),
             as_of=as_of,
-            answers=answers,
+            request_id=request_id,
             versions_uri=self.lake.versions,
         )
 
@@ -212,7 +212,7 @@ class Planner:
     ) -> EvaluateSpec:
         """Judge what `train` made, on the table version it learnt from."""
         name = train.model.name
-        champion = champion_at(without(history, train.answers), name, train.as_of)
+        champion = champion_at(without(history, train.request_id), name, train.as_of)
         return EvaluateSpec(
             **self.head(job_id),
             model=train.model,
@@ -232,7 +232,7 @@ class Planner:
         self,
         model: Model,
         as_of: datetime,
-        answers: str,
+        request_id: str,
         evidence: PromotionEvidence,
         approved_by: str | None,
         job_id: str,
@@ -242,7 +242,7 @@ class Planner:
             **self.head(job_id),
             model=model,
             as_of=as_of,
-            answers=answers,
+            request_id=request_id,
             evidence=evidence,
             approved_by=approved_by,
             ledger_uri=self.lake.ledger,
@@ -307,6 +307,6 @@ class Planner:
         )
 
 
-def without(history: Sequence[Decision], answers: str) -> list[Decision]:
-    """History before the request `answers` was answered: a repeated run must not meet itself."""
-    return [one for one in history if one.answers != answers]
+def without(history: Sequence[Decision], request_id: str) -> list[Decision]:
+    """History before the request `request_id` was answered: a repeated run must not meet itself."""
+    return [one for one in history if one.request_id != request_id]

@@ -18,7 +18,7 @@ class TrainSpec(JobSpec):
     """Fit a booster on labels known by `as_of`, of partitions that had ended by then; register it.
 
     Attributes:
-        answers: Id of the decision or run that asked; with it a repeated run finds its own version.
+        request_id: Id of the decision or run that asked; with it a repeated run finds its own version.
         versions_uri: Of the ledger of model versions.
         run_page: Address of the run's page in Airflow; the registry's pages lead there.
     """
@@ -28,7 +28,7 @@ class TrainSpec(JobSpec):
     contract: Contract
     features: PinnedTable
     as_of: datetime
-    answers: str
+    request_id: str
     versions_uri: str
     run_page: str | None = None
 
@@ -82,7 +82,7 @@ class PromoteSpec(JobSpec):
     job: Literal["promote"] = "promote"
     model: Model
     as_of: datetime
-    answers: str
+    request_id: str
     evidence: PromotionEvidence
     approved_by: str | None = None
     ledger_uri: str
