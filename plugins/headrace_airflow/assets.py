@@ -2,7 +2,7 @@
 
 from airflow.sdk import Asset, AssetWatcher
 
-from headrace_airflow.triggers.drift import DriftWatchTrigger
+from headrace_airflow.triggers.retrain_request import RetrainRequestWatchTrigger
 
 SCHEME = "x-headrace://"
 """A private scheme: Airflow leaves such URIs as they are."""
@@ -33,5 +33,9 @@ def retrain_asset(model: str) -> Asset:
         name=f"retrain.{model}",
         uri=f"{SCHEME}retrain/{model}",
         group="models",
-        watchers=[AssetWatcher(name=f"{model}_drift", trigger=DriftWatchTrigger(model=model))],
+        watchers=[
+            AssetWatcher(
+                name=f"{model}_retrain_request", trigger=RetrainRequestWatchTrigger(model=model)
+            )
+        ],
     )

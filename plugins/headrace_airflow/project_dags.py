@@ -42,7 +42,7 @@ def builders(catalog: Catalog) -> Iterator[tuple[str, Callable[[], DAG]]]:
     for model in catalog.models.values():
         yield f"score.{model.name}", partial(models.score_dag, catalog, model)
         yield f"monitor.{model.name}", partial(models.monitor_dag, catalog, model)
-        yield f"drift.{model.name}", partial(models.drift_dag, catalog, model)
+        yield f"retrain.{model.name}", partial(models.retrain_dag, catalog, model)
         yield f"train.{model.name}", partial(models.train_dag, catalog, model)
         if model.approval == "required":
             yield f"promote.{model.name}", partial(models.promote_dag, catalog, model)

@@ -90,7 +90,7 @@ class NothingToLearn(Exception):
 
 
 def plan_requested(model: Model, history: Sequence[Decision]) -> Training:
-    """What a run does that a drift request started: the request may be answered by now.
+    """What a run does that an open request started: the request may be answered by now.
 
     Raises:
         NothingToLearn: No request is open.

@@ -109,7 +109,7 @@ ATTEMPTS = [
     Attempt(
         declared.RUN_PIPELINES,
         "POST",
-        "/api/v2/dags/drift.duration/dagRuns",
+        "/api/v2/dags/retrain.duration/dagRuns",
         {"logical_date": None},
     ),
     Attempt(declared.APPROVE, "PATCH", PROMOTE, {"is_paused": False}),

@@ -39,7 +39,7 @@ def test_every_table_and_model_has_its_dags_when_declared(dags: dict[str, Any]) 
     }
     models = {
         f"{kind}.{model}"
-        for kind in ("score", "monitor", "drift", "train")
+        for kind in ("score", "monitor", "retrain", "train")
         for model in ("long_trip", "duration")
     }
     rebuilds = {f"rebuild.{name}" for name in tables}
@@ -88,7 +88,7 @@ def test_table_is_published_after_its_gate_when_built(dags: dict[str, Any]) -> N
         ("gold.station_list", "AssetTriggeredTimetable"),
         ("score.long_trip", "PartitionedAssetTimetable"),
         ("monitor.long_trip", "PartitionedAssetTimetable"),
-        ("drift.long_trip", "CronTriggerTimetable"),
+        ("retrain.long_trip", "CronTriggerTimetable"),
         ("train.long_trip", "AssetOrTimeSchedule"),
         ("train.duration", "AssetTriggeredTimetable"),
     ],
@@ -127,7 +127,7 @@ def test_model_is_watched_by_three_steps_when_scored(dags: dict[str, Any]) -> No
     }
     assert watched["owners"] == ["data-science"]
     assert dags["score.long_trip"]["outlets"] == {"score": ["predictions.long_trip"]}
-    assert dags["drift.long_trip"]["outlets"] == {"await_request": ["retrain.long_trip"]}
+    assert dags["retrain.long_trip"]["outlets"] == {"await_request": ["retrain.long_trip"]}
 
 
 def test_model_is_trained_in_four_steps_when_no_person_is_asked(dags: dict[str, Any]) -> None:
@@ -159,7 +159,7 @@ def test_person_is_asked_in_a_dag_of_its_own_when_approval_is_required(
         ("rebuild.bronze.trips", ["engineer", "operator"]),
         ("score.duration", ["engineer", "operator"]),
         ("monitor.duration", ["engineer", "operator"]),
-        ("drift.duration", ["engineer", "operator"]),
+        ("retrain.duration", ["engineer", "operator"]),
         ("train.duration", ["engineer"]),
         ("promote.duration", ["engineer"]),
     ],

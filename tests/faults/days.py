@@ -75,7 +75,7 @@ def unfinished(stack: Embedded) -> list[DagRun]:
     return [
         run
         for run in stack.api.runs("~", limit=1000)
-        if run.state not in ("success", "failed") and not run.dag_id.startswith("drift.")
+        if run.state not in ("success", "failed") and not run.dag_id.startswith("retrain.")
     ]
 
 

@@ -49,7 +49,7 @@ def test_replay_goes_on_when_a_task_is_under_way(tmp_path, state):
 
 @pytest.mark.parametrize(
     ("dag", "task", "state"),
-    [("drift.delay", "await_request", "deferred"), ("maintain_models", "delay", "running")],
+    [("retrain.delay", "await_request", "deferred"), ("maintain_models", "delay", "running")],
 )
 def test_replay_stalls_when_only_daily_work_goes_on(tmp_path, dag, task, state):
     airflow = OneTask(dag, task, state)

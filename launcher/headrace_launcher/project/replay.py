@@ -245,7 +245,7 @@ def is_work(dag_id: str) -> bool:
 
     Drift's sensor only waits, for an hour of every day; what looks after the lake changes no row.
     """
-    return not dag_id.startswith(("drift.", "maintain"))
+    return not dag_id.startswith(("retrain.", "maintain"))
 
 
 def pause() -> None:

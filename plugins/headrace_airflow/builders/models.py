@@ -1,4 +1,4 @@
-"""The Dags of a model: score, monitor, drift, train, and promote where a person must approve."""
+"""The Dags of a model: score, monitor, retrain, train, and promote where a person must approve."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -25,19 +25,19 @@ from headrace_airflow.operators.models import (
     ScoreOperator,
     TrainOperator,
 )
-from headrace_airflow.sensors.drift import DriftSensor
+from headrace_airflow.sensors.retrain_request import RetrainRequestSensor
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
 
 ACCESS = {
     "score": DagKind.PIPELINE,
     "monitor": DagKind.PIPELINE,
-    "drift": DagKind.PIPELINE,
+    "retrain": DagKind.PIPELINE,
     "train": DagKind.TRAINING,
     "promote": DagKind.APPROVAL,
 }
 
-DRIFT_CHECK = "0 6 * * *"
+REQUEST_CHECK = "0 6 * * *"
 """The watcher hears a request within seconds; this is for the day on which it does not run."""
 
 DATE_TIME = (
@@ -46,7 +46,7 @@ DATE_TIME = (
 )
 """The form's `date-time` is only a hint to the browser: Airflow itself does not check formats."""
 
-DRIFT_WAIT = timedelta(hours=1)
+REQUEST_WAIT = timedelta(hours=1)
 
 WAITING_RUNS = 64
 """Runs that wait for labels take no slot; with short partitions and late labels there are many."""
@@ -106,23 +106,23 @@ def monitor_dag(catalog: Catalog, model: Model) -> DAG:
     return dag
 
 
-def drift_dag(catalog: Catalog, model: Model) -> DAG:
+def retrain_dag(catalog: Catalog, model: Model) -> DAG:
     """Ask for the training that monitoring wants, where no watcher does."""
     doc = (
         f"### Does {model.name} have to learn again?\nWaits up to "
-        f"{DRIFT_WAIT.total_seconds() / 3600:g} h for an unanswered request in the ledger. "
+        f"{REQUEST_WAIT.total_seconds() / 3600:g} h for an unanswered request in the ledger. "
         "The asset's watcher asks the same question all the time; this Dag is the safety net, "
         "and can be started by hand. Skipped means: nothing asked for a training."
     )
-    schedule = CronTriggerTimetable(DRIFT_CHECK, timezone="UTC")
+    schedule = CronTriggerTimetable(REQUEST_CHECK, timezone="UTC")
     with model_dag(
-        catalog, model, "drift", schedule=schedule, doc_md=doc, max_active_runs=1
+        catalog, model, "retrain", schedule=schedule, doc_md=doc, max_active_runs=1
     ) as dag:
-        DriftSensor(
+        RetrainRequestSensor(
             task_id="await_request",
             model=model.name,
             poke_interval=timedelta(seconds=30),
-            timeout=DRIFT_WAIT,
+            timeout=REQUEST_WAIT,
             soft_fail=True,
             outlets=[retrain_asset(model.name)],
         )

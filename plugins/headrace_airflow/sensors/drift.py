@@ -1,47 +1,42 @@
-"""Waiting, within a Dag, for monitoring to ask for a training."""
+"""Waiting, within a Dag, for inputs of a model that drifted."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue
 
-from headrace_airflow.retrain_requests import Request, look_for_request
-from headrace_airflow.triggers.drift import DriftTrigger
+from headrace_airflow.settings import Settings
+from headrace_lake.ledger import DECISIONS
+from headrace_schemas.decisions.drift import drift_in
 
 
 class DriftSensor(BaseSensorOperator):
-    """Succeeds when the model's ledger holds an unanswered request to train.
+    """Succeeds when monitoring found that a model's inputs drifted, whether it is trained or not.
 
-    Deferred by default: it takes no worker slot while it waits. With `soft_fail=True` a timeout
-    ends SKIPPED, which reads as "nothing asked for a training in the meantime".
+    Its result is a `Drift` as a dictionary: window, decision and signals. It takes no worker slot
+    between two looks, unless `mode="poke"` asks for it. `RetrainRequestSensor` waits for what follows
+    from drift and from all else: that a training is asked for.
+
+    Args:
+        model: Name of the model.
+        window: Key of the partition that is looked at, which may be a template; None for the newest
+            one that was decided on.
     """
 
-    template_fields: Sequence[str] = ("model",)
+    template_fields: Sequence[str] = ("model", "window")
 
-    def __init__(self, *, model: str, deferrable: bool = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, *, model: str, window: str | None = None, mode: str = "reschedule", **kwargs: Any
+    ) -> None:
+        super().__init__(mode=mode, **kwargs)
         self.model = model
-        self.deferrable = deferrable
+        self.window = window
 
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
         """Look once."""
-        found = look_for_request(self.model)
-        return PokeReturnValue(found is not None, found)
-
-    def execute(self, context: Context) -> Any:
-        """Look once; if there is nothing, wait in the triggerer."""
-        if not self.deferrable:
-            return super().execute(context)
-        if found := look_for_request(self.model):  # spares the way through the triggerer
-            return self.execute_complete(context, found)
-        self.defer(
-            trigger=DriftTrigger(model=self.model, poke_interval=self.poke_interval),
-            method_name="execute_complete",
-            timeout=timedelta(seconds=self.timeout),
-        )
-
-    def execute_complete(self, context: Context, event: Request) -> Request:  # noqa: ARG002
-        """Hand the request on."""
-        self.log.info("%s: training is asked for: %s", self.model, event["reason"])
-        return event
+        history = DECISIONS.read(Settings.current().lake.ledger, self.model)
+        found = drift_in(history, self.model, self.window)
+        if found is None:
+            return PokeReturnValue(is_done=False)
+        self.log.info("%s: inputs drifted in %s: %s", self.model, found.window, found.signals)
+        return PokeReturnValue(is_done=True, xcom_value=found.model_dump(mode="json"))

@@ -14,8 +14,8 @@ FIRED = "headrace_fired"
 """Key in the asset's state store: the request that was announced last, and when."""
 
 
-class DriftTrigger(BaseTrigger):
-    """The asynchronous half of DriftSensor: fires once, when a request is open."""
+class RetrainRequestTrigger(BaseTrigger):
+    """The asynchronous half of RetrainRequestSensor: fires once, when a request is open."""
 
     def __init__(self, *, model: str, poke_interval: float = 30.0) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's triggers are untyped
@@ -34,7 +34,7 @@ class DriftTrigger(BaseTrigger):
         yield TriggerEvent(found)  # type: ignore[no-untyped-call]  # as above
 
 
-class DriftWatchTrigger(BaseEventTrigger):
+class RetrainRequestWatchTrigger(BaseEventTrigger):
     """Announces open requests to an asset, for as long as they stay open.
 
     How it works: level-triggered. While the ledger's newest decision to train is unanswered, it
@@ -91,7 +91,7 @@ class DriftWatchTrigger(BaseEventTrigger):
         return found
 
 
-async def look(trigger: DriftTrigger | DriftWatchTrigger) -> Request | None:
+async def look(trigger: RetrainRequestTrigger | RetrainRequestWatchTrigger) -> Request | None:
     """Read what is new in the ledger, out of the event loop.
 
     An unreadable ledger is logged and asked again: Airflow would start a watcher that raises anew

@@ -11,9 +11,13 @@ from airflow.sdk.exceptions import TaskDeferred
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
 from headrace_airflow.retrain_requests import RequestWatch, look_for_request
-from headrace_airflow.sensors.drift import DriftSensor
-from headrace_airflow.triggers import drift
-from headrace_airflow.triggers.drift import FIRED, DriftTrigger, DriftWatchTrigger
+from headrace_airflow.sensors.retrain_request import RetrainRequestSensor
+from headrace_airflow.triggers import retrain_request
+from headrace_airflow.triggers.retrain_request import (
+    FIRED,
+    RetrainRequestTrigger,
+    RetrainRequestWatchTrigger,
+)
 from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.errors import EngineUnavailable
 from tests.plugins.conftest import StateStore
@@ -59,33 +63,33 @@ def listen(trigger: BaseTrigger, looks: int = 3) -> list[Any]:
 @pytest.mark.parametrize(
     "trigger",
     [
-        DriftTrigger(model="long_trip", poke_interval=2),
-        DriftWatchTrigger(model="long_trip", poke_interval=2, cooldown_seconds=5),
+        RetrainRequestTrigger(model="long_trip", poke_interval=2),
+        RetrainRequestWatchTrigger(model="long_trip", poke_interval=2, cooldown_seconds=5),
     ],
 )
 def test_trigger_is_the_same_when_built_again_from_its_serial_form(trigger: BaseTrigger) -> None:
     path, arguments = trigger.serialize()
-    again = getattr(drift, path.rpartition(".")[2])(**arguments)
-    assert path.startswith("headrace_airflow.triggers.drift.")
+    again = getattr(retrain_request, path.rpartition(".")[2])(**arguments)
+    assert path.startswith("headrace_airflow.triggers.retrain_request.")
     assert again.serialize() == (path, arguments)
 
 
 def test_watcher_has_one_identity_when_built_twice() -> None:
-    first, second = (DriftWatchTrigger(model="long_trip").serialize() for _ in range(2))
+    first, second = (RetrainRequestWatchTrigger(model="long_trip").serialize() for _ in range(2))
     assert BaseEventTrigger.hash(*first) == BaseEventTrigger.hash(*second)
 
 
 def test_trigger_fires_once_when_a_request_is_open(home: Path) -> None:
     write_ledger(home, [ASKED])
-    assert listen(DriftTrigger(model="long_trip")) == [REQUEST]
+    assert listen(RetrainRequestTrigger(model="long_trip")) == [REQUEST]
 
 
 def test_trigger_waits_when_there_is_no_ledger() -> None:
-    assert listen(DriftTrigger(model="long_trip")) == []
+    assert listen(RetrainRequestTrigger(model="long_trip")) == []
 
 
-def watcher(cooldown: float = 900.0) -> DriftWatchTrigger:
-    trigger = DriftWatchTrigger(model="long_trip", cooldown_seconds=cooldown)
+def watcher(cooldown: float = 900.0) -> RetrainRequestWatchTrigger:
+    trigger = RetrainRequestWatchTrigger(model="long_trip", cooldown_seconds=cooldown)
     trigger.asset_state_store = StateStore()  # type: ignore[assignment]
     return trigger
 
@@ -170,15 +174,15 @@ def test_decisions_on_other_models_are_not_read(home: Path) -> None:
 
 def test_sensor_is_done_at_once_when_a_request_is_open(home: Path, run_context: Context) -> None:
     write_ledger(home, [ASKED])
-    assert DriftSensor(task_id="wait", model="long_trip").execute(run_context()) == REQUEST
+    assert RetrainRequestSensor(task_id="wait", model="long_trip").execute(run_context()) == REQUEST
 
 
 def test_sensor_defers_when_nothing_is_asked(run_context: Context) -> None:
-    sensor = DriftSensor(task_id="wait", model="long_trip", poke_interval=7, timeout=60)
+    sensor = RetrainRequestSensor(task_id="wait", model="long_trip", poke_interval=7, timeout=60)
     with pytest.raises(TaskDeferred) as deferred:
         sensor.execute(run_context())
     assert deferred.value.trigger.serialize() == (
-        "headrace_airflow.triggers.drift.DriftTrigger",
+        "headrace_airflow.triggers.retrain_request.RetrainRequestTrigger",
         {"model": "long_trip", "poke_interval": 7.0},
     )
     assert deferred.value.timeout == timedelta(seconds=60)
@@ -188,7 +192,7 @@ def test_sensor_defers_when_nothing_is_asked(run_context: Context) -> None:
 
 
 def test_sensor_pokes_when_it_may_not_defer(home: Path, run_context: Context) -> None:
-    sensor = DriftSensor(task_id="wait", model="long_trip", deferrable=False)
+    sensor = RetrainRequestSensor(task_id="wait", model="long_trip", deferrable=False)
     assert not sensor.poke(run_context())
     write_ledger(home, [ASKED])
     assert sensor.poke(run_context()).xcom_value == REQUEST
