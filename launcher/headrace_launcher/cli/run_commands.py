@@ -103,3 +103,35 @@ def lines_of(run: "BatchRun") -> Iterator[str]:
         yield escape(f"    and {len(gate.failures) - WORST} more rules: {gate.record_uri}")
     if run.error is not None:
         yield escape(f"    {run.error[0]}: {run.error[1]}")
+
+
+@commands.command("test")
+def cases(
+    tables: Annotated[
+        list[str] | None, typer.Argument(help="Tables with cases; without one, all.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the project's cases: rows in, rows out. The exit code is 1 if one differs.
+
+    `pytest` does the same, beside the project's other tests.
+    """
+    from headrace_launcher.project.case_tests import as_json as document_of
+    from headrace_launcher.project.case_tests import case_files, run_cases
+    from headrace_launcher.services.services import engine_environment
+    from headrace_launcher.services.setup import set_up
+
+    settings = settings_here()
+    files = case_files(settings.project, tables or ())
+    if not files:
+        folder = settings.project.tests / "cases"
+        answer(as_json, {"cases": []}, [f"{folder} holds no cases."])
+        return
+    progress = progress_of(as_json)
+    with progress.shown():
+        java = set_up(settings, os.environ, progress.doing)
+    environment = engine_environment(settings, java, os.environ)
+    code, found = run_cases(settings.project, files, environment, as_json)
+    answer(as_json, {"cases": document_of(found)})
+    if code:
+        raise typer.Exit(1)
