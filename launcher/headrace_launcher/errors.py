@@ -317,6 +317,17 @@ class TableBusy(HeadraceError, RuntimeError):
         )
 
 
+class UpgradeFailed(HeadraceError, RuntimeError):
+    """A version of Headrace that could not be installed for a look, or does not answer."""
+
+    def __init__(self, version: str, command: str, output: str) -> None:
+        super().__init__(
+            f"headrace {version}: `{command}` did not succeed. It said: {output}",
+            version=version,
+            command=command,
+        )
+
+
 class NotRunning(HeadraceError):
     """A command that needs the services, which are not up."""
 

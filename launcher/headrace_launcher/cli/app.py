@@ -9,6 +9,7 @@ from headrace_launcher.cli import (
     project_commands,
     run_commands,
     services_commands,
+    upgrade_commands,
 )
 from headrace_launcher.cli.output import Commands
 
@@ -18,6 +19,7 @@ app.add_typer(data_commands.commands)
 app.add_typer(new_command.commands)
 app.add_typer(run_commands.commands)
 app.add_typer(project_commands.commands)
+app.add_typer(upgrade_commands.commands)
 app.add_typer(lake_commands.commands)
 app.add_typer(pins_commands.commands, name="pins")
 app.add_typer(deploy_commands.commands, name="deploy")

@@ -81,14 +81,9 @@ def status(as_json: AsJson = False) -> None:
     is_supervised = stack.running(settings) is not None
     is_well = state is not None and is_supervised and state.is_ready
     shown = standing(settings)
-    if as_json:
-        services = state.model_dump(mode="json") if state else {"services": []}
-        answer(as_json, {"is_well": is_well, **services, **shown.as_json()})
-    else:
-        for line in services_shown(settings, state, is_supervised):
-            console.print(line, markup=False)
-        for part in shown.parts():
-            console.print(part, markup=False)
+    services = state.model_dump(mode="json") if state else {"services": []}
+    document = {"is_well": is_well, **services, **shown.as_json()}
+    answer(as_json, document, [*services_shown(settings, state, is_supervised), *shown.parts()])
     if not is_well:
         raise typer.Exit(1)
 
