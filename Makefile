@@ -61,7 +61,7 @@ test-compose: setup ## The compose file itself on a Docker engine: two months, t
 	@$(BIN)/pytest -m compose tests/compose
 
 .PHONY: test-wheel
-test-wheel: setup ## Install the built wheel with plain pip into a new environment, and use it there
+test-wheel: setup ## Install the built wheel with plain pip, use it there, and see what an upgrade to it changes
 	@$(BIN)/pytest -m wheel tests/wheel
 
 .PHONY: lint

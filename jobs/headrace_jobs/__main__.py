@@ -1,6 +1,7 @@
 """`python -m headrace_jobs`: the only entry of the jobs' side.
 
-`run --job-dir DIR` does one job, `host --socket PATH` many, `registry` prepares the registry.
+`run --job-dir DIR` does one job, `series` one after the other in one session, `host --socket PATH`
+many side by side, `registry` prepares the registry.
 """
 
 import argparse
@@ -24,6 +25,7 @@ def main(arguments: list[str]) -> int:
     run.add_argument("--job-dir", type=Path, required=True, metavar="DIR")
     host = commands.add_parser("host", help="start jobs that are asked for on a Unix socket")
     host.add_argument("--socket", type=Path, required=True, metavar="PATH")
+    commands.add_parser("series", help="run the jobs whose folders standard input names")
     commands.add_parser("registry", help="make or upgrade the tables of MLFLOW_TRACKING_URI")
     given = parser.parse_args(arguments)
     log_to_stderr()
@@ -43,6 +45,10 @@ def main(arguments: list[str]) -> int:
         from headrace_jobs.learning.registry_database import prepare
 
         return prepare()
+    if given.command == "series":
+        from headrace_jobs.engine.series import serve as serve_series
+
+        return serve_series()
     from headrace_jobs.engine.runner import run_job
 
     return run_job(given.job_dir)

@@ -278,6 +278,56 @@ class UnknownName(HeadraceError, KeyError):
     __str__ = Exception.__str__  # KeyError would show the quoted repr
 
 
+class PartitionAsked(HeadraceError, ValueError):
+    """A partitioned table of which no partition is named that it can have."""
+
+    def __init__(self, table: str, unit: str, example: str, problem: str) -> None:
+        super().__init__(
+            f"{table}: {problem}. It is built {unit} by {unit}: name one like {example} with "
+            "--partition, or say --all.",
+            table=table,
+            unit=unit,
+            problem=problem,
+        )
+
+
+class NothingToRun(HeadraceError, LookupError):
+    """A table of which no partition can be built."""
+
+    def __init__(self, table: str, landing: str) -> None:
+        super().__init__(
+            f"{table}: there is no partition to build: nothing was delivered below {landing}, or its "
+            "inputs have published none. Deliver files, or say --with-inputs.",
+            table=table,
+            landing=landing,
+        )
+
+
+class TableBusy(HeadraceError, RuntimeError):
+    """A table that Airflow builds at this moment."""
+
+    retryable = True
+
+    def __init__(self, table: str, run: str) -> None:
+        super().__init__(
+            f"{table}: Airflow's run {run} of it is under way. A table has one writer at a time: wait "
+            "until the run has ended.",
+            table=table,
+            run=run,
+        )
+
+
+class UpgradeFailed(HeadraceError, RuntimeError):
+    """A version of Headrace that could not be installed for a look, or does not answer."""
+
+    def __init__(self, version: str, command: str, output: str) -> None:
+        super().__init__(
+            f"headrace {version}: `{command}` did not succeed. It said: {output}",
+            version=version,
+            command=command,
+        )
+
+
 class NotRunning(HeadraceError):
     """A command that needs the services, which are not up."""
 

@@ -20,6 +20,7 @@ import pyspark
 from deltalake import DeltaTable
 
 from headrace_jobs.engine import session
+from headrace_jobs.testing.spark import SMALL
 from headrace_schemas.places import Lake
 from headrace_schemas.wire import spark_settings
 from headrace_schemas.wire.jobs import read_report
@@ -27,7 +28,7 @@ from headrace_schemas.wire.spec import JobSpec
 from tests.fault_proxy import Exchange, Fault, FaultProxy
 from tests.jobs import readers
 from tests.jobs.batches import MAY, Batch, contract, text
-from tests.jobs.conftest import SMALL, free_port, start_server, wait_for_port
+from tests.jobs.conftest import free_port, start_server, wait_for_port
 from tests.jobs.hosts import SUBMITTED, job_host
 from tests.object_store import REGION, ObjectStore
 from tests.projects import CHECKOUT

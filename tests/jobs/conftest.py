@@ -16,21 +16,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 from headrace_jobs.engine import session
+from headrace_jobs.testing.spark import SMALL, small_session
 from tests.jobs.batches import Batch, contract
 from tests.jobs.learning import learned, mlflow_uri
 
 __all__ = ["learned", "mlflow_uri"]
-
-SMALL = {
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.sql.shuffle.partitions": "2",
-    "spark.databricks.delta.snapshotPartitions": "2",
-    "spark.sql.codegen.cache.maxEntries": "2000",
-    "spark.driver.memory": "2g",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
-}
 
 SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 
@@ -56,9 +46,7 @@ def python_of_workers() -> None:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The classic session, with Delta."""
-    folder = tmp_path_factory.mktemp("spark")
-    settings = SMALL | {"spark.sql.warehouse.dir": str(folder / "warehouse")}
-    found = session.classic("tests", "local[2]", settings)
+    found = small_session(tmp_path_factory.mktemp("spark"))
     yield found
     found.stop()
 

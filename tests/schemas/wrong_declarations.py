@@ -364,6 +364,8 @@ CONTRACTS: list[Change] = [
 ]
 
 PIPELINES: list[Change] = [
+    (PIPELINE, "name: meters", "name: meters\nversion: 2", 2, "version", "this Headrace reads 1"),
+    (MODEL, "name: load", "name: load\nversion: 0", 2, "version", "this Headrace reads 1"),
     (PIPELINE, '"0 2 * * *"', "daily", 4, "schedule", "five fields"),
     (PIPELINE, '"0 2 * * *"', '"@daily"', 4, "schedule", "five fields"),
     (PIPELINE, '"0 2 * * *"', '"61 * * * *"', 4, "schedule", "out of range (found: 61 * * * *)"),

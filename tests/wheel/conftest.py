@@ -12,12 +12,16 @@ PROJECT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from this checkout; uv has the builder since set-up."""
+    """Built from this checkout."""
+    return build_wheel(PROJECT, tmp_path_factory.mktemp("dist"))
+
+
+def build_wheel(source: Path, folder: Path) -> Path:
+    """Build a source tree's wheel; uv has the builder since set-up."""
     own = PROJECT / ".tools" / "uv" / "bin" / "uv"
     uv = str(own) if own.exists() else shutil.which("uv")
     assert uv is not None, "make setup installs uv into .tools/"
-    folder = tmp_path_factory.mktemp("dist")
-    command = [uv, "build", "--wheel", "--quiet", "--out-dir", str(folder), str(PROJECT)]
+    command = [uv, "build", "--wheel", "--quiet", "--out-dir", str(folder), str(source)]
     subprocess.run(command, check=True)
     (built,) = folder.glob("*.whl")
     return built

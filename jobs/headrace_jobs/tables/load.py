@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from importlib import import_module
 from typing import Any
 
@@ -282,13 +283,29 @@ def derive(spark: SparkSession, spec: LoadSpec) -> DataFrame:
         name: tables.read(spark, one.table, one.partitions) for name, one in spec.inputs.items()
     }
     check_inputs(spark, spec, frames)
+    bounds = {one: getattr(spec.partition, one) for one in BOUNDS} if spec.partition else {}
+    return transformed(spark, spec, frames, bounds)
+
+
+def transformed(
+    spark: SparkSession, spec: LoadSpec, frames: dict[str, DataFrame], bounds: dict[str, datetime]
+) -> DataFrame:
+    """What the transform makes of frames, one for each input.
+
+    Args:
+        bounds: Of the partition, by `BOUNDS`; empty for a table that is built whole.
+
+    Raises:
+        TransformInvalid: It cannot be found, or takes other parameters.
+        SchemaBroken: Columns are not the contract's.
+    """
     transform = spec.build.transform
     if transform is None:
         frame = next(iter(frames.values()))
     elif transform.endswith(".sql"):
-        frame = by_sql(spark, spec, frames)
+        frame = by_sql(spark, spec, frames, bounds)
     else:
-        frame = by_function(spec, transform, frames)
+        frame = by_function(spec, transform, frames, bounds)
     where = transform or f"input {next(iter(frames))}"
     kept = [name for name in frame.columns if name not in (tables.PARTITION, tables.BATCH)]
     # A join of two inputs has both their sources, and then nobody knows which is meant.
@@ -324,7 +341,9 @@ def check_inputs(spark: SparkSession, spec: LoadSpec, frames: dict[str, DataFram
             raise StaleInput(spec.build.name, table.name, key)
 
 
-def by_sql(spark: SparkSession, spec: LoadSpec, frames: dict[str, DataFrame]) -> DataFrame:
+def by_sql(
+    spark: SparkSession, spec: LoadSpec, frames: dict[str, DataFrame], bounds: dict[str, datetime]
+) -> DataFrame:
     """The result of a SQL file over its inputs; `:start` and `:end` are the partition's bounds."""
     for name, frame in frames.items():
         frame.createOrReplaceTempView(name)
@@ -335,10 +354,9 @@ def by_sql(spark: SparkSession, spec: LoadSpec, frames: dict[str, DataFrame]) ->
             spec.build.name, spec.transform_path, "there is no such file beside the pipeline"
         )
     text = files.read_text(spec.transform_path)
-    for bound in BOUNDS if spec.partition else ():
+    for bound, instant in bounds.items():
         # Spark's own named parameters do not pass through Delta's SQL parser.
-        instant = getattr(spec.partition, bound).isoformat()
-        text = re.sub(rf"(?<!:):{bound}\b", f"TIMESTAMP '{instant}'", text)
+        text = re.sub(rf"(?<!:):{bound}\b", f"TIMESTAMP '{instant.isoformat()}'", text)
     try:
         frame = spark.sql(text)
         _ = frame.schema  # Connect analyses no earlier
@@ -347,7 +365,9 @@ def by_sql(spark: SparkSession, spec: LoadSpec, frames: dict[str, DataFrame]) ->
     return frame
 
 
-def by_function(spec: LoadSpec, transform: str, frames: dict[str, DataFrame]) -> DataFrame:
+def by_function(
+    spec: LoadSpec, transform: str, frames: dict[str, DataFrame], bounds: dict[str, datetime]
+) -> DataFrame:
     """The result of a pure function; its parameters are named as the inputs are."""
     module, _, name = transform.partition(":")
     try:
@@ -363,9 +383,8 @@ def by_function(spec: LoadSpec, transform: str, frames: dict[str, DataFrame]) ->
             f"its parameters are {sorted(asked)}, the declared inputs {sorted(frames)}",
         )
     wanted = [one for one in BOUNDS if one in parameters]
-    if wanted and spec.partition is None:
+    if wanted and not bounds:
         problem = f"it asks for {wanted[0]}, the table has no partition"
         raise TransformInvalid(spec.build.name, transform, problem)
-    bounds = {one: getattr(spec.partition, one) for one in wanted}
-    frame: DataFrame = function(**frames, **bounds)
+    frame: DataFrame = function(**frames, **{one: bounds[one] for one in wanted})
     return frame

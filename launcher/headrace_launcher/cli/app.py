@@ -7,7 +7,9 @@ from headrace_launcher.cli import (
     new_command,
     pins_commands,
     project_commands,
+    run_commands,
     services_commands,
+    upgrade_commands,
 )
 from headrace_launcher.cli.output import Commands
 
@@ -15,7 +17,9 @@ app = Commands(no_args_is_help=True, help="Start and watch Headrace on this mach
 app.add_typer(services_commands.commands)
 app.add_typer(data_commands.commands)
 app.add_typer(new_command.commands)
+app.add_typer(run_commands.commands)
 app.add_typer(project_commands.commands)
+app.add_typer(upgrade_commands.commands)
 app.add_typer(lake_commands.commands)
 app.add_typer(pins_commands.commands, name="pins")
 app.add_typer(deploy_commands.commands, name="deploy")

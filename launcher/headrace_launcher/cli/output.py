@@ -65,7 +65,7 @@ def answer(as_json: bool, document: Any, lines: Iterable[RenderableType] = ()) -
         write_json(document)
         return
     for line in lines:
-        console.print(line, markup=False)
+        console.print(line, markup=not isinstance(line, str))  # a table has its own colours
 
 
 def write_json(document: Any) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import RenderableType
 
 from headrace_launcher.cli.display import addresses, problems, table
 from headrace_launcher.cli.output import AsJson, answer, console, progress_of, settings_here
@@ -72,21 +73,31 @@ def stopped(settings: Settings, as_json: bool) -> int:
 
 @commands.command()
 def status(as_json: AsJson = False) -> None:
-    """Show all services. The exit code is 1 when one of them is not well."""
+    """Show all services, tables and models. The exit code is 1 when a service is not well."""
+    from headrace_launcher.cli.standing import standing  # heavy: readers of the lake
+
     settings = settings_here()
     state = read_state(settings.state_file)
-    if state is None:
-        answer(as_json, None, [f"Nothing runs for {settings.home}. Start it: headrace up"])
-        raise typer.Exit(1)
     is_supervised = stack.running(settings) is not None
-    if as_json:
-        answer(as_json, state.model_dump(mode="json"))
-    else:
-        console.print(table(state, is_supervised))
-        for line in [*problems(state), *(addresses(settings, state) if is_supervised else [])]:
-            console.print(line, markup=False)
-    if not (is_supervised and state.is_ready):
+    is_well = state is not None and is_supervised and state.is_ready
+    shown = standing(settings)
+    services = state.model_dump(mode="json") if state else {"services": []}
+    document = {"is_well": is_well, **services, **shown.as_json()}
+    answer(as_json, document, [*services_shown(settings, state, is_supervised), *shown.parts()])
+    if not is_well:
         raise typer.Exit(1)
+
+
+def services_shown(
+    settings: Settings, state: StackState | None, is_supervised: bool
+) -> Iterator[RenderableType]:
+    """The services for people."""
+    if state is None:
+        yield f"Nothing runs for {settings.home}. Start it: headrace up"
+        return
+    yield table(state, is_supervised)
+    yield from problems(state)
+    yield from addresses(settings, state) if is_supervised else ()
 
 
 @commands.command()

@@ -234,21 +234,27 @@ def _engines(stack: Stack) -> tuple[Service, ...]:
 
 def _environment(stack: Stack) -> dict[str, str]:
     """What every service inherits; jobs inherit it from the service that starts them."""
-    settings = stack.settings
+    own = engine_environment(stack.settings, stack.java, stack.environ)
+    return {**own, MARK: str(stack.settings.home)}
+
+
+def engine_environment(
+    settings: Settings, java: Java, environ: Mapping[str, str]
+) -> dict[str, str]:
+    """What a process needs that runs jobs, or starts those that do."""
     inherited = {
-        name: value for name, value in stack.environ.items() if not name.startswith(NOT_INHERITED)
+        name: value for name, value in environ.items() if not name.startswith(NOT_INHERITED)
     }
     return {
         **inherited,
-        MARK: str(settings.home),
-        **settings.project.environment(stack.environ),
+        **settings.project.environment(environ),
         "HEADRACE_JARS": str(settings.jars),
         "HEADRACE_JOB_HOST": str(settings.job_host_socket),
         "MLFLOW_TRACKING_URI": settings.registry,
         "HEADRACE_MODELS": str(settings.mlflow / "artifacts"),
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{stack.environ.get('PATH', os.defpath)}",
-        "JAVA_HOME": str(stack.java.home),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', os.defpath)}",
+        "JAVA_HOME": str(java.home),
         "SPARK_HOME": str(spark_home()),
         "SPARK_CONF_DIR": str(configuration_folder(settings)),
         "SPARK_LOCAL_IP": LOOPBACK,

@@ -19,6 +19,7 @@ from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import StaleInput
 from headrace_schemas.notifications import EventKind
 from headrace_schemas.partition import SHOWN_CHARACTERS, Partition, PartitionUnit
+from headrace_schemas.planning.gaps import refuse_gaps, without_data
 from headrace_schemas.planning.planner import Planner
 from headrace_schemas.wire.report import Counts, JobReport
 from headrace_schemas.wire.spec import PinnedTable
@@ -66,45 +67,21 @@ class LoadOperator(TableOperator):
         """List the delivered files and pin the inputs."""
         partition = self.partition(context)
         if partition is not None:
-            self.skip_without_data(partition)
-            self.refuse_gaps(partition, planner)
+            # A schedule does not know where the data begins and ends; the pipeline does.
+            if nothing := without_data(self.catalog, self.table, partition):
+                raise AirflowSkipException(nothing)
+            refuse_gaps(
+                self.catalog,
+                self.table,
+                partition,
+                lambda table: published_keys(planner.lake.table(table)),
+            )
         build = self.catalog.build(self.table)
         landing = Settings.current().landing
         batch = Batch(table=self.table, partition=partition)
         files = delivered_files(landing, build, batch)
         spec = planner.load(self.table, partition, files, job_id)
         return spec.model_copy(update={"landing": landing})
-
-    def skip_without_data(self, partition: Partition) -> None:
-        """A schedule does not know where the data begins and ends; the pipeline does."""
-        pipeline = self.catalog.pipeline_of(self.table)
-        if partition.end <= pipeline.starts_at:
-            raise AirflowSkipException(
-                f"{self.table}: {partition.key} lies before {pipeline.start}, where the data of "
-                f"pipeline {pipeline.name} begins"
-            )
-        if pipeline.ends_at is not None and partition.start >= pipeline.ends_at:
-            raise AirflowSkipException(
-                f"{self.table}: {partition.key} lies after {pipeline.end}, where the data of "
-                f"pipeline {pipeline.name} ends"
-            )
-
-    def refuse_gaps(self, partition: Partition, planner: Planner) -> None:
-        """Wait for earlier partitions that the transform looks back at.
-
-        Runs of a backfill overtake each other. Without this, a partition that came too early would
-        be built from less than one that came in order.
-
-        Raises:
-            StaleInput: An earlier partition is not published yet; trying again helps.
-        """
-        for one in self.catalog.build(self.table).inputs.values():
-            if one.lookback:
-                first = self.catalog.pipeline_of(one.table).starts_at
-                held = published_keys(planner.lake.table(one.table))
-                for key in partition.lookback(one.lookback, first):
-                    if key not in held:
-                        raise StaleInput(self.table, one.table, key)
 
 
 class GateOperator(TableOperator):

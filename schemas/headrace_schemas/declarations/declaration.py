@@ -1,9 +1,10 @@
 """What a declaration is made of: frozen models that say themselves what does not go together."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     GetJsonSchemaHandler,
@@ -20,6 +21,21 @@ KeyPath = tuple[str | int, ...]
 
 LENIENT = "lenient"
 """Context of a reading that looks at fields only: what does not go together is asked for later."""
+
+
+FORM = 1
+"""The form of pipelines and models that this Headrace reads."""
+
+
+def known_form(version: int) -> int:
+    """Refuse a form of declarations that is not known yet."""
+    if version != FORM:
+        raise ValueError(f"is not known: this Headrace reads {FORM}. Upgrade it, or write {FORM}")
+    return version
+
+
+FormVersion = Annotated[int, AfterValidator(known_form)]
+"""The key `version` of a declaration."""
 
 
 class Frozen(BaseModel):

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from headrace_schemas.declarations import model_checks
 from headrace_schemas.declarations.booster_params import wrong_params
-from headrace_schemas.declarations.declaration import Declaration, Frozen, Misfits
+from headrace_schemas.declarations.declaration import Declaration, FormVersion, Frozen, Misfits
 from headrace_schemas.declarations.metrics import METRICS, MetricName
 from headrace_schemas.declarations.monitors import AddedMonitor
 from headrace_schemas.declarations.pipeline import LONGEST_MINUTES, TIME_LIMIT_MINUTES
@@ -188,6 +188,7 @@ class Model(Declaration):
     """What is learnt from a gold table, and when it must be relearned.
 
     Attributes:
+        version: Of the form of this file; another one than 1 is for a newer Headrace, and refused.
         name: What it is called: in the registry, and in the names of its Dags.
         description: What it predicts and for whom, for people.
         owner: Who answers for it: the owner of its Dags in Airflow.
@@ -209,6 +210,7 @@ class Model(Declaration):
         notify: Notifiers that are told what is decided, refused, or to be approved.
     """
 
+    version: FormVersion = Field(default=1, exclude=True)  # of the file, so specs go without
     name: str = Field(pattern=PLAIN_NAME)
     description: str
     owner: str

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from headrace_schemas.declarations.declaration import Declaration, Frozen, Misfit, said
+from headrace_schemas.declarations.declaration import Declaration, FormVersion, Frozen, Misfit, said
 from headrace_schemas.declarations.reading import loaded
 from headrace_schemas.declarations.source import PLACEHOLDER, Source
 from headrace_schemas.names import (
@@ -204,6 +204,7 @@ class Pipeline(Declaration):
     """How and when a set of tables is built.
 
     Attributes:
+        version: Of the form of this file; another one than 1 is for a newer Headrace, and refused.
         name: What it is called: a tag of its Dags in Airflow.
         description: What it is for, for people.
         owner: Who answers for its tables: the owner of its Dags in Airflow.
@@ -222,6 +223,7 @@ class Pipeline(Declaration):
         entries: Its tables by name: how each is built. Their order does not count.
     """
 
+    version: FormVersion = Field(default=1, exclude=True)  # of the file, so specs go without
     name: str = Field(pattern=PLAIN_NAME)
     description: str
     owner: str

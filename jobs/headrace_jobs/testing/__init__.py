@@ -1,0 +1,1 @@
+"""Tests of a project: its cases of rows in and rows out, and a Spark session for them."""

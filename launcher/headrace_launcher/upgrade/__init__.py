@@ -1,0 +1,1 @@
+"""Seeing what another version of Headrace changes for a project, without changing anything."""
