@@ -61,8 +61,8 @@ def test_env_writes_settings_and_secrets_once_when_it_is_asked_twice(project):
     assert not [one for one in secrets.values() if one in first.stdout + again.stdout]
 
 
-def test_report_says_what_to_start_when_nothing_runs(project):
-    answer = headrace(project, "report")
+def test_replay_says_what_to_start_when_nothing_runs(project):
+    answer = headrace(project, "replay")
     assert answer.returncode == 1
     assert answer.stderr.startswith("NotRunning: ")
     assert "headrace up" in answer.stderr
@@ -73,3 +73,10 @@ def test_command_names_the_variable_when_the_folder_is_no_project(tmp_path):
     assert answer.returncode == 1
     assert "HEADRACE_PROJECT" in answer.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_report_says_what_to_do_when_nothing_is_built_and_nothing_runs(project):
+    answer = headrace(project, "report")
+    assert answer.returncode == 0
+    assert "nothing is built yet" in answer.stdout
+    assert "headrace replay meters --from FOLDER" in answer.stdout

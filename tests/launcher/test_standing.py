@@ -36,7 +36,7 @@ def home(tmp_path: Path) -> Path:
         model_version="1",
         as_of=at,
         effective_from=at,
-        answers="x",
+        request_id="x",
     )
     write_ledger(tmp_path, [served])
     return tmp_path

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from packaging.specifiers import SpecifierSet
+
 from headrace_launcher.project.batches import Wanted
 from headrace_launcher.project.deliveries import own_deliveries
 from headrace_launcher.upgrade.lakes import compare
@@ -123,8 +125,6 @@ class Check:
 
     def is_fit(self) -> bool:
         """Whether the project's range of versions has the next one."""
-        from packaging.specifiers import SpecifierSet
-
         return SpecifierSet(self.project.table.requires).contains(
             self.next.version, prereleases=True
         )
@@ -204,13 +204,10 @@ class Check:
     def table_changes(self) -> Iterator[TableChange]:
         """What differs between the rows that both versions make of one partition of each table."""
         chosen = self.chosen()
-        runs = {}
-        for side in (self.present, self.next):
-            runs[side.version, side is self.next] = self.run(side, chosen)
+        one, two = (self.run(side, chosen) for side in (self.present, self.next))
         before, after = (
             Lake(root=self.variables(side)["HEADRACE_LAKE"]) for side in (self.present, self.next)
         )
-        one, two = runs.values()
         for table in self.catalog.order:
             batch = chosen.get(table, (None, None))[1]
             told = [
