@@ -136,8 +136,8 @@ class ProjectVersionUnfit(HeadraceError, RuntimeError):
     def __init__(self, name: str, file: str, requires: str, found: str) -> None:
         super().__init__(
             f"project {name} is for Headrace {requires} ({file}, requires), and {found} is installed. "
-            f"Install a fitting one: pip install 'headrace{requires}'. Or see what an upgrade changes, "
-            "then change `requires`: headrace upgrade --check.",
+            f"Install a fitting one: pip install 'headrace{requires}'. With that one, "
+            f"`headrace upgrade --check --to {found}` says what {found} changes; then change `requires`.",
             name=name,
             file=file,
             requires=requires,
