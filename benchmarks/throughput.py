@@ -97,15 +97,15 @@ def training(loop: BareLoop, copies: int) -> dict[str, float]:
     ]
     known = features.known_rows(tables.read(loop.spark, spec.features), spec.model, spec.as_of)
     rows = known.crossJoin(loop.spark.range(copies).select(F.col("id").alias("_copy")))
-    learnt = learnable.learn_codes(rows, spec.model, spec.contract, declared)
+    coded = learnable.learn_codes(rows, spec.model, spec.contract, declared)
     workers = train.slots_for(loop.spark, spec.model)
     before = python_memory()
     start = time.monotonic()
-    train.fit(loop.spark, rows, spec, learnt.features, workers)
+    train.fit(loop.spark, rows, spec, coded.features, workers)
     seconds = time.monotonic() - start
     return {
-        "rows": learnt.rows,
-        "features": len(learnt.features),
+        "rows": coded.rows,
+        "features": len(coded.features),
         "workers": workers,
         "rounds": spec.model.training.num_boost_round,
         "seconds": seconds,

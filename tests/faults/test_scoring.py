@@ -13,7 +13,7 @@ import pytest
 import xgboost
 from deltalake import write_deltalake
 
-from headrace_jobs.learning.manifest import Feature, FeatureKind, Manifest, Window
+from headrace_jobs.learning.manifest import Feature, FeatureKind, Manifest, TrainingWindow
 from headrace_jobs.learning.registry import CHAMPION, Registry, sha256
 from headrace_schemas.decisions.model_version import PinnedModel
 from headrace_schemas.declarations.model import Task
@@ -106,7 +106,7 @@ def booster(rounds: int) -> bytes:
 
 
 def manifest(name: str, content: bytes) -> Manifest:
-    window = Window(
+    window = TrainingWindow(
         train_start=NOON, holdout_start=NOON, holdout_end=NOON, train_rows=60, holdout_rows=6
     )
     types = {"wind": "DOUBLE", "stops": "INT"}

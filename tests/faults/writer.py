@@ -13,7 +13,7 @@ import sys
 from pyspark.errors import PySparkException
 
 from headrace_jobs.engine import session
-from headrace_jobs.engine.errors import told
+from headrace_jobs.engine.errors import summary
 from headrace_jobs.lake import tables
 from headrace_launcher.services.settings import SMALL_JAVA
 from headrace_schemas.errors import HeadraceError
@@ -54,9 +54,9 @@ def main(uri: str, *given: str) -> None:
         except HeadraceError as error:
             say(error.message)
         except PySparkException as error:
-            say(told(error))
+            say(summary(error))
         except Exception as error:  # as the runner, which reports any error
-            say(f"{type(error).__name__}: {told(error)}")
+            say(f"{type(error).__name__}: {summary(error)}")
         else:
             say(None)
     spark.stop()

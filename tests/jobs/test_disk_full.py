@@ -12,7 +12,7 @@ from deltalake import DeltaTable, QueryBuilder
 from pyspark.sql import SparkSession
 
 from headrace_jobs.engine.errors import job_error
-from headrace_jobs.sources.copies import Reading
+from headrace_jobs.sources.copies import CopyErrors
 from headrace_jobs.sources.ingest import Delivery
 from headrace_schemas.errors import SourceInvalid
 from tests.jobs.batches import Batch, contract, text
@@ -112,11 +112,11 @@ def test_full_disk_is_told_from_a_damaged_file_when_its_error_names_the_file() -
         rows=1,
         copy_uri="/staging/000000-abc.csv",
     )
-    with pytest.raises(OSError, match="No space left"), Reading([one]):
+    with pytest.raises(OSError, match="No space left"), CopyErrors([one]):
         raise OSError("reading 000000-abc.csv: No space left on device")
     with (
         pytest.raises(SourceInvalid, match=r"readings/one\.csv: Spark cannot read it"),
-        Reading([one]),
+        CopyErrors([one]),
     ):
         raise OSError("000000-abc.csv is not whole")
 

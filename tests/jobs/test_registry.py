@@ -15,7 +15,7 @@ import pytest
 import requests
 import xgboost
 
-from headrace_jobs.learning.manifest import Feature, FeatureKind, Manifest, Window
+from headrace_jobs.learning.manifest import Feature, FeatureKind, Manifest, TrainingWindow
 from headrace_jobs.learning.registry import CHAMPION, Registry, sha256
 from headrace_jobs.learning.run_notes import RunNotes
 from headrace_schemas.decisions.model_version import PinnedModel
@@ -35,7 +35,7 @@ def booster(rounds: int = 2) -> bytes:
 
 
 def manifest(content: bytes, name: str = "m") -> Manifest:
-    window = Window(
+    window = TrainingWindow(
         train_start=NOON, holdout_start=NOON, holdout_end=NOON, train_rows=60, holdout_rows=6
     )
     return Manifest(

@@ -9,7 +9,7 @@ from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs.engine.errors import is_conflict, is_lost, told
+from headrace_jobs.engine.errors import is_conflict, is_lost, summary
 from headrace_jobs.lake import tables
 from headrace_schemas.errors import SchemaBroken, WriteConflict
 from headrace_schemas.wire.spec import PinnedTable
@@ -142,12 +142,12 @@ def test_errors_are_told_apart_when_they_have_no_condition(
     error = RuntimeError(f"{text}\nand more lines: StatusCode.UNAVAILABLE DELTA_CONCURRENT_APPEND")
     assert is_conflict(error) is conflict
     assert is_lost(error) is lost
-    assert "\n" not in told(error)
+    assert "\n" not in summary(error)
 
 
 def test_an_error_that_only_java_knows_is_told_by_its_own_text(spark: SparkSession) -> None:
     with pytest.raises(Exception, match="An error occurred") as raised:
         spark.sparkContext.textFile("file:/nothing/here").count()
     name = "org.apache.hadoop.mapred.InvalidInputException"
-    assert told(raised.value) == f"{name}: Input path does not exist: file:/nothing/here"
+    assert summary(raised.value) == f"{name}: Input path does not exist: file:/nothing/here"
     assert not is_lost(raised.value)

@@ -121,13 +121,13 @@ def refused_by_xgboost(error: BaseException) -> str | None:
     text = str(error)
     if "ExecutorLostFailure" in text:
         return None
-    said = [found[0] for found in REFUSED.finditer(text)]
-    own = [one for one in said if not OF_WORKERS.search(one)]
+    messages = [found[0] for found in REFUSED.finditer(text)]
+    own = [message for message in messages if not OF_WORKERS.search(message)]
     match = REFUSED.search(own[0]) if own else None
     return match[1].strip().rstrip(".")[:SHOWN_TEXT] if match else None
 
 
-def told(error: BaseException) -> str:
+def summary(error: BaseException) -> str:
     """The first line of an error's text, without values of rows."""
     return without_values(text_of(error))
 
@@ -168,7 +168,7 @@ def job_error(error: Exception, engine: str, job: str = "the job") -> JobError:
     if not isinstance(error, HeadraceError) and (unavailable := store_unavailable(error)):
         error = unavailable
     if not isinstance(error, HeadraceError) and is_lost(error):
-        error = EngineUnavailable("Spark", engine, f"went away during the job ({told(error)})")
+        error = EngineUnavailable("Spark", engine, f"went away during the job ({summary(error)})")
     if isinstance(error, HeadraceError):
         return JobError(
             type=type(error).__name__,
@@ -178,4 +178,6 @@ def job_error(error: Exception, engine: str, job: str = "the job") -> JobError:
         )
     named = condition(error)
     fields = {"condition": named} if named else {}
-    return JobError(type=type(error).__name__, message=told(error), retryable=False, fields=fields)
+    return JobError(
+        type=type(error).__name__, message=summary(error), retryable=False, fields=fields
+    )

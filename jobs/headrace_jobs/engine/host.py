@@ -106,7 +106,7 @@ class Host:
         self.is_stopping = True
 
     def run(self) -> None:
-        """Accept and reap until told to stop."""
+        """Accept and reap until asked to stop."""
         with selectors.DefaultSelector() as selector, self.listener:
             selector.register(self.listener, selectors.EVENT_READ)
             while not self.is_stopping:

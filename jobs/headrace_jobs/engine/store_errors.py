@@ -57,7 +57,7 @@ def store_unavailable(error: BaseException) -> EngineUnavailable | None:
 
 def is_store_away(text: str) -> bool:
     """Whether a text of anybody tells that a store does not do what it is asked."""
-    return any(one.search(text) for one in (AWAY, UNKNOWN, SKEWED))
+    return any(pattern.search(text) for pattern in (AWAY, UNKNOWN, SKEWED))
 
 
 def whole_text(error: BaseException) -> str:
@@ -74,16 +74,18 @@ def line_at(text: str, found: re.Match[str]) -> str:
 
 def place(text: str, found: re.Match[str]) -> str:
     """The object that the line is about, or else the first that the text names."""
-    for one in (line_at(text, found), text):
+    for excerpt in (line_at(text, found), text):
         for pattern in PLACES:
-            if named := pattern.search(one):
-                parts = named.groupdict()
-                return f"{parts['bucket']}/{parts['key']}" if parts else named[1]
+            if named := pattern.search(excerpt):
+                groups = named.groupdict()
+                return f"{groups['bucket']}/{groups['key']}" if groups else named[1]
     return "an object"
 
 
 def reason(text: str, found: re.Match[str]) -> str:
     """In a few words why; the error's name without any."""
     line = line_at(text, found)
-    said = next((match[1].strip() for one in REASONS if (match := one.search(line))), found[0])
-    return f"status {said}" if said.isdecimal() else said
+    cause = next(
+        (match[1].strip() for pattern in REASONS if (match := pattern.search(line))), found[0]
+    )
+    return f"status {cause}" if cause.isdecimal() else cause

@@ -6,7 +6,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from headrace_jobs.engine.errors import is_conflict
-from headrace_jobs.lake.delta_log import DataFile, DeltaLog
+from headrace_jobs.lake.delta_log import AddedFile, DeltaLog
 from headrace_jobs.lake.history import at
 from headrace_schemas.errors import WriteConflict
 from headrace_schemas.rules.rule import literal, quoted
@@ -22,12 +22,12 @@ join those would write all rows twice, and keep both for as long as the history 
 Partition = tuple[str | None, ...]
 
 
-def crowded(found: dict[str, DataFile]) -> dict[Partition, int]:
+def crowded(found: dict[str, AddedFile]) -> dict[Partition, int]:
     """Partitions with many small files, and how many those are."""
     small: dict[Partition, int] = {}
-    for one in found.values():
-        if one.size < SMALL_BYTES:
-            small[one.partition] = small.get(one.partition, 0) + 1
+    for file in found.values():
+        if file.size < SMALL_BYTES:
+            small[file.partition] = small.get(file.partition, 0) + 1
     return {partition: count for partition, count in small.items() if count >= MANY_FILES}
 
 

@@ -72,7 +72,7 @@ def copied_by_store(uri: str, copy_uri: str) -> bool:
     return True
 
 
-class Found(NamedTuple):
+class ListedFile(NamedTuple):
     """A file below a folder: its path from there, its bytes, and when it was last written (UTC)."""
 
     path: str
@@ -80,13 +80,15 @@ class Found(NamedTuple):
     written_at: datetime
 
 
-def below(folder: str) -> list[Found]:
+def below(folder: str) -> list[ListedFile]:
     """Every file below a folder, in the order of their paths; none if there is no folder."""
     path = Place.parse(folder).path
     system, root = (fs.LocalFileSystem(), str(path)) if path is not None else store(folder)
     selector = fs.FileSelector(root, allow_not_found=True, recursive=True)
     return sorted(
-        Found(info.path[len(root.rstrip("/")) + 1 :], int(info.size), info.mtime.astimezone(UTC))
+        ListedFile(
+            info.path[len(root.rstrip("/")) + 1 :], int(info.size), info.mtime.astimezone(UTC)
+        )
         for info in system.get_file_info(selector)
         if info.type == fs.FileType.File
     )
@@ -98,15 +100,15 @@ def remove_files(folder: str, paths: Iterable[str]) -> None:
     One that is gone already is none to remove: another run was cut off.
     """
     path = Place.parse(folder).path
-    for one in paths:
+    for relative in paths:
         if path is not None:
-            file = path / one
+            file = path / relative
             file.unlink(missing_ok=True)
             file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
             continue
         system, root = store(folder)
         with suppress(FileNotFoundError):
-            system.delete_file(f"{root}/{one}")
+            system.delete_file(f"{root}/{relative}")
 
 
 def remove(folder: str) -> None:

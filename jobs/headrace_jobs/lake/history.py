@@ -99,7 +99,7 @@ def kept_files(spark: SparkSession, tables: Iterable[PinnedTable]) -> Iterator[N
     """While rows are read: where a file is there no more, the error names the version.
 
     Raises:
-        VersionGone: As `kept`; the log still told of the version.
+        VersionGone: As `kept`; the log still listed the version.
     """
     try:
         yield

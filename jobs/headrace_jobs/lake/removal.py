@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from headrace_jobs.lake import files
 from headrace_jobs.lake.delta_log import OF_A_VERSION, DeltaLog, LogIncomplete
-from headrace_jobs.lake.files import Found
+from headrace_jobs.lake.files import ListedFile
 from headrace_schemas.planning.pins import Pin
 from headrace_schemas.wire.maintenance_jobs import MaintainedTable
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Needed:
+class RetainedFiles:
     """What is to stay of a table.
 
     Attributes:
@@ -31,7 +31,7 @@ class Needed:
     gone: list[Pin] = field(default_factory=list)
 
 
-def needed(table: MaintainedTable, delta_log: DeltaLog, now: datetime) -> Needed:
+def needed(table: MaintainedTable, delta_log: DeltaLog, now: datetime) -> RetainedFiles:
     """What history and pins need.
 
     Raises:
@@ -44,8 +44,8 @@ def needed(table: MaintainedTable, delta_log: DeltaLog, now: datetime) -> Needed
     base, commits = delta_log.segment(oldest)
     first = min([*commits, oldest] if base is None else [base])
     history = set(delta_log.files_at(oldest)) | delta_log.added_after(oldest)
-    versions = {one for one in listed_versions(delta_log) if one >= first}
-    kept = Needed(set(history), versions)
+    versions = {version for version in listed_versions(delta_log) if version >= first}
+    kept = RetainedFiles(set(history), versions)
     pinned: dict[Pin, dict[str, int]] = {}
     for pin in table.pins:
         try:
@@ -54,11 +54,11 @@ def needed(table: MaintainedTable, delta_log: DeltaLog, now: datetime) -> Needed
         except LogIncomplete:
             kept.gone.append(pin)
             continue
-        pinned[pin] = {path: one.size for path, one in found.items()}
+        pinned[pin] = {path: file.size for path, file in found.items()}
         kept.files |= found.keys()
         kept.versions |= {pin.version, *commits} | (set() if base is None else {base})
     for pin, sizes in pinned.items():
-        others = (other for one, other in pinned.items() if one.version != pin.version)
+        others = (other for other_pin, other in pinned.items() if other_pin.version != pin.version)
         also = history.union(*others)
         kept.by_pin[pin] = sum(size for path, size in sizes.items() if path not in also)
     return kept
@@ -66,36 +66,38 @@ def needed(table: MaintainedTable, delta_log: DeltaLog, now: datetime) -> Needed
 
 def listed_versions(delta_log: DeltaLog) -> set[int]:
     """Every version of which the log holds anything."""
-    found = (OF_A_VERSION.match(one.path) for one in delta_log.listed)
-    return {int(one[1]) for one in found if one}
+    found = (OF_A_VERSION.match(entry.path) for entry in delta_log.listed)
+    return {int(match[1]) for match in found if match}
 
 
-def needless_log(delta_log: DeltaLog, kept: Needed) -> list[Found]:
+def needless_log(delta_log: DeltaLog, kept: RetainedFiles) -> list[ListedFile]:
     """Entries of the log that no kept version is read from, oldest first.
 
     A cut-off leaves the younger ones, so that the rest can be read from its first checkpoint on.
     """
     found = []
-    for one in delta_log.listed:
-        of = OF_A_VERSION.match(one.path)
+    for entry in delta_log.listed:
+        of = OF_A_VERSION.match(entry.path)
         if of and int(of[1]) not in kept.versions:
-            found.append((int(of[1]), one))
-    return [one for _, one in sorted(found)]
+            found.append((int(of[1]), entry))
+    return [entry for _, entry in sorted(found)]
 
 
-def needless_files(listed: Sequence[Found], kept: Needed, written_before: datetime) -> list[Found]:
+def needless_files(
+    listed: Sequence[ListedFile], kept: RetainedFiles, written_before: datetime
+) -> list[ListedFile]:
     """Data files that no kept version has.
 
     Args:
         written_before: Younger ones may belong to a commit that is still to come.
     """
     return [
-        one
-        for one in listed
-        if one.path.endswith(".parquet")
-        and not is_hidden(one.path)
-        and one.path not in kept.files
-        and one.written_at < written_before
+        file
+        for file in listed
+        if file.path.endswith(".parquet")
+        and not is_hidden(file.path)
+        and file.path not in kept.files
+        and file.written_at < written_before
     ]
 
 
@@ -110,13 +112,13 @@ def is_hidden(path: str) -> bool:
 def remove_needless(
     table: MaintainedTable,
     delta_log: DeltaLog,
-    listed: Sequence[Found],
+    listed: Sequence[ListedFile],
     now: datetime,
     written_before: datetime,
-) -> tuple[list[Found], list[Found], Needed]:
+) -> tuple[list[ListedFile], list[ListedFile], RetainedFiles]:
     """Remove what nobody needs: log entries, then data files; what was removed, and what stays.
 
-    First the log, so that a version whose files go is one that nobody is told of.
+    First the log, so that a version whose files go is one that is no longer listed.
 
     Raises:
         LogIncomplete: The log does not tell what the history needs; nothing was removed.
@@ -124,7 +126,7 @@ def remove_needless(
     kept = needed(table, delta_log, now)
     entries = needless_log(delta_log, kept)
     data = needless_files(listed, kept, written_before)
-    files.remove_files(delta_log.folder, [one.path for one in entries])
-    files.remove_files(table.uri, [one.path for one in data])
+    files.remove_files(delta_log.folder, [entry.path for entry in entries])
+    files.remove_files(table.uri, [file.path for file in data])
     log.info("%s: %d log entries and %d files removed", table.name, len(entries), len(data))
     return entries, data, kept

@@ -1,7 +1,7 @@
 """How the columns of a table that is there differ from those that are written to it now.
 
 Delta would take some differences in silence (a column that is gone is NULL from then on, a narrower
-type is cast) and refuse others when all the work is done. Here both are told apart before it begins.
+type is cast) and refuse others when all the work is done. Here both are distinguished before it begins.
 """
 
 from collections.abc import Iterable
@@ -70,7 +70,9 @@ def types_of(schema: StructType) -> Types:
 def column_type(given: DataType) -> ColumnType:
     """A type of Spark's as contracts know it; VARCHAR and CHAR are STRING to a table's readers."""
     if isinstance(given, StructType):
-        fields = tuple(Field(name=one.name, type=column_type(one.dataType)) for one in given.fields)
+        fields = tuple(
+            Field(name=field.name, type=column_type(field.dataType)) for field in given.fields
+        )
         return ColumnType(stem="STRUCT", fields=fields)
     if isinstance(given, ArrayType):
         return ColumnType(stem="ARRAY", element=column_type(given.elementType))
@@ -90,7 +92,9 @@ def as_stored(type: ColumnType) -> ColumnType:
         return ColumnType(stem="STRING")
     return type.model_copy(
         update={
-            "fields": tuple(Field(name=one.name, type=as_stored(one.type)) for one in type.fields),
+            "fields": tuple(
+                Field(name=field.name, type=as_stored(field.type)) for field in type.fields
+            ),
             "key": type.key and as_stored(type.key),
             "element": type.element and as_stored(type.element),
         }
@@ -105,13 +109,13 @@ def change(old: ColumnType, new: ColumnType) -> Change:
         return Change.WIDER if is_wider(old, new) else Change.OTHER
     if old.stem != "STRUCT":
         pairs = zip(old.children, new.children, strict=True)
-        return together(change(one, other) for one, other in pairs)
+        return together(change(before, after) for before, after in pairs)
     return struct_change(old, new)
 
 
 def struct_change(old: ColumnType, new: ColumnType) -> Change:
     """`change` of two structs: Delta goes by the fields' names, whatever their order."""
-    given, wanted = ({one.name: one.type for one in type.fields} for type in (old, new))
+    given, wanted = ({field.name: field.type for field in type.fields} for type in (old, new))
     if not given.keys() <= wanted.keys():
         return Change.OTHER
     found = together(change(type, wanted[name]) for name, type in given.items())
@@ -184,7 +188,7 @@ def refuse_changes(
 
 def refused(table: Types, build: TableBuild, contract: Contract) -> list[str]:
     """Differences that a table cannot take, in words."""
-    wanted = {one.name: as_stored(ColumnType.parse(one.type)) for one in contract.columns}
+    wanted = {column.name: as_stored(ColumnType.parse(column.type)) for column in contract.columns}
     given = {folded(name): name for name in wanted}
     found = []
     if (PARTITION in table) != (build.partition is not None):
@@ -201,18 +205,18 @@ def refused(table: Types, build: TableBuild, contract: Contract) -> list[str]:
     if build.write is WriteMode.MERGE:
         there = set(map(folded, table))
         found += [
-            f"{one} (in the key, not in the table)"
-            for one in contract.key
-            if folded(one) not in there
+            f"{column} (in the key, not in the table)"
+            for column in contract.key
+            if folded(column) not in there
         ]
     return found
 
 
 def features(types: Types) -> frozenset[str]:
     """The table features that columns need which not every Delta table has."""
-    inside = [one for type in types.values() for one in type.walk()]
-    names = [*types, *(field.name for one in inside for field in one.fields)]
+    inside = [inner for type in types.values() for inner in type.walk()]
+    names = [*types, *(field.name for inner in inside for field in inner.fields)]
     found = {"columnMapping"} if any(map(needs_mapping, names)) else set()
-    if any(one.stem == "TIMESTAMP_NTZ" for one in inside):
+    if any(inner.stem == "TIMESTAMP_NTZ" for inner in inside):
         found.add("timestampNtz")
     return frozenset(found)

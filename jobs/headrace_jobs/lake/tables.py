@@ -10,7 +10,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs.engine.errors import condition, is_conflict, told
+from headrace_jobs.engine.errors import condition, is_conflict, summary
 from headrace_jobs.lake import history
 from headrace_jobs.lake.history import at
 from headrace_jobs.lake.schema_change import features, table_schema, types_of, wider
@@ -158,8 +158,10 @@ def adapt(spark: SparkSession, frame: DataFrame, uri: str, whole: bool) -> None:
     if whole or not (casts := wider(table, given)):
         return
     columns = [
-        F.col(quoted(one)).cast(casts[one]).alias(one) if one in casts else F.col(quoted(one))
-        for one in schema.names
+        F.col(quoted(column)).cast(casts[column]).alias(column)
+        if column in casts
+        else F.col(quoted(column))
+        for column in schema.names
     ]
     # Not of a pinned version: Delta then sees if others write meanwhile.
     rows = spark.read.format("delta").load(uri).select(*columns)
@@ -205,7 +207,7 @@ def merge(
     adapt(spark, frame, uri, whole=False)
     view = "_headrace_source"
     frame.createOrReplaceTempView(view)
-    on = " AND ".join(f"target.{quoted(one)} <=> source.{quoted(one)}" for one in key)
+    on = " AND ".join(f"target.{quoted(column)} <=> source.{quoted(column)}" for column in key)
     evolution = "WITH SCHEMA EVOLUTION " if evolve else ""
     with noting(spark, note):
         spark.sql(
@@ -281,4 +283,4 @@ def named_columns(error: PySparkException) -> list[str]:
     """The columns that an error is about, or else what it says."""
     parameters = error.getMessageParameters() or {}
     named = sorted({text for key, text in parameters.items() if key.lower().endswith("field")})
-    return named or [told(error)]
+    return named or [summary(error)]

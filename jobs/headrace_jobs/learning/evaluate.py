@@ -30,7 +30,7 @@ CHALLENGER, CHAMPION = "_challenger", "_champion"
 
 
 def run(spark: SparkSession, spec: EvaluateSpec) -> EvaluateReport:
-    """Measure the challenger and the champion on rows that neither should have learnt from."""
+    """Measure the challenger and the champion on rows that neither should have been trained on."""
     model, registry = spec.model, Registry()
     challenger = registry.load(model.name, spec.challenger)
     champion = registry.load(model.name, spec.champion) if spec.champion else None
@@ -54,7 +54,9 @@ def run(spark: SparkSession, spec: EvaluateSpec) -> EvaluateReport:
         "evidence": evidence.model_dump(mode="json"),
         "metrics": measured,
         "notes": notes,
-        "errors": {one: metrics.standard_error(one, target, predicted) for one in measured},
+        "errors": {
+            metric: metrics.standard_error(metric, target, predicted) for metric in measured
+        },
         "rows_measured": len(rows),
         "as_of": spec.as_of.isoformat(),
         "holdout": [window.holdout_start.isoformat(), window.holdout_end.isoformat()],
@@ -89,13 +91,13 @@ def holdout(
         F.col(quoted(name)).cast("string").alias(f"_slice.{name}") for name in slice_columns(model)
     ]
     judged = {CHALLENGER: challenger} | ({CHAMPION: champion} if champion else {})
-    for name, one in judged.items():
-        columns += features.feature_numbers(one.manifest.features, contract, f"{name}.")
+    for name, loaded in judged.items():
+        columns += features.feature_numbers(loaded.manifest.features, contract, f"{name}.")
     key = features.row_key(model, contract)
-    rows = features.gathered(kept, key, columns, window.holdout_rows)
-    for name, one in judged.items():
+    rows = features.sample(kept, key, columns, window.holdout_rows)
+    for name, loaded in judged.items():
         own = [column for column in rows.columns if column.startswith(f"{name}.")]
-        rows[name] = predicted_here(one, rows[own])
+        rows[name] = predicted_here(loaded, rows[own])
     return rows
 
 
@@ -113,8 +115,8 @@ def compare(model: Model, rows: pd.DataFrame) -> Comparison | None:
     champion = metrics.measure(gate.metric, target, old)
     if challenger is None or champion is None:
         return None
-    believed = [one for one in slices(model, rows) if one["too_few"] is None]
-    worst = max(believed, key=lambda one: one["drop"], default=None)
+    believed = [figures for figures in slices(model, rows) if figures["too_few"] is None]
+    worst = max(believed, key=lambda figures: figures["drop"], default=None)
     dropped = worst is not None and worst["drop"] > 0
     return Comparison(
         metric=gate.metric,
@@ -134,40 +136,40 @@ def slices(model: Model, rows: pd.DataFrame) -> list[dict[str, Any]]:
     if gate is None:
         return []
     return [
-        one
+        figures
         for column in gate.columns
-        for value, part in rows.groupby(f"_slice.{column}", sort=True)
-        if (one := judged_slice(model, gate, f"{column}={value}", part)) is not None
+        for value, group in rows.groupby(f"_slice.{column}", sort=True)
+        if (figures := judged_slice(model, gate, f"{column}={value}", group)) is not None
     ]
 
 
 def judged_slice(
-    model: Model, gate: SliceGate, name: str, part: pd.DataFrame
+    model: Model, gate: SliceGate, name: str, group: pd.DataFrame
 ) -> dict[str, Any] | None:
     """One slice; None if it is too small or the metric is not defined in it.
 
     One with too few rows, or too few of a class, is kept for people and decides nothing.
     """
-    metric, target = model.gates.champion.metric, part[features.TARGET].to_numpy()
-    new = metrics.measure(metric, target, part[CHALLENGER].to_numpy())
-    if len(part) < gate.min_rows or new is None:
+    metric, target = model.gates.champion.metric, group[features.TARGET].to_numpy()
+    new = metrics.measure(metric, target, group[CHALLENGER].to_numpy())
+    if len(group) < gate.min_rows or new is None:
         return None
-    few = too_few(len(part), metrics.positive(model.task, target), "labelled rows")
-    found = {"slice": name, "rows": len(part), "challenger": new, "drop": 0.0, "too_few": few}
-    if CHAMPION in part:
-        old = metrics.measure(metric, target, part[CHAMPION].to_numpy())
+    few = too_few(len(group), metrics.positive(model.task, target), "labelled rows")
+    found = {"slice": name, "rows": len(group), "challenger": new, "drop": 0.0, "too_few": few}
+    if CHAMPION in group:
+        old = metrics.measure(metric, target, group[CHAMPION].to_numpy())
         if old is not None:
             found |= {"champion": old, "drop": -gain(metric, new, old)}
     return found
 
 
 def overlap(challenger: LoadedModel, champion: LoadedModel | None) -> list[str]:
-    """A note if the champion learnt from rows that it is judged on."""
+    """A note if the champion was trained on rows that it is judged on."""
     start = challenger.manifest.window.holdout_start
     if champion is None or champion.manifest.window.holdout_start <= start:
         return []
-    learnt_until = champion.manifest.window.holdout_start
+    trained_until = champion.manifest.window.holdout_start
     return [
-        f"champion {champion.version} learnt from events up to {learnt_until:%Y-%m-%d}, the "
+        f"champion {champion.version} learnt from events up to {trained_until:%Y-%m-%d}, the "
         f"holdout begins at {start:%Y-%m-%d}: the comparison favours the champion"
     ]

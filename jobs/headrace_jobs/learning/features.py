@@ -91,7 +91,7 @@ def delivered_rows(frame: DataFrame, as_of: datetime) -> DataFrame:
 
     A label of a partition that came later may well have been known earlier, as are those of the
     first days of a month that is still running. But a training of that time had none of it, and a
-    repeated one must learn from the same rows. What was restated since then is another matter: it
+    repeated one must use the same rows. What was restated since then is another matter: it
     is the table's version that says which restatement is read.
     """
     now, key = as_of.astimezone(UTC), F.col(tables.PARTITION)
@@ -154,9 +154,9 @@ def feature_numbers(features: Sequence[Feature], contract: Contract, prefix: str
     """All features as the booster sees them, in its order, called `prefix0`, `prefix1` and so on.
 
     Raises:
-        SchemaBroken: The table no longer has a column that the booster learnt from.
+        SchemaBroken: The table no longer has a column that the booster was trained on.
     """
-    gone = [one.name for one in features if contract.column(one.name) is None]
+    gone = [feature.name for feature in features if contract.column(feature.name) is None]
     if gone:
         raise SchemaBroken(
             contract.name,
@@ -164,10 +164,12 @@ def feature_numbers(features: Sequence[Feature], contract: Contract, prefix: str
             gone,
             "Bring them back, or train a version without them.",
         )
-    return [feature_number(one).alias(f"{prefix}{index}") for index, one in enumerate(features)]
+    return [
+        feature_number(feature).alias(f"{prefix}{index}") for index, feature in enumerate(features)
+    ]
 
 
-def gathered(
+def sample(
     frame: DataFrame,
     key: Sequence[str],
     columns: Sequence[Column],
@@ -182,9 +184,9 @@ def gathered(
         rows: How many the frame has, as far as is known.
     """
     bound = max(min(most, MOST_CELLS // max(len(columns), 1)), 1)
-    parts = math.ceil(rows / bound)
-    if parts > 1:
-        frame = frame.where(F.pmod(F.xxhash64(*[quoted(name) for name in key]), F.lit(parts)) == 0)
+    shares = math.ceil(rows / bound)
+    if shares > 1:
+        frame = frame.where(F.pmod(F.xxhash64(*[quoted(name) for name in key]), F.lit(shares)) == 0)
     order = [f"_key{index}" for index in range(len(key))]
     keyed = [F.col(quoted(name)).alias(alias) for name, alias in zip(key, order, strict=True)]
     found = frame.select(*keyed, *columns).toPandas()

@@ -1,4 +1,4 @@
-"""Whether labelled rows can be learnt from, said before a cluster is busy with them.
+"""Whether labelled rows can be trained on, said before a cluster is busy with them.
 
 XGBoost answers bad rows with the stack traces of a barrier stage, and learns a single class without
 a word.
@@ -21,7 +21,7 @@ from headrace_schemas.rules.rule import quoted
 from headrace_schemas.types import FLOATS, ColumnType
 
 FEWEST_ROWS = 100
-"""Rows below which nothing is learnt."""
+"""Rows below which no model is trained."""
 
 FEWEST_ROWS_A_WORKER = 50
 """With fewer, the hash of the key may leave a worker without a row."""
@@ -34,7 +34,7 @@ SMOOTHING = 20.0
 
 
 @dataclass(frozen=True)
-class Known:
+class LabelledRows:
     """What is known in time: how many rows, and their earliest and latest event."""
 
     rows: int
@@ -43,7 +43,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Learnt:
+class CodedFeatures:
     """What training rows give before the fit: how many they are, and features with their codes."""
 
     rows: int
@@ -52,14 +52,14 @@ class Learnt:
 
 def check_known(
     known: DataFrame, model: Model, contract: Contract, features: Sequence[Feature]
-) -> Known:
+) -> LabelledRows:
     """Count rows whose label is known, and refuse values that a booster would choke on; one pass.
 
     Raises:
         TrainingDataInvalid: Naming the column, and how many rows are wrong.
     """
     event, target = F.col(quoted(model.event_time)), target_number(model, contract)
-    floats = [one.name for one in features if ColumnType.parse(one.type).stem in FLOATS]
+    floats = [feature.name for feature in features if ColumnType.parse(feature.type).stem in FLOATS]
     is_finite = ~(F.isnan(target) | (F.abs(target) == math.inf))
     found = known.agg(
         F.count("*").alias("rows"),
@@ -88,7 +88,7 @@ def check_known(
         problem = f"infinite, or beyond 32-bit floats, in {count} of {rows} rows"
     if problem:
         raise TrainingDataInvalid(model.name, column, problem, advice)
-    return Known(rows, moment(found["first"]), moment(found["last"]))
+    return LabelledRows(rows, moment(found["first"]), moment(found["last"]))
 
 
 def has_infinity(names: Sequence[str]) -> Column:
@@ -105,7 +105,7 @@ def most_infinite(known: DataFrame, names: Sequence[str]) -> tuple[str, int]:
 
 def learn_codes(
     rows: DataFrame, model: Model, contract: Contract, features: Sequence[Feature]
-) -> Learnt:
+) -> CodedFeatures:
     """Count training rows and number the values of each category by their mean target; one pass.
 
     Means are smoothed towards the overall one; equal ones are ordered by name.
@@ -113,7 +113,7 @@ def learn_codes(
     Raises:
         TrainingDataInvalid: Too few rows, one target only, or a column with too many values.
     """
-    categories = [one.name for one in features if one.kind is FeatureKind.CATEGORY]
+    categories = [feature.name for feature in features if feature.kind is FeatureKind.CATEGORY]
     # the first "feature" has one value, so that its line is about all rows
     values = [F.lit(""), *[F.col(quoted(name)) for name in categories]]
     found = (
@@ -138,8 +138,10 @@ def learn_codes(
         name: numbered(model, name, [row for row in found if row["column"] == index], mean)
         for index, name in enumerate(categories, start=1)
     }
-    coded = [one.model_copy(update={"codes": codes.get(one.name, {})}) for one in features]
-    return Learnt(overall["rows"], coded)
+    coded = [
+        feature.model_copy(update={"codes": codes.get(feature.name, {})}) for feature in features
+    ]
+    return CodedFeatures(overall["rows"], coded)
 
 
 def varied(model: Model, overall: Row | None) -> Row:

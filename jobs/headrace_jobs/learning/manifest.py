@@ -69,12 +69,12 @@ class Feature(Frozen):
         return FORBIDDEN.sub(lambda found: f"%{ord(found.group()):02X}", self.name)
 
 
-class Window(Frozen):
-    """Which rows were learnt from and which were kept for judging, by event time.
+class TrainingWindow(Frozen):
+    """Which rows were trained on and which were kept for judging, by event time.
 
     Attributes:
-        train_start: Earliest event that was learnt from.
-        holdout_start: First instant of the holdout; all that was learnt from lies before it.
+        train_start: Earliest event that was trained on.
+        holdout_start: First instant of the holdout; all that was trained on lies before it.
         holdout_end: Latest event of the holdout.
     """
 
@@ -106,7 +106,7 @@ class Manifest(Frozen):
     table_version: int
     contract_hash: str
     as_of: datetime
-    window: Window
+    window: TrainingWindow
     workers: int
     sha256: str
     xgboost: str

@@ -34,7 +34,7 @@ def run(spec: PromoteSpec) -> PromoteReport:
 
 def tell(registry: Registry, history: Sequence[Decision], decision: Decision) -> None:
     """Say at the registry's version what the ledger says of it."""
-    served = {one.model_version for one in promotions(history, decision.model)}
+    served = {promotion.model_version for promotion in promotions(history, decision.model)}
     version = decision.model_version
     if version is not None and (decision.verdict is Verdict.PROMOTE or version not in served):
         status = "promoted" if decision.verdict is Verdict.PROMOTE else "refused"

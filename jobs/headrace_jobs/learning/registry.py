@@ -244,13 +244,13 @@ class Registry:
             f"name = '{name}' and tag.sha256 = '{tags['sha256']}'"
         )
         pinned = {
-            int(one.version): PinnedModel(
-                version=str(one.version),
+            int(model_version.version): PinnedModel(
+                version=str(model_version.version),
                 booster_sha256=tags["sha256"],
                 manifest_sha256=tags["manifest_sha256"],
             )
-            for one in found
-            if one.tags.get("answers") == tags.get("answers")
+            for model_version in found
+            if model_version.tags.get("answers") == tags.get("answers")
         }
         for number in sorted(pinned):
             with suppress(ModelTampered):  # it only says that it is the same

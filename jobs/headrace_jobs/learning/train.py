@@ -24,7 +24,7 @@ from headrace_jobs.engine.commit_note import commit_note
 from headrace_jobs.engine.errors import refused_by_xgboost
 from headrace_jobs.lake import tables
 from headrace_jobs.learning import features, learnable
-from headrace_jobs.learning.manifest import Feature, Manifest, Window
+from headrace_jobs.learning.manifest import Feature, Manifest, TrainingWindow
 from headrace_jobs.learning.registry import Registry, sha256
 from headrace_jobs.learning.run_notes import notes_of
 from headrace_jobs.learning.version_ledger import record_version, recorded_version
@@ -62,25 +62,25 @@ def run(spark: SparkSession, spec: TrainSpec) -> TrainReport:
     found = learnable.check_known(known, model, contract, declared)
     holdout_start = found.last - timedelta(days=model.split.holdout_days)
     rows = known.where(F.col(quoted(model.event_time)) < features.instant(holdout_start))
-    learnt = learnable.learn_codes(rows, model, contract, declared)
-    window = Window(
+    coded = learnable.learn_codes(rows, model, contract, declared)
+    window = TrainingWindow(
         train_start=found.first,
         holdout_start=holdout_start,
         holdout_end=found.last,
-        train_rows=learnt.rows,
-        holdout_rows=found.rows - learnt.rows,
+        train_rows=coded.rows,
+        holdout_rows=found.rows - coded.rows,
     )
-    log.info("model %s: %d rows, %d held out", model.name, learnt.rows, window.holdout_rows)
-    workers = model.training.num_workers or most_workers(slots, learnt.rows)
-    told = f"trained by {workers} workers; Spark has {slots} task slots"
-    log.info("model %s: %s", model.name, told)
-    booster = fit(spark, rows, spec, learnt.features, workers)
+    log.info("model %s: %d rows, %d held out", model.name, coded.rows, window.holdout_rows)
+    workers = model.training.num_workers or most_workers(slots, coded.rows)
+    cluster_note = f"trained by {workers} workers; Spark has {slots} task slots"
+    log.info("model %s: %s", model.name, cluster_note)
+    booster = fit(spark, rows, spec, coded.features, workers)
     content = bytes(booster.save_raw("ubj"))
     manifest = Manifest(
         model=model.name,
         task=model.task,
         declaration_hash=declaration_hash(model),
-        features=tuple(described(rows, spec, learnt, booster)),
+        features=tuple(described(rows, spec, coded, booster)),
         table=spec.features.name,
         table_version=spec.features.version,
         contract_hash=contract.hash,
@@ -95,14 +95,14 @@ def run(spark: SparkSession, spec: TrainSpec) -> TrainReport:
     return TrainReport(
         job_id=spec.job_id,
         model_version=version,
-        counts=Counts(rows_in=found.rows, rows_out=learnt.rows),
+        counts=Counts(rows_in=found.rows, rows_out=coded.rows),
         metrics={
             "holdout_rows": float(window.holdout_rows),
             "model_bytes": float(len(content)),
             "workers": float(workers),
             "slots": float(slots),
         },
-        notes=(told,),
+        notes=(cluster_note,),
     )
 
 
@@ -207,7 +207,7 @@ def fit(
     )
     with planned_at_once(spark), refusals_named(spec.model):
         booster: xgboost.Booster = estimator.fit(frame).get_booster()
-    booster.feature_names = [one.booster_name for one in inputs]
+    booster.feature_names = [feature.booster_name for feature in inputs]
     return booster
 
 
@@ -239,20 +239,20 @@ def refusals_named(model: Model) -> Iterator[None]:
 
 
 def described(
-    rows: DataFrame, spec: TrainSpec, learnt: learnable.Learnt, booster: xgboost.Booster
+    rows: DataFrame, spec: TrainSpec, coded: learnable.CodedFeatures, booster: xgboost.Booster
 ) -> list[Feature]:
     """The features with their shares of the gain and the spread of their training values."""
     gains = booster.get_score(importance_type="total_gain")
     total = sum(gains.values()) or 1.0
     key = features.row_key(spec.model, spec.contract)
-    columns = [features.raw_value(one).alias(one.name) for one in learnt.features]
-    sample = features.gathered(rows, key, columns, learnt.rows, REFERENCE_ROWS)
+    columns = [features.raw_value(feature).alias(feature.name) for feature in coded.features]
+    sample = features.sample(rows, key, columns, coded.rows, REFERENCE_ROWS)
     return [
-        one.model_copy(
+        feature.model_copy(
             update={
-                "importance": float(gains.get(one.booster_name, 0.0)) / total,
-                "histogram": histograms.reference(one, sample[one.name]),
+                "importance": float(gains.get(feature.booster_name, 0.0)) / total,
+                "histogram": histograms.reference(feature, sample[feature.name]),
             }
         )
-        for one in learnt.features
+        for feature in coded.features
     ]

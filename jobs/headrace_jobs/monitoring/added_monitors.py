@@ -14,11 +14,11 @@ from headrace_schemas.rules.rule import quoted
 from headrace_schemas.wire.model_jobs import MonitorSpec
 
 
-def signals(spark: SparkSession, spec: MonitorSpec, learnt: Manifest) -> tuple[Signal, ...]:
+def signals(spark: SparkSession, spec: MonitorSpec, manifest: Manifest) -> tuple[Signal, ...]:
     """The signals of every added monitor of the model, in the declaration's order.
 
     Args:
-        learnt: Of the champion that served the window.
+        manifest: Of the champion that served the window.
 
     Raises:
         ExtensionInvalid: A monitor has no such function, or gives something else than signals.
@@ -27,15 +27,15 @@ def signals(spark: SparkSession, spec: MonitorSpec, learnt: Manifest) -> tuple[S
     if not model.monitors.added:
         return ()
     window = tables.read(spark, spec.features, [spec.partition.key])
-    delivered = features.delivered_rows(tables.read(spark, spec.features), learnt.as_of)
-    known = features.known_rows(delivered, model, learnt.as_of)
-    before = F.col(quoted(model.event_time)) < features.instant(learnt.window.holdout_start)
+    delivered = features.delivered_rows(tables.read(spark, spec.features), manifest.as_of)
+    known = features.known_rows(delivered, model, manifest.as_of)
+    before = F.col(quoted(model.event_time)) < features.instant(manifest.window.holdout_start)
     found: list[Signal] = []
     for asked in model.monitors.added:
         monitor = MONITORS.named(asked.name)
         measure = MONITORS.code(monitor, monitor.measure)
         measured = measure(window, known.where(before), options_of(monitor.options, asked.options))
-        if not all(isinstance(one, Signal) for one in measured):
+        if not all(isinstance(signal, Signal) for signal in measured):
             problem = "it gives something else than signals"
             raise ExtensionInvalid(MONITORS.group, monitor.name, monitor.measure, problem)
         found += measured

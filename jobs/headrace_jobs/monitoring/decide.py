@@ -1,4 +1,4 @@
-"""Job `decide`: whether the model is learnt again, as one row of the ledger."""
+"""Job `decide`: whether the model is retrained, as one row of the ledger."""
 
 import logging
 

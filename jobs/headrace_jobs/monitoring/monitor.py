@@ -1,4 +1,4 @@
-"""Job `monitor`: how far a partition's inputs moved, and how good the served predictions were."""
+"""Job `monitor`: how far a partition's inputs drifted, and how good the served predictions were."""
 
 import logging
 from collections.abc import Mapping
@@ -93,7 +93,7 @@ def served(
             "champion": champion.version,
             "champion_as_of": champion.manifest.as_of,
             "signals": (
-                *moved(model, champion, rows, evidence.rows),
+                *input_signals(model, champion, rows, evidence.rows),
                 *signals(spark, spec, champion.manifest),
             ),
         }
@@ -164,7 +164,8 @@ def window_rows(
     target = features.target_number(model, contract)
     columns = [F.when(features.is_known(model, spec.as_of), target).alias(features.TARGET)]
     columns += [
-        features.raw_value(one).alias(f"_input.{one.name}") for one in champion.manifest.features
+        features.raw_value(feature).alias(f"_input.{feature.name}")
+        for feature in champion.manifest.features
     ]
     if first is not champion:
         columns += features.feature_numbers(first.manifest.features, contract, "_first.")
@@ -175,10 +176,12 @@ def window_rows(
         prediction = F.col("prediction").alias(PREDICTION)
         predictions = predictions.select(*[quoted(name) for name in key], prediction)
         frame = frame.join(predictions, list(key), "left")
-    return features.gathered(frame, key, [F.col(PREDICTION), *columns], count)
+    return features.sample(frame, key, [F.col(PREDICTION), *columns], count)
 
 
-def moved(model: Model, champion: LoadedModel, rows: pd.DataFrame, count: int) -> list[Signal]:
+def input_signals(
+    model: Model, champion: LoadedModel, rows: pd.DataFrame, count: int
+) -> list[Signal]:
     """Each feature's PSI against the champion's training rows, most important first.
 
     Args:
@@ -186,22 +189,25 @@ def moved(model: Model, champion: LoadedModel, rows: pd.DataFrame, count: int) -
         count: How many the window has.
     """
     signals = []
-    for one in champion.manifest.features:
-        histogram, found = one.histogram, histograms.shares(one, rows[f"_input.{one.name}"])
+    for feature in champion.manifest.features:
+        histogram, found = (
+            feature.histogram,
+            histograms.shares(feature, rows[f"_input.{feature.name}"]),
+        )
         trained = histogram.rows or champion.manifest.window.train_rows
         least = histograms.least_share(trained, len(rows))
         psi = histograms.psi(histogram.shares, found, least) if len(rows) else 0.0
         signal = psi_signal(
-            one.name,
+            feature.name,
             round(psi, 6),
-            one.importance,
+            feature.importance,
             count,
             model.monitors.inputs.psi,
             bins=sum(share > 0 for share in histogram.shares),
             trained_rows=trained,
         )
-        signals.append((-one.importance, one.name, signal))
-    return [signal for _, _, signal in sorted(signals, key=lambda one: one[:2])]
+        signals.append((-feature.importance, feature.name, signal))
+    return [signal for _, _, signal in sorted(signals, key=lambda entry: entry[:2])]
 
 
 def main_numbers(evidence: MonitorEvidence) -> dict[str, float]:

@@ -94,12 +94,12 @@ def written(type: T.DataType) -> str:
     if isinstance(type, T.MapType):
         return f"MAP<{written(type.keyType)},{written(type.valueType)}>"
     if isinstance(type, T.StructType):
-        return f"STRUCT<{','.join(f'{one.name}:{written(one.dataType)}' for one in type)}>"
+        return f"STRUCT<{','.join(f'{field.name}:{written(field.dataType)}' for field in type)}>"
     return str(type.simpleString()).upper()
 
 
 @dataclass(frozen=True)
-class Fitted:
+class CastValue:
     """A value in the contract's type.
 
     Attributes:
@@ -111,19 +111,19 @@ class Fitted:
     loses: bool
 
 
-def fitted(value: Column, given: T.DataType, wanted: ColumnType) -> Fitted:
+def fitted(value: Column, given: T.DataType, wanted: ColumnType) -> CastValue:
     """A column of one type as another.
 
     Raises:
         NoSuchCast: The pair is refused.
     """
     if is_same(given, wanted):
-        return Fitted(value, loses=False)
+        return CastValue(value, loses=False)
     stem = STEMS.get(type(given))
     if stem is None:
         raise NoSuchCast(given, wanted)
     if stem == "VOID":
-        return Fitted(value.cast(stored(wanted)), loses=False)
+        return CastValue(value.cast(stored(wanted)), loses=False)
     if stem in NESTED or wanted.stem in NESTED:
         if stem != wanted.stem:
             raise NoSuchCast(given, wanted)
@@ -131,11 +131,11 @@ def fitted(value: Column, given: T.DataType, wanted: ColumnType) -> Fitted:
     if stem in TEXTS:
         # A collation is no part of the value, and regular expressions do not know all of them.
         plain = value if given == T.StringType() else value.cast("string")
-        return Fitted(from_text(plain, wanted), loses=wanted.stem not in ("STRING", "BINARY"))
+        return CastValue(from_text(plain, wanted), loses=wanted.stem not in ("STRING", "BINARY"))
     return simple(value, given, wanted)
 
 
-def simple(value: Column, given: T.DataType, wanted: ColumnType) -> Fitted:
+def simple(value: Column, given: T.DataType, wanted: ColumnType) -> CastValue:
     """What is no text and has no parts."""
     stem = STEMS[type(given)]
     if wanted.stem in TEXTS:
@@ -151,7 +151,7 @@ def simple(value: Column, given: T.DataType, wanted: ColumnType) -> Fitted:
 
 def is_same(given: T.DataType, wanted: ColumnType) -> bool:
     """Whether all values of the given type are ones of the other."""
-    has_length = any(one.length is not None for one in wanted.walk())
+    has_length = any(nested.length is not None for nested in wanted.walk())
     return not has_length and nullable(given) == stored(wanted)
 
 
@@ -166,7 +166,7 @@ def spark_type(wanted: ColumnType, texts: T.DataType | None = None) -> T.DataTyp
     Args:
         texts: What VARCHAR and CHAR become, if not themselves.
     """
-    inner = [spark_type(one, texts) for one in wanted.children]
+    inner = [spark_type(child, texts) for child in wanted.children]
     if wanted.stem == "STRUCT":
         pairs = zip(wanted.fields, inner, strict=True)
         return T.StructType([T.StructField(field.name, type) for field, type in pairs])
@@ -186,7 +186,9 @@ def nullable(given: T.DataType) -> T.DataType:
     if isinstance(given, T.MapType):
         return T.MapType(nullable(given.keyType), nullable(given.valueType))
     if isinstance(given, T.StructType):
-        return T.StructType([T.StructField(one.name, nullable(one.dataType)) for one in given])
+        return T.StructType(
+            [T.StructField(field.name, nullable(field.dataType)) for field in given]
+        )
     return given
 
 
@@ -197,13 +199,13 @@ def there_and_back(value: Column, given: T.DataType, wanted: ColumnType) -> Colu
     return F.when(cast.try_cast(given.simpleString()) == value, cast)
 
 
-def number(value: Column, given: T.DataType, wanted: ColumnType) -> Fitted:
+def number(value: Column, given: T.DataType, wanted: ColumnType) -> CastValue:
     """A number or a flag as another; a flag is 1 or 0."""
     stem = STEMS[type(given)]
     if stem in INTEGERS and wanted.stem in INTEGERS and BITS[stem] < BITS[wanted.stem]:
-        return Fitted(value.cast(wanted.ddl), loses=False)
+        return CastValue(value.cast(wanted.ddl), loses=False)
     if (stem, wanted.stem) in (("FLOAT", "DOUBLE"), ("INT", "DOUBLE")):
-        return Fitted(value.cast(wanted.ddl), loses=False)
+        return CastValue(value.cast(wanted.ddl), loses=False)
     kept = there_and_back(value, given, wanted)
     # The largest integers become the power of two behind them, and come back as themselves.
     if stem in FLOATS and wanted.stem in INTEGERS:
@@ -211,25 +213,25 @@ def number(value: Column, given: T.DataType, wanted: ColumnType) -> Fitted:
         kept = F.when((value < F.lit(limit)) & (value >= F.lit(-limit)), kept)
     if stem in INTEGERS and wanted.stem in FLOATS:
         kept = F.when(kept < F.lit(2.0 ** (BITS[stem] - 1)), kept)
-    return Fitted(kept, loses=True)
+    return CastValue(kept, loses=True)
 
 
-def as_text(value: Column, stem: str, wanted: ColumnType) -> Fitted:
+def as_text(value: Column, stem: str, wanted: ColumnType) -> CastValue:
     """The text that Spark writes, and reads as the same value; bytes must be UTF-8."""
     text = value.cast("string")
     if stem == "BINARY":
         text = F.when(F.is_valid_utf8(text), text)
-    return Fitted(from_text(text, wanted), loses=stem == "BINARY" or wanted.stem != "STRING")
+    return CastValue(from_text(text, wanted), loses=stem == "BINARY" or wanted.stem != "STRING")
 
 
-def time(value: Column, given: T.DataType, wanted: ColumnType) -> Fitted:
+def time(value: Column, given: T.DataType, wanted: ColumnType) -> CastValue:
     """A date is its midnight, and a time without an offset is one in UTC."""
     stem = STEMS[type(given)]
     if (stem, wanted.stem) == ("TIMESTAMP", "TIMESTAMP_NTZ"):
         raise NoSuchCast(given, wanted, TO_KEEP_ZONE)
     ddl = given.simpleString()
     is_promised = value.between(F.lit(FIRST).cast(ddl), F.lit(LAST).cast(ddl))
-    return Fitted(F.when(is_promised, there_and_back(value, given, wanted)), loses=True)
+    return CastValue(F.when(is_promised, there_and_back(value, given, wanted)), loses=True)
 
 
 # Parts
@@ -245,40 +247,40 @@ def nulls(array: Column) -> Column:
     return F.size(array) - F.size(F.array_compact(array))
 
 
-def elements(array: Column, given: T.DataType, wanted: ColumnType) -> Fitted:
+def elements(array: Column, given: T.DataType, wanted: ColumnType) -> CastValue:
     """An array's elements as the type; NULL for an element that does not fit."""
     if is_same(given, wanted):
-        return Fitted(array, loses=False)
+        return CastValue(array, loses=False)
     fits = []
 
-    def fit(one: Column) -> Column:
-        fits.append(fitted(one, given, wanted))
+    def fit(element: Column) -> Column:
+        fits.append(fitted(element, given, wanted))
         return fits[-1].value
 
     cast = F.transform(array, fit)  # calls it once, to build the lambda
-    return Fitted(cast, fits[0].loses)
+    return CastValue(cast, fits[0].loses)
 
 
-def array(value: Column, given: T.DataType, wanted: ColumnType) -> Fitted:
+def array(value: Column, given: T.DataType, wanted: ColumnType) -> CastValue:
     """An array of which each element fits."""
     if not isinstance(given, T.ArrayType) or wanted.element is None:
         raise NoSuchCast(given, wanted)
     fit = elements(value, given.elementType, wanted.element)
     if not fit.loses:
         return fit
-    return Fitted(
+    return CastValue(
         bound(fit.value, lambda cast: F.when(nulls(cast) == nulls(value), cast)), loses=True
     )
 
 
-def map_of(value: Column, given: T.DataType, wanted: ColumnType) -> Fitted:
+def map_of(value: Column, given: T.DataType, wanted: ColumnType) -> CastValue:
     """A map of which each key and value fits, and no two keys become one."""
     if not isinstance(given, T.MapType) or wanted.key is None or wanted.element is None:
         raise NoSuchCast(given, wanted)
     keys = elements(F.map_keys(value), given.keyType, wanted.key)
     values = elements(F.map_values(value), given.valueType, wanted.element)
     if not keys.loses and not values.loses and is_same(given.keyType, wanted.key):
-        return Fitted(F.map_from_arrays(keys.value, values.value), loses=False)
+        return CastValue(F.map_from_arrays(keys.value, values.value), loses=False)
 
     def joined(both: Column) -> Column:
         keys, values = both.getField("keys"), both.getField("values")
@@ -287,29 +289,29 @@ def map_of(value: Column, given: T.DataType, wanted: ColumnType) -> Fitted:
         return F.when(is_kept, F.map_from_arrays(keys, values))
 
     both = F.struct(keys.value.alias("keys"), values.value.alias("values"))
-    return Fitted(bound(both, joined), loses=True)
+    return CastValue(bound(both, joined), loses=True)
 
 
-def struct(value: Column, given: T.DataType, wanted: ColumnType) -> Fitted:
+def struct(value: Column, given: T.DataType, wanted: ColumnType) -> CastValue:
     """A struct of which each field fits the one of its name."""
     if not isinstance(given, T.StructType):
         raise NoSuchCast(given, wanted)
-    if sorted(given.names) != sorted(one.name for one in wanted.fields):
+    if sorted(given.names) != sorted(member.name for member in wanted.fields):
         raise NoSuchCast(given, wanted, TO_NAME)
-    fits = {one.name: field(value, given, one) for one in wanted.fields}
+    fits = {member.name: field(value, given, member) for member in wanted.fields}
     made = F.struct(*[fit.value.alias(name) for name, fit in fits.items()])
     losing = [name for name, fit in fits.items() if fit.loses]
     if not losing:
-        return Fitted(F.when(value.isNotNull(), made), loses=False)
+        return CastValue(F.when(value.isNotNull(), made), loses=False)
 
     def kept(cast: Column) -> Column:
-        lost = [value.getField(one).isNotNull() & cast.getField(one).isNull() for one in losing]
+        lost = [value.getField(name).isNotNull() & cast.getField(name).isNull() for name in losing]
         return F.when(~F.array_contains(F.array(*lost), F.lit(True)), cast)
 
-    return Fitted(F.when(value.isNotNull(), bound(made, kept)), loses=True)
+    return CastValue(F.when(value.isNotNull(), bound(made, kept)), loses=True)
 
 
-def field(value: Column, given: T.StructType, wanted: Field) -> Fitted:
+def field(value: Column, given: T.StructType, wanted: Field) -> CastValue:
     """A struct's field."""
     try:
         return fitted(value.getField(wanted.name), given[wanted.name].dataType, wanted.type)
@@ -317,7 +319,7 @@ def field(value: Column, given: T.StructType, wanted: Field) -> Fitted:
         raise error.inside(wanted.name) from error
 
 
-PARTS: dict[str, Callable[[Column, T.DataType, ColumnType], Fitted]] = {
+PARTS: dict[str, Callable[[Column, T.DataType, ColumnType], CastValue]] = {
     "ARRAY": array,
     "MAP": map_of,
     "STRUCT": struct,

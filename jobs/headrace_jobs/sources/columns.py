@@ -19,7 +19,7 @@ from pyspark.sql.types import (
 )
 
 from headrace_jobs.lake.tables import BATCH, PARTITION, SOURCE_FILE, SOURCE_ROW
-from headrace_jobs.sources.casts import Fitted, NoSuchCast, fitted
+from headrace_jobs.sources.casts import CastValue, NoSuchCast, fitted
 from headrace_schemas.declarations.column_name import RESERVED, alike, folded, is_reserved
 from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.declarations.pipeline import Evolution
@@ -70,15 +70,15 @@ def check_columns(
     check_names(contract, where, found)
     there = set(found)
     unknown = unknown_columns(contract, found)
-    contracted = {folded(one) for one in known}
-    if other := [one for one in unknown if folded(one) in contracted]:
+    contracted = {folded(name) for name in known}
+    if other := [name for name in unknown if folded(name) in contracted]:
         raise SchemaBroken(
             contract.name,
             f"{where} has columns that differ from known ones by case",
             other,
             "Name them as the contract does.",
         )
-    if missing := [one for one in known if one not in there]:
+    if missing := [name for name in known if name not in there]:
         raise SchemaBroken(
             contract.name,
             f"{where} lacks columns of the contract",
@@ -93,22 +93,22 @@ def check_columns(
             "Add them to the contract, or choose another `evolution` in the pipeline.",
         )
     if in_order and evolution is Evolution.FREEZE and tuple(found) != known:
-        moved = [one for one, other in zip(found, known, strict=True) if one != other]
+        misplaced = [name for name, expected in zip(found, known, strict=True) if name != expected]
         raise SchemaBroken(
             contract.name,
             f"{where} has the columns in another order",
-            moved,
+            misplaced,
             f"The contract's order is {', '.join(known)}.",
         )
 
 
 def check_names(contract: Contract, where: str, found: Sequence[str]) -> None:
-    """Refuse columns that could not be told apart from each other or from Headrace's own.
+    """Refuse columns that could not be distinguished from each other or from Headrace's own.
 
     Raises:
         SchemaBroken: Naming the columns; one without a name by its place, from 1 on.
     """
-    if nameless := [str(place) for place, one in enumerate(found, 1) if not one.strip()]:
+    if nameless := [str(place) for place, name in enumerate(found, 1) if not name.strip()]:
         raise SchemaBroken(
             contract.name,
             f"{where} has columns without a name, by their place",
@@ -122,7 +122,7 @@ def check_names(contract: Contract, where: str, found: Sequence[str]) -> None:
             doubled,
             "Name each column once.",
         )
-    if reserved := [one for one in found if is_reserved(one)]:
+    if reserved := [name for name in found if is_reserved(name)]:
         raise SchemaBroken(
             contract.name,
             f"{where} has columns whose names are Headrace's own",
@@ -134,7 +134,7 @@ def check_names(contract: Contract, where: str, found: Sequence[str]) -> None:
 def unknown_columns(contract: Contract, found: Sequence[str]) -> list[str]:
     """Columns that neither the contract nor Headrace knows."""
     known = {*contract.column_names, *ENGINE_COLUMNS}
-    return [one for one in found if one not in known]
+    return [name for name in found if name not in known]
 
 
 def typed(
@@ -164,7 +164,7 @@ def typed(
     # Below, each is used more than once; in a projection of its own it is computed once.
     losing = {name: f"{FITTED}{n}" for n, (name, fit) in enumerate(fits.items()) if fit.loses}
     frame = frame.select(
-        *[quoted(one) for one in (*given, SOURCE_FILE, SOURCE_ROW, CORRUPT)],
+        *[quoted(column) for column in (*given, SOURCE_FILE, SOURCE_ROW, CORRUPT)],
         *[fits[name].value.alias(cast) for name, cast in losing.items()],
     )
     values = [
@@ -186,7 +186,7 @@ def typed(
     whole = F.coalesce(CORRUPT, F.to_json(F.struct(*delivered), IN_FULL))
     return frame.select(
         *values,
-        *[quoted(one) for one in kept],
+        *[quoted(column) for column in kept],
         F.lit(batch).alias(BATCH),
         SOURCE_FILE,
         F.col(SOURCE_ROW).cast("bigint").alias(SOURCE_ROW),
@@ -197,7 +197,7 @@ def typed(
 
 def as_declared(
     frame: DataFrame, contract: Contract, readings: Mapping[str, Column]
-) -> dict[str, Fitted]:
+) -> dict[str, CastValue]:
     """The contract's columns in its types.
 
     Raises:
@@ -205,7 +205,7 @@ def as_declared(
     """
     types = {field.name: field.dataType for field in frame.schema}
     if readings:
-        read = frame.select(*[one.alias(name) for name, one in readings.items()])
+        read = frame.select(*[value.alias(name) for name, value in readings.items()])
         types |= {field.name: field.dataType for field in read.schema}
     fits, refused = {}, {}
     for column in contract.columns:
@@ -216,13 +216,13 @@ def as_declared(
             refused[column.name] = error
             continue
         # A reading may make nothing of a text even if what it makes fits always.
-        fits[column.name] = Fitted(fit.value, fit.loses or column.name in readings)
+        fits[column.name] = CastValue(fit.value, fit.loses or column.name in readings)
     if refused:
         raise SchemaBroken(
             contract.name,
             "a column cannot become the contract's type",
-            [f"{name}{one.problem}" for name, one in refused.items()],
-            " ".join(dict.fromkeys(one.advice for one in refused.values())),
+            [f"{name}{refusal.problem}" for name, refusal in refused.items()],
+            " ".join(dict.fromkeys(refusal.advice for refusal in refused.values())),
         )
     return fits
 
@@ -254,6 +254,6 @@ def some(names: Sequence[str]) -> Column:
 
 def null_texts(value: Column, texts: Sequence[str]) -> Column:
     """A CSV text with the source's words for "no value" turned into NULL."""
-    # Spark reads an empty unquoted text as NULL whatever it is told; here the source decides.
+    # Spark reads an empty unquoted text as NULL whatever its options say; here the source decides.
     column = F.coalesce(value, F.lit(""))
     return F.when(~column.isin(list(texts)), column) if texts else column

@@ -7,7 +7,7 @@ from types import TracebackType
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from headrace_jobs.engine.errors import is_lost, no_room, told
+from headrace_jobs.engine.errors import is_lost, no_room, summary
 from headrace_jobs.lake.tables import SOURCE_FILE
 from headrace_jobs.sources.ingest import Delivery
 from headrace_schemas.errors import SourceInvalid
@@ -29,12 +29,14 @@ def copy_name() -> Column:
 def with_landed_names(frame: DataFrame, deliveries: Sequence[Delivery]) -> DataFrame:
     """Rows name the file that was delivered, where `copy_name` named its copy."""
     # One constant array: a choice by cases would ask a row of the last file about all others.
-    names = F.from_json(F.lit(json.dumps([one.name for one in deliveries])), "array<string>")
+    names = F.from_json(
+        F.lit(json.dumps([delivery.name for delivery in deliveries])), "array<string>"
+    )
     place = F.substring_index(SOURCE_FILE, "-", 1).cast("int")
     return frame.withColumn(SOURCE_FILE, F.get(names, place))
 
 
-class Reading:
+class CopyErrors:
     """While Spark reads: where it fails on a copy, the error names the file that was delivered."""
 
     def __init__(self, deliveries: Sequence[Delivery]) -> None:
@@ -58,10 +60,12 @@ class Reading:
         if error is None or is_lost(error) or no_room(error):
             return  # the delivery is not to blame
         text = str(error)
-        for one in self.deliveries:
-            if one.copy_uri.rpartition("/")[2] in text:
+        for delivery in self.deliveries:
+            if delivery.copy_uri.rpartition("/")[2] in text:
                 raise SourceInvalid(
-                    one.name, f"Spark cannot read it ({told(error)})", "Deliver the file again."
+                    delivery.name,
+                    f"Spark cannot read it ({summary(error)})",
+                    "Deliver the file again.",
                 ) from error
 
 
@@ -70,8 +74,8 @@ def counters(deliveries: Sequence[Delivery]) -> list[Column]:
     if not 1 < len(deliveries) <= OBSERVED_FILES:
         return []
     return [
-        F.count_if(F.col(SOURCE_FILE) == one.name).alias(f"file_{place}")
-        for place, one in enumerate(deliveries)
+        F.count_if(F.col(SOURCE_FILE) == delivery.name).alias(f"file_{place}")
+        for place, delivery in enumerate(deliveries)
     ]
 
 
@@ -91,17 +95,19 @@ def check_counts(
         counted = staged.groupBy(SOURCE_FILE).count().collect()
         counts = {row[SOURCE_FILE]: row["count"] for row in counted}
     elif len(deliveries) > 1:
-        counts = {one.name: found[f"file_{place}"] for place, one in enumerate(deliveries)}
+        counts = {
+            delivery.name: found[f"file_{place}"] for place, delivery in enumerate(deliveries)
+        }
     else:
-        counts = {one.name: found["rows"] for one in deliveries}
-    for one in deliveries:
-        if one.rows is not None and (read := counts.get(one.name, 0)) != one.rows:
+        counts = {delivery.name: found["rows"] for delivery in deliveries}
+    for delivery in deliveries:
+        if delivery.rows is not None and (read := counts.get(delivery.name, 0)) != delivery.rows:
             raise SourceInvalid(
-                one.name,
-                f"Spark reads {read} rows of {one.rows}",
+                delivery.name,
+                f"Spark reads {read} rows of {delivery.rows}",
                 "Check its quotes and line ends.",
             )
-    if found["rows"] != sum(counts.get(one.name, 0) for one in deliveries):
+    if found["rows"] != sum(counts.get(delivery.name, 0) for delivery in deliveries):
         problem = (
             f"Spark reads {found['rows']} rows, some of which are of none of the batch's files"
         )

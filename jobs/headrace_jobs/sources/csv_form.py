@@ -22,7 +22,7 @@ BLOCK_BYTES = 512 * 1024
 """What is looked at as a whole first. No value within is too long then."""
 
 NARROW_BYTES = 20_480
-"""As many values as Spark's reader has room for if it is not told: a shorter line has fewer."""
+"""As many values as Spark's reader has room for if no option says: a shorter line has fewer."""
 
 CR_ALONE = "lines end with CR alone"
 ADVICE_ON_ENDINGS = "End all lines with LF, or all with CRLF."
@@ -62,10 +62,10 @@ def read_form(stream: IO[bytes], name: str, source: Source = PLAIN) -> CsvForm:
     Raises:
         SourceInvalid: Naming file and line of the first thing that is wrong.
     """
-    return Reader(name, source).read(stream)
+    return CsvFormReader(name, source).read(stream)
 
 
-class Reader:
+class CsvFormReader:
     """Reads one file of a source."""
 
     def __init__(self, name: str, source: Source) -> None:
@@ -330,7 +330,7 @@ def chain_one(
 
 
 def may_be_wide(block: bytes) -> bool:
-    """Whether a line may be longer than `NARROW_BYTES`, told without looking at each."""
+    """Whether a line may be longer than `NARROW_BYTES`, found without looking at each."""
     half = NARROW_BYTES // 2
     return any(block.find(b"\n", at, at + half) < 0 for at in range(0, len(block) - half, half))
 

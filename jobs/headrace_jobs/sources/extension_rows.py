@@ -12,7 +12,7 @@ from headrace_schemas.extension_errors import ExtensionInvalid
 from headrace_schemas.wire.table_jobs import LoadSpec
 
 
-def read_by_extension(spark: SparkSession, spec: LoadSpec, one: Delivery) -> DataFrame:
+def read_by_extension(spark: SparkSession, spec: LoadSpec, delivery: Delivery) -> DataFrame:
     """One file as its format's extension reads it; every row knows its file.
 
     Raises:
@@ -24,13 +24,13 @@ def read_by_extension(spark: SparkSession, spec: LoadSpec, one: Delivery) -> Dat
         raise ValueError(f"{spec.build.name} is not delivered")
     kind = SOURCES.named(source.format)
     options = options_of(kind.options, source.options)
-    frame = SOURCES.code(kind, kind.read)(spark, one.copy_uri, options)
+    frame = SOURCES.code(kind, kind.read)(spark, delivery.copy_uri, options)
     columns = getattr(frame, "columns", None)
     if columns is None:
         problem = f"it gives a {type(frame).__name__}, not a DataFrame"
         raise ExtensionInvalid(SOURCES.group, kind.name, kind.read, problem)
-    check_columns(spec.contract, one.name, columns, spec.build.evolution, False)
+    check_columns(spec.contract, delivery.name, columns, spec.build.evolution, False)
     # One file, one literal: the format need not have Spark's own columns about files.
-    copy = F.lit(one.copy_uri.rpartition("/")[2])
+    copy = F.lit(delivery.copy_uri.rpartition("/")[2])
     rows: DataFrame = frame.withColumn(SOURCE_FILE, copy)
     return rows

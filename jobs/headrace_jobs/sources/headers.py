@@ -27,20 +27,20 @@ def columns_of(
             raise SourceInvalid(file, "begins with a header", "Declare `header: true`.")
         return known
     check_first_line(source, contract, file, header)
-    if source.unnamed_columns == "refuse" and not all(one.strip() for one in header):
-        unnamed = [f"number {n}" for n, one in enumerate(header, start=1) if not one.strip()]
+    if source.unnamed_columns == "refuse" and not all(column.strip() for column in header):
+        unnamed = [f"number {n}" for n, column in enumerate(header, start=1) if not column.strip()]
         raise SchemaBroken(
             contract.name,
             f"{file} has a column without a name",
             unnamed,
             "Name it; or declare `unnamed_columns: drop`, as for the index that pandas writes.",
         )
-    padded = [one for one in header if one != one.strip() and one.strip() in known]
+    padded = [column for column in header if column != column.strip() and column.strip() in known]
     if padded:
         raise SchemaBroken(
             contract.name,
             f"{file} names columns with blanks around them",
-            [repr(one) for one in padded],
+            [repr(column) for column in padded],
             "Take them away, or declare `trim_header: true`.",
         )
     doubled = sorted(name for name, count in Counter(header).items() if count > 1 and name.strip())
@@ -52,20 +52,20 @@ def columns_of(
             "Name each column once; or declare `header: false` and `skip_lines: 1`, and columns are "
             "the contract's in order.",
         )
-    return tuple(one if one.strip() else "" for one in header)
+    return tuple(column if column.strip() else "" for column in header)
 
 
 def check_first_line(source: Source, contract: Contract, file: str, header: Sequence[str]) -> None:
     """Refuse a first line that is no header, or is written with another delimiter.
 
-    Its texts are not told: they may be a row's values.
+    Its texts are not shown: they may be a row's values.
     """
     known = set(folded(contract.column_names))
     if known & set(folded(header)):
         return
     line = source.delimiter.join(header)
     for delimiter in DELIMITERS:
-        found = {one.strip('"') for one in folded(line.split(delimiter))}
+        found = {cell.strip('"') for cell in folded(line.split(delimiter))}
         if delimiter != source.delimiter and found & known:
             raise SourceInvalid(
                 file,
@@ -84,4 +84,4 @@ def check_first_line(source: Source, contract: Contract, file: str, header: Sequ
 
 def folded(names: Sequence[str]) -> list[str]:
     """Names to compare where people mean the same."""
-    return [one.strip().casefold() for one in names]
+    return [name.strip().casefold() for name in names]

@@ -1,6 +1,6 @@
 """Which option of a source would help, where values of a column look as if it were missing.
 
-Told by patterns, never by values: they may be somebody's.
+Recognised by patterns, never by values: they may be somebody's.
 """
 
 from collections.abc import Mapping

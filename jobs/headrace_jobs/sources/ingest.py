@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 from headrace_jobs.lake import files
 from headrace_jobs.sources.csv_form import CsvForm, read_form
 from headrace_jobs.sources.delivered_text import as_utf8
-from headrace_jobs.sources.landed import Landed, landed_name
+from headrace_jobs.sources.landed import LandedFile, landed_name
 from headrace_jobs.sources.parquet_form import ParquetForm, check_width, read_parquet_form
 from headrace_jobs.sources.sidecar import read_sidecar
 from headrace_schemas.declarations.declaration import Frozen
@@ -62,9 +62,9 @@ class Intake(Frozen):
     landing: str | None
     copies: str
 
-    def landed(self, uri: str) -> Landed:
+    def landed(self, uri: str) -> LandedFile:
         """The file at a path or URI."""
-        return Landed(self.table, uri, landed_name(self.source, uri), self.landing)
+        return LandedFile(self.table, uri, landed_name(self.source, uri), self.landing)
 
 
 class Delivery(Frozen):
@@ -118,7 +118,9 @@ def refuse_second_names(intake: Intake, uris: Sequence[str]) -> None:
         except (OSError, RuntimeError):
             continue  # opening it says more
         if place in known:
-            first, second = (landed_name(intake.source, one) for one in (known[place], uri))
+            first, second = (
+                landed_name(intake.source, landed_uri) for landed_uri in (known[place], uri)
+            )
             raise SourceInvalid(
                 second, f"is the same file as {first}", "Deliver each file under one name."
             )
@@ -132,15 +134,15 @@ def inspect_spread(spark: SparkSession, intake: Intake, uris: Sequence[str]) -> 
         for batch in batches:
             for place in batch["id"]:
                 try:
-                    one = inspect(intake, uris[place], int(place))
+                    delivery = inspect(intake, uris[place], int(place))
                 except HeadraceError:
                     continue  # an error loses its fields on its way: the driver meets it again
-                yield pd.DataFrame({"found": [one.model_dump_json()]})
+                yield pd.DataFrame({"found": [delivery.model_dump_json()]})
 
     tasks = spark.range(0, len(uris), 1, len(uris))
     rows = tasks.mapInPandas(check, "found STRING").collect()
     found = [Delivery.model_validate_json(row["found"]) for row in rows]
-    return {one.uri: one for one in found}
+    return {delivery.uri: delivery for delivery in found}
 
 
 def inspect(intake: Intake, uri: str, place: int) -> Delivery:
@@ -155,28 +157,28 @@ def inspect(intake: Intake, uri: str, place: int) -> Delivery:
         SourceInvalid: It is damaged; the message names file and line.
     """
     landed, source = intake.landed(uri), intake.source
-    said = read_sidecar(intake.landed(f"{uri}.manifest.json"))
+    sidecar = read_sidecar(intake.landed(f"{uri}.manifest.json"))
     # Spark may start a task twice: each check has a copy of its own.
     copy_uri = f"{intake.copies}/{place:06d}-{uuid4().hex[:8]}.{source.format}"
     if source.format not in ("csv", "parquet") and (ending := ENDING.search(uri)):
         copy_uri += ending.group()  # by which Spark's readers know that it is packed
     with landed.opened() as (raw, size):
-        said.check(landed.name, "bytes", size)
-        metered = Metered(raw, landed.name, with_digest=said.sha256 is not None)
+        sidecar.check(landed.name, "bytes", size)
+        metered = Metered(raw, landed.name, with_digest=sidecar.sha256 is not None)
         form: CsvForm | ParquetForm | None = None
-        if said.bytes is not None or said.sha256 is not None:
-            source = source.model_copy(update={"last_line": "any"})  # it is told to be whole
+        if sidecar.bytes is not None or sidecar.sha256 is not None:
+            source = source.model_copy(update={"last_line": "any"})  # its manifest vouches for it
         if source.format == "csv":
             form = keep_csv(landed, source, metered, size, copy_uri)
         elif source.format == "parquet":
             form = keep_parquet(landed, metered, copy_uri)
         else:
             keep_bytes(landed, metered, copy_uri)
-    if said.sha256 is not None:
-        said.check(landed.name, "sha256", metered.digest.hexdigest())
+    if sidecar.sha256 is not None:
+        sidecar.check(landed.name, "sha256", metered.digest.hexdigest())
     columns: tuple[str, ...] = ()
     if form is not None:
-        said.check(landed.name, "rows", form.rows)
+        sidecar.check(landed.name, "rows", form.rows)
         columns = form.header if isinstance(form, CsvForm) else form.columns
         check_width(landed.name, len(columns))
     return Delivery(
@@ -184,7 +186,7 @@ def inspect(intake: Intake, uri: str, place: int) -> Delivery:
         name=landed.name,
         size=size,
         columns=columns,
-        rows=said.rows if form is None else form.rows,
+        rows=sidecar.rows if form is None else form.rows,
         copy_uri=copy_uri,
         csv=form if isinstance(form, CsvForm) else None,
         parquet=form if isinstance(form, ParquetForm) else None,
@@ -192,7 +194,7 @@ def inspect(intake: Intake, uri: str, place: int) -> Delivery:
 
 
 def keep_csv(
-    landed: Landed, source: Source, metered: "Metered", size: int, copy_uri: str
+    landed: LandedFile, source: Source, metered: "Metered", size: int, copy_uri: str
 ) -> CsvForm:
     """Header and rows of a CSV file, packed with gzip or not; its text is kept.
 
@@ -211,19 +213,19 @@ def keep_csv(
     else:
         text = as_utf8(stream, source, landed.name)
     with files.create(copy_uri) as kept:
-        form = read_form(io.BufferedReader(Kept(text, kept), CHUNK), landed.name, source)
+        form = read_form(io.BufferedReader(CopyingStream(text, kept), CHUNK), landed.name, source)
     while metered.read(CHUNK):
         pass
     return form
 
 
-def keep_parquet(landed: Landed, metered: "Metered", copy_uri: str) -> ParquetForm:
+def keep_parquet(landed: LandedFile, metered: "Metered", copy_uri: str) -> ParquetForm:
     """Columns, rows and types of a Parquet file; its bytes are kept."""
     keep_bytes(landed, metered, copy_uri)
     return read_parquet_form(copy_uri, landed.name)
 
 
-def keep_bytes(landed: Landed, metered: "Metered", copy_uri: str) -> None:
+def keep_bytes(landed: LandedFile, metered: "Metered", copy_uri: str) -> None:
     """A file as it is."""
     if metered.with_digest or not files.copied_by_store(landed.uri, copy_uri):
         with files.create(copy_uri) as kept:
@@ -231,7 +233,7 @@ def keep_bytes(landed: Landed, metered: "Metered", copy_uri: str) -> None:
                 kept.write(data)
 
 
-class Kept(io.RawIOBase):
+class CopyingStream(io.RawIOBase):
     """A stream that is written to a copy while it is read."""
 
     def __init__(self, stream: IO[bytes], copy: IO[bytes]) -> None:

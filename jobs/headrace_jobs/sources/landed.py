@@ -33,7 +33,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Landed:
+class LandedFile:
     """A file that was delivered.
 
     Attributes:

@@ -106,19 +106,19 @@ def read_parquet_form(uri: str, name: str) -> ParquetForm:
             check_width(name, len(file.schema))
             columns = tuple(file.schema_arrow.names)
             leaves = [file.schema.column(place) for place in range(len(file.schema))]
-            check_names(name, columns, [one.path for one in leaves])
+            check_names(name, columns, [leaf.path for leaf in leaves])
             groups = row_groups(file, name)
             chunks = [[group.column(place) for group in groups] for place in range(len(leaves))]
-            for leaf, parts in zip(leaves, chunks, strict=True):
+            for leaf, leaf_chunks in zip(leaves, chunks, strict=True):
                 check_type(name, leaf)
-                check_chunks(name, leaf, parts)
+                check_chunks(name, leaf, leaf_chunks)
             check_unpacked(uri, name, stream.size(), list(zip(leaves, chunks, strict=True)))
             return ParquetForm(
                 columns=columns,
                 rows=file.metadata.num_rows,
                 types=str(file.schema).partition("\n")[2],
                 nanoseconds=nanoseconds(uri, name, leaves, columns),
-                empty=tuple(one.path for one in leaves if kind(one)["Type"] == "Null"),
+                empty=tuple(leaf.path for leaf in leaves if kind(leaf)["Type"] == "Null"),
             )
 
 
@@ -240,13 +240,13 @@ def check_unpacked(
     limit = max(SMALL_UNPACKED, MOST_UNPACKED * size)
     least, most, shortened = 0, 0, []
     for leaf, chunks in columns:
-        stored = sum(one.total_uncompressed_size for one in chunks)
+        stored = sum(chunk.total_uncompressed_size for chunk in chunks)
         if leaf.physical_type != "BYTE_ARRAY":
             width = WIDTHS.get(leaf.physical_type) or leaf.length
-            stored = max(stored, width * sum(one.num_values for one in chunks))
-        elif not all(VERBATIM.issuperset(one.encodings) for one in chunks):
+            stored = max(stored, width * sum(chunk.num_values for chunk in chunks))
+        elif not all(VERBATIM.issuperset(chunk.encodings) for chunk in chunks):
             shortened.append((leaf, chunks))
-            most += sum(one.num_values * one.total_uncompressed_size for one in chunks)
+            most += sum(chunk.num_values * chunk.total_uncompressed_size for chunk in chunks)
         least += stored
     for count in (at_most, exactly):
         if least <= limit < least + most:
@@ -273,8 +273,8 @@ def up_to(limit: int, counts: Iterable[int]) -> int:
 def texts(uri: str, leaf: Any, chunks: Sequence[Any]) -> Iterator[Any]:
     """A column's texts, batch by batch; those of a dictionary are unpacked once."""
     rows, dictionaries = BATCH_ROWS, [leaf.path]
-    if any("DELTA_BYTE_ARRAY" in one.encodings for one in chunks):
-        longest = max(one.total_uncompressed_size for one in chunks)
+    if any("DELTA_BYTE_ARRAY" in chunk.encodings for chunk in chunks):
+        longest = max(chunk.total_uncompressed_size for chunk in chunks)
         rows, dictionaries = max(1, min(rows, BATCH_BYTES // longest)), []
     with files.open_anywhere(uri) as stream:
         file = parquet.ParquetFile(stream, read_dictionary=dictionaries)
@@ -359,8 +359,10 @@ def below_microseconds(uri: str, path: str, is_old: bool) -> Iterator[Any]:
                 file.iter_batches(columns=[path]), other.iter_batches(columns=[path]), strict=True
             )
             for fine, coarse in pairs:
-                for one, two in zip(values(fine.column(0)), values(coarse.column(0)), strict=True):
-                    yield integers(one) - integers(two) * 1000
+                for fine_array, coarse_array in zip(
+                    values(fine.column(0)), values(coarse.column(0)), strict=True
+                ):
+                    yield integers(fine_array) - integers(coarse_array) * 1000
 
 
 def integers(array: Any) -> Any:

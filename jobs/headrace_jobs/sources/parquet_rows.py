@@ -23,8 +23,8 @@ def read_parquet(spark: SparkSession, spec: LoadSpec, group: Sequence[Delivery])
     Raises:
         SourceInvalid: A column that is kept without being known cannot be kept exactly.
     """
-    types = {one.name: one.type for one in spec.contract.columns}
-    rows = spark.read.parquet(*[one.copy_uri for one in group])
+    types = {column.name: column.type for column in spec.contract.columns}
+    rows = spark.read.parquet(*[delivery.copy_uri for delivery in group])
     nanoseconds = group[0].parquet.nanoseconds if group[0].parquet else {}
     empty = group[0].parquet.empty if group[0].parquet else ()
     columns = []
@@ -51,17 +51,17 @@ def without_type(value: Column, type: DataType, path: str, empty: Sequence[str])
     """A column of which a part has no type: Spark takes what is always NULL for an integer."""
     if path in empty:
         return F.lit(None)
-    if not any(one.startswith(f"{path}.") for one in empty):
+    if not any(leaf.startswith(f"{path}.") for leaf in empty):
         return value
     if isinstance(type, ArrayType):
         element = f"{path}.list.element"
-        return F.transform(value, lambda one: without_type(one, type.elementType, element, empty))
+        return F.transform(value, lambda item: without_type(item, type.elementType, element, empty))
     if isinstance(type, StructType):
         fields = [
-            without_type(value.getField(one.name), one.dataType, f"{path}.{one.name}", empty).alias(
-                one.name
-            )
-            for one in type
+            without_type(
+                value.getField(field.name), field.dataType, f"{path}.{field.name}", empty
+            ).alias(field.name)
+            for field in type
         ]
         return F.when(value.isNotNull(), F.struct(*fields))
     return value

@@ -41,9 +41,9 @@ def readings(source: Source, contract: Contract, given: StructType) -> dict[str,
         stem = ColumnType.parse(column.type).stem
         form = source.form_of(column.name, stem)
         value = F.col(quoted(column.name))
-        one = reading(value, given[column.name].dataType, stem, form)
-        if one is not None:
-            found[column.name] = one
+        replacement = reading(value, given[column.name].dataType, stem, form)
+        if replacement is not None:
+            found[column.name] = replacement
     return found
 
 
@@ -51,7 +51,7 @@ def reading(value: Column, given: DataType, stem: str, form: ValueForm) -> Colum
     """One column's reading; None if its values are read as they stand."""
     is_text = isinstance(given, StringType)
     if stem in TIMES:
-        formats = [one for one in form.formats if is_text or one in EPOCHS]
+        formats = [pattern for pattern in form.formats if is_text or pattern in EPOCHS]
         if formats and (is_text or isinstance(given, NumericType)):
             return time(value, given, stem, formats)
         return None
@@ -70,7 +70,7 @@ def number(value: Column, decimal: str, thousands: str) -> Column:
     """
     point = "\\" + decimal
     signs = SPACES if thousands == " " else thousands
-    group = "[" + "".join(f"\\x{{{ord(one):x}}}" for one in signs) + "]"
+    group = "[" + "".join(f"\\x{{{ord(sign):x}}}" for sign in signs) + "]"
     grouped = (
         rf"|[1-9][0-9]{{0,2}}(?:{group}[0-9]{{3}})+|[1-9][0-9]?(?:{group}[0-9]{{2}})+{group}[0-9]{{3}}"
         if signs
@@ -95,8 +95,8 @@ def time(value: Column, given: DataType, stem: str, formats: list[str]) -> Colum
     """An instant that all formats which read the value agree on; a wall clock's is UTC."""
     text = F.trim(value.cast("string"))
     found = [
-        epoch(value, given, EPOCHS[one]) if one in EPOCHS else by_pattern(text, one)
-        for one in formats
+        epoch(value, given, EPOCHS[pattern]) if pattern in EPOCHS else by_pattern(text, pattern)
+        for pattern in formats
     ]
     instant = found[0]
     if len(found) > 1:
@@ -108,7 +108,7 @@ def time(value: Column, given: DataType, stem: str, formats: list[str]) -> Colum
 def by_pattern(text: Column, pattern: str) -> Column:
     """What Spark reads by a pattern."""
     return bound(
-        F.try_to_timestamp(text, F.lit(pattern)), lambda one: whole_time(one, text, pattern)
+        F.try_to_timestamp(text, F.lit(pattern)), lambda moment: whole_time(moment, text, pattern)
     )
 
 
@@ -151,7 +151,7 @@ def whole_epoch(number: Column, power: int) -> Column:
 def broken_epoch(text: Column, power: int) -> Column:
     """The instant of a number with places or an exponent."""
     number = F.when(text.rlike(COUNT), text.try_cast("decimal(38,18)"))
-    return bound(number, lambda one: exact_epoch(one, power))
+    return bound(number, lambda number: exact_epoch(number, power))
 
 
 def exact_epoch(number: Column, power: int) -> Column:

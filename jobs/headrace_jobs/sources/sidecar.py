@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from headrace_jobs.sources.landed import Landed
+from headrace_jobs.sources.landed import LandedFile
 from headrace_schemas.declarations.declaration import Frozen
 from headrace_schemas.errors import SourceInvalid, SourceMissing
 
@@ -13,7 +13,7 @@ SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 class Sidecar(Frozen):
-    """What is said; None where nothing is.
+    """What is declared; None where nothing is.
 
     Attributes:
         bytes: The file's size as delivered.
@@ -31,16 +31,16 @@ class Sidecar(Frozen):
         Raises:
             SourceInvalid: It differs.
         """
-        said = getattr(self, what)
-        if said is None or said == found:
+        declared = getattr(self, what)
+        if declared is None or declared == found:
             return
-        problem = f"has {found} {what}, its manifest says {said}"
+        problem = f"has {found} {what}, its manifest says {declared}"
         if what == "sha256":
             problem = "its bytes are not those of the manifest's sha256"
         raise SourceInvalid(name, problem, "Deliver the file again.")
 
 
-def read_sidecar(landed: Landed) -> Sidecar:
+def read_sidecar(landed: LandedFile) -> Sidecar:
     """The sidecar; one that says nothing if there is none. Other keys are the deliverer's own.
 
     Raises:
@@ -69,7 +69,7 @@ def read_sidecar(landed: Landed) -> Sidecar:
     )
 
 
-def whole(landed: Landed, content: dict[str, Any], key: str) -> int | None:
+def whole(landed: LandedFile, content: dict[str, Any], key: str) -> int | None:
     """A count of the sidecar."""
     value = content.get(key)
     if value is None or (type(value) is int and value >= 0):

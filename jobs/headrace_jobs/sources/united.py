@@ -16,7 +16,7 @@ from headrace_schemas.rules.rule import quoted
 
 
 @dataclass(frozen=True)
-class Part:
+class FileGroup:
     """Some files of the batch in the contract's types.
 
     Attributes:
@@ -27,8 +27,8 @@ class Part:
     where: str
 
 
-def united(table: str, parts: Sequence[Part], known: Sequence[str]) -> DataFrame:
-    """All parts as one frame.
+def united(table: str, groups: Sequence[FileGroup], known: Sequence[str]) -> DataFrame:
+    """All groups of files as one frame.
 
     Args:
         known: Columns that are of the contract's types in all of them.
@@ -36,15 +36,15 @@ def united(table: str, parts: Sequence[Part], known: Sequence[str]) -> DataFrame
     Raises:
         SchemaBroken: A column that is kept without being known has types that no one type holds.
     """
-    if len(parts) == 1:
-        return parts[0].frame
+    if len(groups) == 1:
+        return groups[0].frame
     types: dict[str, tuple[DataType, str]] = {}
     held = set(known)
-    for part in parts:
-        for field in part.frame.schema.fields:
+    for group in groups:
+        for field in group.frame.schema.fields:
             if field.name in held:
                 continue
-            type, where = types.setdefault(field.name.lower(), (field.dataType, part.where))
+            type, where = types.setdefault(field.name.lower(), (field.dataType, group.where))
             wider = containing(type, field.dataType)
             if wider is None:
                 raise SchemaBroken(
@@ -52,12 +52,12 @@ def united(table: str, parts: Sequence[Part], known: Sequence[str]) -> DataFrame
                     "files give a column different types",
                     [
                         f"{field.name} is {type.simpleString()} in {where} and "
-                        f"{field.dataType.simpleString()} in {part.where}"
+                        f"{field.dataType.simpleString()} in {group.where}"
                     ],
                     "Deliver it in one type, or add it to the contract.",
                 )
             types[field.name.lower()] = (wider, where)
-    frames = [widened(part.frame, types, held) for part in parts]
+    frames = [widened(group.frame, types, held) for group in groups]
     while len(frames) > 1:  # by halves: a chain is deeper than Spark Connect's messages may be
         pairs = [frames[at : at + 2] for at in range(0, len(frames), 2)]
         frames = [
@@ -78,9 +78,9 @@ def widened(frame: DataFrame, types: dict[str, tuple[DataType, str]], held: set[
     return frame.select(*columns)
 
 
-def containing(one: DataType, other: DataType) -> DataType | None:
-    """The one of two types that holds each value of both exactly; None if neither does."""
-    for narrow, wide in ((one, other), (other, one)):
+def containing(left: DataType, right: DataType) -> DataType | None:
+    """Which of two types holds each value of both exactly; None if neither does."""
+    for narrow, wide in ((left, right), (right, left)):
         is_same = narrow.simpleString() == wide.simpleString()
         if is_same or is_wider(column_type(narrow), column_type(wide)):
             return wide

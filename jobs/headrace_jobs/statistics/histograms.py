@@ -97,15 +97,15 @@ def placed_numbers(
 
 def least_share(*rows: int) -> float:
     """What stands for an empty bin of so many rows: half a row, or `LEAST_SHARE` if that is more."""
-    return max(LEAST_SHARE, *(0.5 / one for one in rows if one))
+    return max(LEAST_SHARE, *(0.5 / count for count in rows if count))
 
 
 def psi(expected: Sequence[float], found: Sequence[float], least: float = LEAST_SHARE) -> float:
     """Population stability index: (found - expected) * ln(found / expected), summed over the bins.
 
     It is the symmetrised Kullback-Leibler divergence of credit scoring (N. Siddiqi, Credit Risk
-    Scorecards, Wiley 2006); below 0.1 reads as still, from 0.2 as moved. By chance alone it is about
-    (bins - 1) * (1 / rows found + 1 / rows expected), so windows of a hundred rows look moved (B.
+    Scorecards, Wiley 2006); below 0.1 reads as stable, from 0.2 as drifted. By chance alone it is about
+    (bins - 1) * (1 / rows found + 1 / rows expected), so windows of a hundred rows look drifted (B.
     Yurdakul and J. Naranjo, Journal of Risk Model Validation 14, 2020):
     `decisions.psi.fewest_rows` says from how many rows on it is believed.
 

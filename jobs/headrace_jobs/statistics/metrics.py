@@ -72,8 +72,10 @@ def repeating(
     def weigh(weights: Values) -> Values:
         counts = weights.astype(np.intp)
         values = [
-            measure(np.repeat(target, one), np.repeat(predicted, one)) if one.any() else math.nan
-            for one in counts
+            measure(np.repeat(target, repeats), np.repeat(predicted, repeats))
+            if repeats.any()
+            else math.nan
+            for repeats in counts
         ]
         return np.array(values, dtype=np.float64)
 
@@ -173,18 +175,18 @@ def standard_error(metric: str, target: Values, predicted: Values) -> float | No
         return math.sqrt(value * (1 - value) / target.sum())
     if METRICS.named(metric).measure:
         return resampled_error(weighing(metric, target, predicted), target.size)
-    parts = (target - predicted) ** 2
+    losses = (target - predicted) ** 2
     if metric == "logloss":
         sure = np.clip(predicted, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
-        parts = -(target * np.log(sure) + (1 - target) * np.log(1 - sure))
+        losses = -(target * np.log(sure) + (1 - target) * np.log(1 - sure))
     elif metric == "mae":
-        parts = np.abs(target - predicted)
+        losses = np.abs(target - predicted)
     elif metric == "rmse":
-        parts = parts / (2 * value) if value else parts
+        losses = losses / (2 * value) if value else losses
     elif metric == "r2":
         spread = (target - target.mean()) ** 2
-        parts = (parts - (1 - value) * spread) / spread.mean()
-    return float(parts.std() / math.sqrt(target.size))
+        losses = (losses - (1 - value) * spread) / spread.mean()
+    return float(losses.std() / math.sqrt(target.size))
 
 
 def resampled_error(weigh: Weighing, rows: int) -> float | None:
@@ -236,10 +238,10 @@ def calibration(target: Values, predicted: Values, bins: int = 10) -> list[dict[
     order = np.argsort(predicted, kind="stable")
     return [
         {
-            "rows": int(part.size),
-            "predicted": float(predicted[part].mean()),
-            "observed": float(target[part].mean()),
+            "rows": int(group.size),
+            "predicted": float(predicted[group].mean()),
+            "observed": float(target[group].mean()),
         }
-        for part in np.array_split(order, bins)
-        if part.size
+        for group in np.array_split(order, bins)
+        if group.size
     ]

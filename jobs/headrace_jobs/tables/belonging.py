@@ -83,7 +83,9 @@ def outside(column: ContractColumn, partition: Partition) -> str:
         last = partition.end - datetime.resolution
         start, end = partition.start.date().isoformat(), last.date().isoformat()
         return f"{name} < DATE '{start}' OR {name} > DATE '{end}'"
-    start, end = (one.replace(tzinfo=None).isoformat() for one in (partition.start, partition.end))
+    start, end = (
+        bound.replace(tzinfo=None).isoformat() for bound in (partition.start, partition.end)
+    )
     zone = "" if type == "TIMESTAMP_NTZ" else "Z"  # without a zone, its clock is taken for UTC's
     return f"{name} < {type} '{start}{zone}' OR {name} >= {type} '{end}{zone}'"
 
@@ -154,18 +156,20 @@ def between_bounds(contract: Contract, batch: DataFrame) -> list[Column]:
 
     Values travel as text: as objects of Python, instants would depend on the machine's time zone.
     """
-    columns = [one for one in contract.columns if one.name in contract.key]
-    ordered = [one for one in columns if ColumnType.parse(one.type).stem not in UNORDERED]
+    columns = [column for column in contract.columns if column.name in contract.key]
+    ordered = [column for column in columns if ColumnType.parse(column.type).stem not in UNORDERED]
     if not ordered:
         return []
     ends = [
-        F.struct(*[end(quoted(one.name)).cast("string") for end in (F.min, F.max)])
-        for one in ordered
+        F.struct(*[end(quoted(column.name)).cast("string") for end in (F.min, F.max)])
+        for column in ordered
     ]
     row = batch.agg(*[end.alias(f"_{place}") for place, end in enumerate(ends)]).collect()[0]
     return [
-        F.col(quoted(one.name)).between(*[F.lit(text).cast(plain(one.type)) for text in row[place]])
-        for place, one in enumerate(ordered)
+        F.col(quoted(column.name)).between(
+            *[F.lit(text).cast(plain(column.type)) for text in row[place]]
+        )
+        for place, column in enumerate(ordered)
     ]
 
 
@@ -175,7 +179,7 @@ def plain(type: str) -> str:
 
 
 def as_judged(rule: RowRule) -> RowRule:
-    """The rule for a batch that is parted: `ELSEWHERE` is no column of it."""
+    """The rule for a batch that is split: `ELSEWHERE` is no column of it."""
     if rule.bad != quoted(ELSEWHERE):
         return rule
     bad = f"array_contains({quoted(BROKEN)}, {literal(rule.id)})"

@@ -16,7 +16,7 @@ import sqlglot.dialects.spark  # noqa: F401 - here, so that a job host has it be
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs.engine.errors import is_lost, query_errors, told
+from headrace_jobs.engine.errors import is_lost, query_errors, summary
 from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.rules.rule import RowRule, TableRule
 from headrace_schemas.rules.sql import rule_problem
@@ -38,7 +38,7 @@ def carefully(
     """Judge a batch by the rules that can run, with care only if it does not go without.
 
     Args:
-        write: Judges by a contract's rules and writes; told whether some row is in the way.
+        write: Judges by a contract's rules and writes; is given whether some row is in the way.
 
     Returns:
         What `write` gives, and the rules that cannot run, by id, with the reason.
@@ -51,7 +51,7 @@ def carefully(
     except query_errors() as error:
         if is_lost(error):
             raise
-        LOG.info("%s: judged again, rule by rule: %s", contract.name, told(error))
+        LOG.info("%s: judged again, rule by rule: %s", contract.name, summary(error))
     never |= never_running(staged, without(contract, never).row_rules)
     with catching(staged.sparkSession):
         try:
@@ -133,5 +133,5 @@ def each(rules: Sequence[RowRule], ask: Callable[[str], object]) -> dict[str, st
             except query_errors() as error:
                 if is_lost(error):
                     raise
-                found[rule.id] = told(error)
+                found[rule.id] = summary(error)
     return found

@@ -25,7 +25,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from headrace_jobs.engine.errors import raise_if_lost
-from headrace_jobs.tables.measures import QUERY, Measured, measure, repeated_rows
+from headrace_jobs.tables.measures import QUERY, QueryValue, measure, repeated_rows
 from headrace_jobs.tables.row_rules import BROKEN
 from headrace_schemas.rules.rule import Expectation, RowRule, TableRule, literal
 
@@ -120,7 +120,7 @@ class ExpectNoSecondRow(BatchExpectation):  # type: ignore[misc]  # GX has no ty
     domain_keys: ClassVar = ("batch_id",)
 
     def _validate(self, metrics: Given, **_: Any) -> dict[str, Any]:
-        found: Measured = metrics["headrace.measured_values"][self.query]
+        found: QueryValue = metrics["headrace.measured_values"][self.query]
         if found.problem:
             return could_not(found.problem)
         return counted(int(found.value or 0), metrics["table.row_count"])
@@ -135,7 +135,7 @@ class ExpectMeasuredValue(BatchExpectation):  # type: ignore[misc]  # GX has no 
     domain_keys: ClassVar = ("batch_id",)
 
     def _validate(self, metrics: Given, **_: Any) -> dict[str, Any]:
-        found: Measured = metrics["headrace.measured_values"][self.query]
+        found: QueryValue = metrics["headrace.measured_values"][self.query]
         if found.problem:
             return could_not(found.problem)
         figures = {"observed_value": found.value}
@@ -159,7 +159,7 @@ def unexpected(bad: int, rows: int) -> dict[str, Any]:
 
 
 @dataclass
-class Checked:
+class RuleResult:
     """What Great Expectations found of one rule.
 
     Attributes:
@@ -201,7 +201,7 @@ def check(
     rules: Sequence[RowRule | TableRule],
     never: Mapping[str, str] | None = None,
     judged: Collection[str] = (),
-) -> list[Checked]:
+) -> list[RuleResult]:
     """Run rules on a batch; one result for each rule, in their order.
 
     A query of Great Expectations measures for many rules, and one that cannot be evaluated spoils
@@ -217,27 +217,27 @@ def check(
     """
     never = never or {}
     running = [rule for rule in rules if rule.id not in never]
-    found = {one.rule.id: one for one in run(batch, name, running, judged)}
-    blamed = [one for one in found.values() if one.problem and not query_of(one.rule)]
+    found = {result.rule.id: result for result in run(batch, name, running, judged)}
+    blamed = [result for result in found.values() if result.problem and not query_of(result.rule)]
     if len(blamed) > 1:
-        for one in blamed:
-            found |= {again.rule.id: again for again in run(batch, name, [one.rule], judged)}
+        for result in blamed:
+            found |= {rerun.rule.id: rerun for rerun in run(batch, name, [result.rule], judged)}
     return [found.get(rule.id) or refused(rule, never[rule.id]) for rule in rules]
 
 
-def refused(rule: RowRule | TableRule, problem: str) -> Checked:
+def refused(rule: RowRule | TableRule, problem: str) -> RuleResult:
     """The result of a rule that cannot run."""
     empty = Expectation(type="unexpected_rows_expectation", kwargs={"unexpected_rows_query": ""})
-    told = rule.model_copy(update={"expectation": empty, "unique": (), "bad": "FALSE"})
-    config = expectation(told, judged=(rule.id,)).configuration
+    unrunnable = rule.model_copy(update={"expectation": empty, "unique": (), "bad": "FALSE"})
+    config = expectation(unrunnable, judged=(rule.id,)).configuration
     result = ExpectationValidationResult(success=False, expectation_config=config, meta={})
     result.result = {}
-    return Checked(rule, result, holds=False, problem=problem)
+    return RuleResult(rule, result, holds=False, problem=problem)
 
 
 def run(
     batch: DataFrame, name: str, rules: Sequence[RowRule | TableRule], judged: Collection[str]
-) -> list[Checked]:
+) -> list[RuleResult]:
     """Run rules on a batch by one call of Great Expectations."""
     if not rules:
         return []
@@ -250,21 +250,23 @@ def run(
     QUERIES.set(tuple(query for rule in rules if (query := query_of(rule))))
     found = definition.get_batch({"dataframe": batch}).validate(suite, result_format="BOOLEAN_ONLY")
     by_id = {result.expectation_config.meta["rule"]: result for result in found.results}
-    told = [checked(rule, by_id[rule.id]) for rule in rules]
-    for one in told:  # Great Expectations keeps every error as the result of a rule
-        raise_if_lost(one.problem)
-    return told
+    results = [checked(rule, by_id[rule.id]) for rule in rules]
+    for result in results:  # Great Expectations keeps every error as the result of a rule
+        raise_if_lost(result.problem)
+    return results
 
 
-def checked(rule: RowRule | TableRule, result: ExpectationValidationResult) -> Checked:
+def checked(rule: RowRule | TableRule, result: ExpectationValidationResult) -> RuleResult:
     """A result with its figures where pages look for them."""
     result.result = (result.meta or {}).pop(MEASURED, {})
     result.success = bool(result.success)  # of some, it is NumPy's, which JSON does not know
     info = result.exception_info or {}
-    raised = [one for one in (info, *info.values()) if isinstance(one, dict)]
-    messages = [str(one.get("exception_message")) for one in raised if one.get("raised_exception")]
+    raised = [entry for entry in (info, *info.values()) if isinstance(entry, dict)]
+    messages = [
+        str(entry.get("exception_message")) for entry in raised if entry.get("raised_exception")
+    ]
     problem = "; ".join(messages) or result.result.pop(PROBLEM, "")
-    return Checked(rule, result, holds=bool(result.success) and not problem, problem=problem)
+    return RuleResult(rule, result, holds=bool(result.success) and not problem, problem=problem)
 
 
 def query_of(rule: RowRule | TableRule) -> str | None:
@@ -280,12 +282,12 @@ def expectation(rule: RowRule | TableRule, judged: Collection[str] = ()) -> Any:
     Args:
         judged: Rules that are counted as the gate judged the rows.
     """
-    told = f"{rule.id}: {rule.description}" if rule.description else rule.id
+    text = f"{rule.id}: {rule.description}" if rule.description else rule.id
     kind, kwargs = rule.expectation.type, dict(rule.expectation.kwargs)
     head = {
         "severity": rule.severity.value,
         "meta": {"rule": rule.id},
-        "description": told.replace("$", "$$"),
+        "description": text.replace("$", "$$"),
     }
     if isinstance(rule, RowRule):
         if rule.id in judged:

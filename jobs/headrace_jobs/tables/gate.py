@@ -1,4 +1,4 @@
-"""Job `gate`: run the contract on a staged batch and part good rows from bad ones.
+"""Job `gate`: run the contract on a staged batch and split good rows from bad ones.
 
 Rows that break a critical row rule are set aside for quarantine. Table rules judge the rows that
 pass; if a critical one of them does not hold, the report says `failed` and nothing is published.
@@ -14,8 +14,8 @@ from pyspark.sql import functions as F
 
 from headrace_jobs.engine.errors import job_error, without_values
 from headrace_jobs.tables import belonging, evaluation, gate_record, row_rules
-from headrace_jobs.tables.expectations import Checked, check
-from headrace_jobs.tables.gate_page import Findings
+from headrace_jobs.tables.expectations import RuleResult, check
+from headrace_jobs.tables.gate_page import GateFindings
 from headrace_jobs.tables.measures import QUERY
 from headrace_jobs.tables.row_rules import (
     ALL,
@@ -37,28 +37,28 @@ FRESH = "table.fresh"
 
 NOTHING = BrokenRule(0, ())
 
-Check = Callable[..., list[Checked]]
+RuleCheck = Callable[..., list[RuleResult]]
 """`expectations.check` for a batch of which some rules cannot run."""
 
 Verdict = Literal["passed", "warned", "failed"]
 
 
 def run(spark: SparkSession, spec: GateSpec) -> GateReport:
-    """Judge the batch at `spec.staged_uri` and write it, parted, to `spec.gated_uri`.
+    """Judge the batch at `spec.staged_uri` and write it, split, to `spec.gated_uri`.
 
     A failed gate's report says so itself, with all that was found; its error is a GateFailed.
     """
     spec = belonging.with_rules(spec)
-    batch, seen, never = part(spark, spec)
+    batch, seen, never = split(spark, spec)
     found = row_rules.broken_rules(batch, SHOWN_EXAMPLES) if seen[BROKEN] else {}
     judged = {id for id, bad in found.items() if bad.unevaluated}
     judged |= {rule.id for rule in spec.contract.row_rules if evaluation.asks_clock(rule)}
     rows, table = checked(spec, batch, seen, partial(check, never=never, judged=judged))
-    for one in rows:
-        bad = found.get(one.rule.id, NOTHING)
-        one.agree(bad.rows, seen[READABLE], bad.unevaluated)
+    for result in rows:
+        bad = found.get(result.rule.id, NOTHING)
+        result.agree(bad.rows, seen[READABLE], bad.unevaluated)
     failures = broken(spec, found, rows, table)
-    blocking = [told(one) for one in (*table, *rows) if blocks(one)]
+    blocking = [description_of(result) for result in (*table, *rows) if blocks(result)]
     emptied = emptied_by(spec, failures, seen, is_blocked=bool(blocking))
     verdict = judge([*emptied, *blocking], failures, seen[QUARANTINED])
     counts = Counts(
@@ -66,8 +66,8 @@ def run(spark: SparkSession, spec: GateSpec) -> GateReport:
         rows_out=seen[ALL] - seen[QUARANTINED],
         rows_quarantined=seen[QUARANTINED],
     )
-    too_much = share_told(spec, seen, emptied) if emptied else ""
-    findings = Findings(verdict, counts, (*rows, *table), failures, too_much)
+    too_much = share_text(spec, seen, emptied) if emptied else ""
+    findings = GateFindings(verdict, counts, (*rows, *table), failures, too_much)
     record = gate_record.write(spec, findings)
     report = GateReport(
         job_id=spec.job_id,
@@ -86,7 +86,7 @@ def run(spark: SparkSession, spec: GateSpec) -> GateReport:
     return report.model_copy(update={"status": "failed", "output_uri": None, "error": error})
 
 
-def part(spark: SparkSession, spec: GateSpec) -> tuple[DataFrame, dict[str, int], dict[str, str]]:
+def split(spark: SparkSession, spec: GateSpec) -> tuple[DataFrame, dict[str, int], dict[str, str]]:
     """Write the judged batch by outcome.
 
     Returns:
@@ -106,7 +106,7 @@ def part(spark: SparkSession, spec: GateSpec) -> tuple[DataFrame, dict[str, int]
         counting = judged.observe(seen, *[count.alias(name) for name, count in wanted.items()])
         counting.write.mode("overwrite").partitionBy(OUTCOME).parquet(spec.gated_uri)
         counted = {name: int(seen.get.get(name, 0)) for name in wanted}
-        if not counted[ALL]:  # nothing to part leaves no file, so no columns for `publish` to read
+        if not counted[ALL]:  # nothing to split leaves no file, so no columns for `publish` to read
             judged.write.mode("overwrite").parquet(spec.gated_uri)
         return row_rules.gated(spark, spec.gated_uri, schema=judged.schema), counted
 
@@ -115,8 +115,8 @@ def part(spark: SparkSession, spec: GateSpec) -> tuple[DataFrame, dict[str, int]
 
 
 def checked(
-    spec: GateSpec, batch: DataFrame, seen: dict[str, int], check: Check
-) -> tuple[list[Checked], list[Checked]]:
+    spec: GateSpec, batch: DataFrame, seen: dict[str, int], check: RuleCheck
+) -> tuple[list[RuleResult], list[RuleResult]]:
     """What Great Expectations finds: row rules on readable rows, table rules on those that pass."""
     rows = [belonging.as_judged(rule) for rule in spec.contract.row_rules]
     if not seen[ALL] and spec.contract.may_be_empty:
@@ -139,11 +139,11 @@ def count_rules(spec: GateSpec) -> list[TableRule]:
     ]
 
 
-def of_nothing(found: list[Checked]) -> list[Checked]:
+def of_nothing(found: list[RuleResult]) -> list[RuleResult]:
     """Of no rows there is no mean and no share: what measures NULL is not broken by that."""
-    for one in found:
-        if not one.problem and one.figures.get("observed_value", 0) is None:
-            one.holds = one.result.success = True
+    for result in found:
+        if not result.problem and result.figures.get("observed_value", 0) is None:
+            result.holds = result.result.success = True
     return found
 
 
@@ -168,8 +168,8 @@ def table_rules(spec: GateSpec) -> list[TableRule]:
 def broken(
     spec: GateSpec,
     found: dict[str, BrokenRule],
-    rows: Sequence[Checked],
-    table: Sequence[Checked],
+    rows: Sequence[RuleResult],
+    table: Sequence[RuleResult],
 ) -> list[RuleFailure]:
     """Every rule that does not hold: what blocks first, then by severity and rows."""
     failures = [
@@ -183,22 +183,26 @@ def broken(
         for id in row_rules.load_rules(spec.contract)
         if id in found
     ]
-    for one in (*table, *rows):
-        if not one.holds:
-            bad = found.get(one.rule.id, BrokenRule(1 if one in table else 0, ()))
+    for result in (*table, *rows):
+        if not result.holds:
+            bad = found.get(result.rule.id, BrokenRule(1 if result in table else 0, ()))
             failures.append(
                 RuleFailure(
-                    rule=one.rule.id,
-                    severity=one.rule.severity,
-                    description=told(one),
+                    rule=result.rule.id,
+                    severity=result.rule.severity,
+                    description=description_of(result),
                     failed=bad.rows,
                     examples=bad.examples,
                 )
             )
-    tables = {one.rule.id for one in table}
+    tables = {result.rule.id for result in table}
     order = list(Severity)
     failures.sort(
-        key=lambda one: (order.index(Severity(one.severity)), one.rule not in tables, -one.failed)
+        key=lambda failure: (
+            order.index(Severity(failure.severity)),
+            failure.rule not in tables,
+            -failure.failed,
+        )
     )
     return failures
 
@@ -217,12 +221,17 @@ def emptied_by(
     if not bad or not (bad == rows or (counts and bad > share * rows)):
         return []
     tables = {rule.id for rule in spec.contract.table_rules} | {FRESH}
-    taking = [one for one in failures if one.severity == Severity.CRITICAL and one.failed]
-    taking = sorted((one for one in taking if one.rule not in tables), key=lambda one: -one.failed)
-    return [f"{one.rule} ({one.failed:,} of {rows:,} rows)" for one in taking]
+    taking = [
+        failure for failure in failures if failure.severity == Severity.CRITICAL and failure.failed
+    ]
+    taking = sorted(
+        (failure for failure in taking if failure.rule not in tables),
+        key=lambda failure: -failure.failed,
+    )
+    return [f"{failure.rule} ({failure.failed:,} of {rows:,} rows)" for failure in taking]
 
 
-def share_told(spec: GateSpec, seen: dict[str, int], emptied: Sequence[str]) -> str:
+def share_text(spec: GateSpec, seen: dict[str, int], emptied: Sequence[str]) -> str:
     """How much of the batch would go to quarantine, and what can be declared instead."""
     share = MOST_QUARANTINED if spec.most_quarantined is None else spec.most_quarantined
     text = (
@@ -247,23 +256,23 @@ def judge(blocking: Sequence[str], failures: Sequence[RuleFailure], quarantined:
     """The verdict on the batch; what is only for information does not change it."""
     if blocking:
         return "failed"
-    reported = [one for one in failures if one.severity != Severity.INFO]
+    reported = [failure for failure in failures if failure.severity != Severity.INFO]
     return "warned" if quarantined or reported else "passed"
 
 
-def blocks(one: Checked) -> bool:
+def blocks(result: RuleResult) -> bool:
     """Whether the batch must not be published: bad rows alone go to quarantine."""
-    is_about_all = isinstance(one.rule, TableRule) or bool(one.problem)
-    return is_about_all and not one.holds and one.rule.severity is Severity.CRITICAL
+    is_about_all = isinstance(result.rule, TableRule) or bool(result.problem)
+    return is_about_all and not result.holds and result.rule.severity is Severity.CRITICAL
 
 
-def told(one: Checked) -> str:
+def description_of(result: RuleResult) -> str:
     """A rule that does not hold, with what was found instead."""
-    if one.problem:
-        return f"{one.rule.id} (cannot be judged: {without_values(one.problem)})"
-    if "observed_value" in one.figures:
-        return f"{one.rule.id} (found {one.figures['observed_value']})"
-    if unevaluated := one.figures.get("unevaluated_count"):
-        rows = one.figures["element_count"]
-        return f"{one.rule.id} ({unevaluated} of {rows} rows could not be evaluated)"
-    return one.rule.description or one.rule.id
+    if result.problem:
+        return f"{result.rule.id} (cannot be judged: {without_values(result.problem)})"
+    if "observed_value" in result.figures:
+        return f"{result.rule.id} (found {result.figures['observed_value']})"
+    if unevaluated := result.figures.get("unevaluated_count"):
+        rows = result.figures["element_count"]
+        return f"{result.rule.id} ({unevaluated} of {rows} rows could not be evaluated)"
+    return result.rule.description or result.rule.id

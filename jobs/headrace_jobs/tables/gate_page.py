@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from headrace_jobs.engine.errors import without_values
-from headrace_jobs.tables.expectations import Checked
+from headrace_jobs.tables.expectations import RuleResult
 from headrace_jobs.tables.measures import QUERY, query_and_condition
 from headrace_schemas.rules.rule import RowRule, Severity, TableRule
 from headrace_schemas.wire.report import Counts, RuleFailure
@@ -30,7 +30,7 @@ INFORMS = "is for information"
 
 
 @dataclass(frozen=True)
-class Findings:
+class GateFindings:
     """What a gate found of a batch.
 
     Attributes:
@@ -42,7 +42,7 @@ class Findings:
 
     verdict: str
     counts: Counts
-    checked: Sequence[Checked]
+    checked: Sequence[RuleResult]
     failures: Sequence[RuleFailure]
     too_much: str
 
@@ -72,13 +72,13 @@ class RuleLine:
     is_about_all: bool = False
 
 
-def render(spec: GateSpec, findings: Findings) -> str:
+def render(spec: GateSpec, findings: GateFindings) -> str:
     """The page as HTML; the same for the same batch, contract and run."""
     return TEMPLATE.render(
         contract=spec.contract,
         run=spec.run_id,
         batch=spec.partition.key if spec.partition else None,
-        as_of=None if spec.as_of is None else told_time(spec.as_of),
+        as_of=None if spec.as_of is None else time_text(spec.as_of),
         verdict=findings.verdict,
         word=VERDICTS[findings.verdict],
         mark=MARKS[findings.verdict],
@@ -89,7 +89,7 @@ def render(spec: GateSpec, findings: Findings) -> str:
     )
 
 
-def told_time(moment: datetime) -> str:
+def time_text(moment: datetime) -> str:
     """An instant for people, in UTC."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
@@ -106,12 +106,12 @@ def share(rows: int, of: int) -> str:
     return f"{percent:.1f}".removesuffix(".0") + "%"
 
 
-def reasons(findings: Findings) -> Iterator[str]:
+def reasons(findings: GateFindings) -> Iterator[str]:
     """What became of the batch, in sentences."""
     counts, lines = findings.counts, broken_lines(findings)
     if findings.verdict == "failed":
         yield "Nothing was published."
-        if blocking := sum(one.effect == HOLDS_BACK for one in lines):
+        if blocking := sum(line.effect == HOLDS_BACK for line in lines):
             yield f"Broken rules that hold the whole batch back: {blocking}."
         if findings.too_much:
             yield findings.too_much.strip()
@@ -123,16 +123,16 @@ def reasons(findings: Findings) -> Iterator[str]:
         yield "Every rule holds."
 
 
-def broken_lines(findings: Findings) -> list[RuleLine]:
+def broken_lines(findings: GateFindings) -> list[RuleLine]:
     """The rules that do not hold, the worst first."""
-    by_id = {one.rule.id: one for one in findings.checked}
+    by_id = {result.rule.id: result for result in findings.checked}
     return [
         broken_line(failure, by_id.get(failure.rule), findings.counts)
         for failure in findings.failures
     ]
 
 
-def broken_line(failure: RuleFailure, checked: Checked | None, counts: Counts) -> RuleLine:
+def broken_line(failure: RuleFailure, checked: RuleResult | None, counts: Counts) -> RuleLine:
     """A rule that does not hold.
 
     Args:
@@ -164,18 +164,18 @@ def broken_line(failure: RuleFailure, checked: Checked | None, counts: Counts) -
     )
 
 
-def held_lines(findings: Findings) -> list[RuleLine]:
+def held_lines(findings: GateFindings) -> list[RuleLine]:
     """The rules that hold, as the contract has them."""
     return [
         RuleLine(
-            one.rule.id,
-            one.rule.severity,
-            *promise(one.rule),
-            effect=effect(one),
-            found=measured(one),
+            result.rule.id,
+            result.rule.severity,
+            *promise(result.rule),
+            effect=effect(result),
+            found=measured(result),
         )
-        for one in findings.checked
-        if one.holds
+        for result in findings.checked
+        if result.holds
     ]
 
 
@@ -193,7 +193,7 @@ def promise(rule: RowRule | TableRule) -> tuple[str, str]:
     return words, ", ".join(f"{name}: {kwargs[name]}" for name in sorted(kwargs))
 
 
-def effect(checked: Checked) -> str:
+def effect(checked: RuleResult) -> str:
     """What comes of a rule when it is broken."""
     severity, is_about_all = checked.rule.severity, isinstance(checked.rule, TableRule)
     if severity is Severity.CRITICAL:
@@ -201,7 +201,7 @@ def effect(checked: Checked) -> str:
     return REPORTS if severity is Severity.WARNING else INFORMS
 
 
-def found_of(checked: Checked) -> str:
+def found_of(checked: RuleResult) -> str:
     """What was found of a rule that does not hold."""
     if checked.problem:
         return f"cannot be judged: {without_values(checked.problem)}"
@@ -214,7 +214,7 @@ def found_of(checked: Checked) -> str:
     return found
 
 
-def measured(checked: Checked) -> str:
+def measured(checked: RuleResult) -> str:
     """The value that was measured; empty where none was."""
     if "observed_value" not in checked.figures:
         return ""

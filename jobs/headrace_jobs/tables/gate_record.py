@@ -8,7 +8,7 @@ from great_expectations.core import ExpectationSuiteValidationResult
 
 from headrace_jobs.lake import files
 from headrace_jobs.tables import gate_page
-from headrace_jobs.tables.gate_page import Findings
+from headrace_jobs.tables.gate_page import GateFindings
 from headrace_schemas.batch import Batch
 from headrace_schemas.wire.table_jobs import GateSpec
 
@@ -16,7 +16,7 @@ RESULT = "result.json"
 PAGE = "index.html"
 
 
-def write(spec: GateSpec, findings: Findings) -> str:
+def write(spec: GateSpec, findings: GateFindings) -> str:
     """Write both files below the spec's record folder; its URI."""
     result = suite_result(spec, findings)
     text = json.dumps(result.to_json_dict(), indent=1, sort_keys=True)
@@ -25,11 +25,11 @@ def write(spec: GateSpec, findings: Findings) -> str:
     return spec.record_uri
 
 
-def suite_result(spec: GateSpec, findings: Findings) -> ExpectationSuiteValidationResult:
+def suite_result(spec: GateSpec, findings: GateFindings) -> ExpectationSuiteValidationResult:
     """One result of both suites: row rules on readable rows, table rules on those that pass."""
     batch = Batch(table=spec.contract.name, partition=spec.partition)
     found = findings.checked
-    held = sum(one.holds for one in found)
+    held = sum(result.holds for result in found)
     meta: dict[str, Any] = {
         "great_expectations_version": great_expectations.__version__,
         "batch_spec": {"data_asset_name": spec.contract.name, "batch": batch.key},
@@ -42,7 +42,7 @@ def suite_result(spec: GateSpec, findings: Findings) -> ExpectationSuiteValidati
         meta["run_id"]["run_time"] = spec.as_of.isoformat()
     return ExpectationSuiteValidationResult(
         success=held == len(found),
-        results=[one.result for one in found],
+        results=[result.result for result in found],
         suite_name=f"{spec.contract.name} {batch}",
         meta=meta,
         statistics={

@@ -17,7 +17,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs.engine.errors import told
+from headrace_jobs.engine.errors import summary
 from headrace_jobs.lake import empty_partitions, files, tables
 from headrace_jobs.lake.schema_change import refuse_changes
 from headrace_jobs.lake.tables import SOURCE_FILE, SOURCE_ROW
@@ -30,7 +30,7 @@ from headrace_jobs.sources.columns import (
     typed,
 )
 from headrace_jobs.sources.copies import (
-    Reading,
+    CopyErrors,
     check_counts,
     copies_of,
     copy_name,
@@ -44,7 +44,7 @@ from headrace_jobs.sources.hints import hints
 from headrace_jobs.sources.ingest import Delivery, Intake, inspect_all
 from headrace_jobs.sources.parquet_rows import read_parquet
 from headrace_jobs.sources.readings import readings
-from headrace_jobs.sources.united import Part, united
+from headrace_jobs.sources.united import FileGroup, united
 from headrace_schemas.batch import Batch
 from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.declarations.source import Source, misfits
@@ -108,7 +108,7 @@ def stage(
     seen = Observation()
     bad = F.count_if(F.size(LOAD_FAILURES) > 0).alias("bad")
     counted = [F.count(F.lit(1)).alias("rows"), bad, *counters(deliveries)]
-    with Reading(deliveries):
+    with CopyErrors(deliveries):
         frame.observe(seen, *counted).write.mode("overwrite").parquet(spec.staged_uri)
     found = Counter({key: int(value) for key, value in seen.get.items()})
     rows, bad_rows = found["rows"], found["bad"]
@@ -122,7 +122,7 @@ def stage(
         counts=Counts(rows_in=rows, rows_out=rows),
         metrics={
             "files": len(deliveries),
-            "bytes": sum(one.size for one in deliveries),
+            "bytes": sum(delivery.size for delivery in deliveries),
             "rows_not_readable": bad_rows,
         },
         notes=notes,
@@ -150,7 +150,7 @@ def as_staged(frame: DataFrame, spec: LoadSpec, where: str) -> DataFrame:
         raise SchemaBroken(
             spec.contract.name,
             f"{where}: a column cannot become the contract's type",
-            [told(error)],
+            [summary(error)],
             "Change the type in the contract, or cast in the transform.",
         ) from error
     return staged
@@ -173,10 +173,10 @@ def delivered_files(spark: SparkSession, spec: LoadSpec) -> list[Delivery]:
     deliveries = inspect_all(spark, intake, spec.source_files)
     is_csv = source.format == "csv"
     if is_csv:
-        deliveries = [with_names(one, source, spec.contract) for one in deliveries]
-    for one in deliveries if source.format in TOGETHER else ():
-        columns = [name for name in one.columns if name]
-        check_columns(spec.contract, one.name, columns, spec.build.evolution, is_csv)
+        deliveries = [with_names(delivery, source, spec.contract) for delivery in deliveries]
+    for delivery in deliveries if source.format in TOGETHER else ():
+        columns = [name for name in delivery.columns if name]
+        check_columns(spec.contract, delivery.name, columns, spec.build.evolution, is_csv)
     return deliveries
 
 
@@ -195,10 +195,10 @@ def refuse_misfits(source: Source, contract: Contract) -> None:
         )
 
 
-def with_names(one: Delivery, source: Source, contract: Contract) -> Delivery:
+def with_names(delivery: Delivery, source: Source, contract: Contract) -> Delivery:
     """A CSV file with its columns' names; a column that is dropped has none."""
-    columns = columns_of(source, contract, one.name, one.columns)
-    return one.model_copy(update={"columns": columns})
+    columns = columns_of(source, contract, delivery.name, delivery.columns)
+    return delivery.model_copy(update={"columns": columns})
 
 
 def read_files(spark: SparkSession, spec: LoadSpec, deliveries: Sequence[Delivery]) -> DataFrame:
@@ -207,8 +207,8 @@ def read_files(spark: SparkSession, spec: LoadSpec, deliveries: Sequence[Deliver
     if source is None:
         raise ValueError(f"{spec.build.name} is not delivered")
     alike: dict[tuple[object, ...], list[Delivery]] = {}
-    for one in deliveries:
-        alike.setdefault((one.columns, read_as(one)), []).append(one)
+    for delivery in deliveries:
+        alike.setdefault((delivery.columns, read_as(delivery)), []).append(delivery)
     parts = []
     for group in alike.values():
         if source.format == "csv":
@@ -217,17 +217,17 @@ def read_files(spark: SparkSession, spec: LoadSpec, deliveries: Sequence[Deliver
             frame = read_parquet(spark, spec, group)
         else:
             frame = read_by_extension(spark, spec, group[0])
-        parts.append(Part(as_staged(frame, spec, group[0].name), group[0].name))
+        parts.append(FileGroup(as_staged(frame, spec, group[0].name), group[0].name))
     frame = united(spec.contract.name, parts, spec.contract.column_names + ENGINE_COLUMNS)
     return with_landed_names(frame, deliveries)
 
 
-def read_as(one: Delivery) -> object:
+def read_as(delivery: Delivery) -> object:
     """What is equal in files that Spark reads together, beside their columns."""
-    if one.csv is not None:
-        return one.csv.ending, one.csv.is_wide
-    form = one.parquet
-    return one.uri if form is None else (form.types, str(form.nanoseconds))
+    if delivery.csv is not None:
+        return delivery.csv.ending, delivery.csv.is_wide
+    form = delivery.parquet
+    return delivery.uri if form is None else (form.types, str(form.nanoseconds))
 
 
 def read_csv(spark: SparkSession, source: Source, group: Sequence[Delivery]) -> DataFrame:
@@ -240,7 +240,7 @@ def read_csv(spark: SparkSession, source: Source, group: Sequence[Delivery]) -> 
     # With pruned columns a line of the wrong length would pass.
     reader = spark.read.option("columnPruning", False)
     rows = reader.csv(
-        [one.copy_uri for one in group],
+        [delivery.copy_uri for delivery in group],
         schema=schema,
         mode="PERMISSIVE",
         columnNameOfCorruptRecord=CORRUPT,
@@ -258,13 +258,13 @@ def read_csv(spark: SparkSession, source: Source, group: Sequence[Delivery]) -> 
     return rows.select(*values, CORRUPT, copy_name().alias(SOURCE_FILE), number.alias(SOURCE_ROW))
 
 
-def dialect(source: Source, one: Delivery) -> dict[str, Any]:
+def dialect(source: Source, delivery: Delivery) -> dict[str, Any]:
     """How Spark reads a file as the check did."""
-    form = one.csv or CsvForm(one.columns, one.rows or 0)
+    form = delivery.csv or CsvForm(delivery.columns, delivery.rows or 0)
     options: dict[str, Any] = {
         "sep": source.delimiter,
         "header": source.header,
-        # Told nothing of line ends, it makes others of those within quotes.
+        # Without a word on line ends, it makes others of those within quotes.
         "lineSep": form.ending,
         # Names that were trimmed or are none differ from the file's.
         "enforceSchema": source.trim_header or source.unnamed_columns == "drop",
@@ -280,10 +280,11 @@ def dialect(source: Source, one: Delivery) -> dict[str, Any]:
 def derive(spark: SparkSession, spec: LoadSpec) -> DataFrame:
     """What the transform makes of its pinned inputs."""
     frames = {
-        name: tables.read(spark, one.table, one.partitions) for name, one in spec.inputs.items()
+        name: tables.read(spark, pinned.table, pinned.partitions)
+        for name, pinned in spec.inputs.items()
     }
     check_inputs(spark, spec, frames)
-    bounds = {one: getattr(spec.partition, one) for one in BOUNDS} if spec.partition else {}
+    bounds = {bound: getattr(spec.partition, bound) for bound in BOUNDS} if spec.partition else {}
     return transformed(spark, spec, frames, bounds)
 
 
@@ -324,7 +325,7 @@ def check_inputs(spark: SparkSession, spec: LoadSpec, frames: dict[str, DataFram
     if spec.partition is None:
         return
     wanted = F.col(tables.PARTITION) == spec.partition.key
-    partitioned = [name for name, one in spec.inputs.items() if one.partitions is not None]
+    partitioned = [name for name, pinned in spec.inputs.items() if pinned.partitions is not None]
     probes = [
         frames[name].where(wanted).select(F.lit(name).alias("name")).limit(1)
         for name in partitioned
@@ -361,7 +362,7 @@ def by_sql(
         frame = spark.sql(text)
         _ = frame.schema  # Connect analyses no earlier
     except AnalysisException as error:
-        raise TransformInvalid(spec.build.name, spec.transform_path, told(error)) from error
+        raise TransformInvalid(spec.build.name, spec.transform_path, summary(error)) from error
     return frame
 
 
@@ -382,9 +383,9 @@ def by_function(
             transform,
             f"its parameters are {sorted(asked)}, the declared inputs {sorted(frames)}",
         )
-    wanted = [one for one in BOUNDS if one in parameters]
+    wanted = [bound for bound in BOUNDS if bound in parameters]
     if wanted and not bounds:
         problem = f"it asks for {wanted[0]}, the table has no partition"
         raise TransformInvalid(spec.build.name, transform, problem)
-    frame: DataFrame = function(**frames, **{one: bounds[one] for one in wanted})
+    frame: DataFrame = function(**frames, **{bound: bounds[bound] for bound in wanted})
     return frame

@@ -15,8 +15,8 @@ from pyspark.sql import SparkSession
 from headrace_jobs.lake import files
 from headrace_jobs.lake.compaction import compact
 from headrace_jobs.lake.delta_log import DeltaLog, LogIncomplete
-from headrace_jobs.lake.files import Found
-from headrace_jobs.lake.removal import Needed, remove_needless
+from headrace_jobs.lake.files import ListedFile
+from headrace_jobs.lake.removal import RetainedFiles, remove_needless
 from headrace_jobs.sources.copies import copies_of
 from headrace_schemas.errors import ClockSkewed
 from headrace_schemas.planning.pins import Pin
@@ -78,7 +78,7 @@ def refuse_skew(spec: MaintainSpec, now: datetime) -> None:
     name = f"{spec.job_id}.txt"
     files.write_text(folder, name, "What time is it in the store?\n")
     try:
-        (probe,) = [one for one in files.below(folder) if one.path == name]
+        (probe,) = [file for file in files.below(folder) if file.path == name]
     finally:
         files.remove_files(folder, [name])
     if abs(now - probe.written_at) > MOST_SKEW:
@@ -92,7 +92,7 @@ def refuse_late_commits(table: MaintainedTable, delta_log: DeltaLog, now: dateti
     Raises:
         ClockSkewed: There is one.
     """
-    newest = max(one.written_at for one in delta_log.commits.values())
+    newest = max(commit.written_at for commit in delta_log.commits.values())
     if newest > now + MOST_SKEW:
         ahead = (now - newest).total_seconds()
         raise ClockSkewed(table.name, ahead, "the table's newest commit")
@@ -116,18 +116,18 @@ def clean_table(
         return [f"{table.name}: nothing is removed, since its log has a gap: {error}"]
     figures["log_entries_removed"] += len(entries)
     figures["data_files_removed"] += len(data)
-    figures["bytes_removed"] += sum(one.size for one in (*entries, *data))
+    figures["bytes_removed"] += sum(file.size for file in (*entries, *data))
     counted(figures, "after", files.below(table.uri))
-    return told(table, kept)
+    return notes_about(table, kept)
 
 
-def counted(figures: Counter[str], when: str, listed: Sequence[Found]) -> None:
+def counted(figures: Counter[str], when: str, listed: Sequence[ListedFile]) -> None:
     """Add a table's files to those of the others."""
     figures[f"files_{when}"] += len(listed)
-    figures[f"bytes_{when}"] += sum(one.size for one in listed)
+    figures[f"bytes_{when}"] += sum(file.size for file in listed)
 
 
-def told(table: MaintainedTable, kept: Needed) -> list[str]:
+def notes_about(table: MaintainedTable, kept: RetainedFiles) -> list[str]:
     """What each pin keeps, and which could not keep anything."""
     lines = [
         f"{worded(table, pin)}: {size:,} bytes by it alone" for pin, size in kept.by_pin.items()
@@ -142,17 +142,17 @@ def worded(table: MaintainedTable, pin: Pin) -> str:
 
 def clean_staging(spec: MaintainSpec, now: datetime, figures: Counter[str]) -> None:
     """Remove staged batches that are in the table, or that nobody came back to."""
-    used = {one.rstrip("/") for one in spec.running}
-    used |= {copies_of(one) for one in used}
-    published = {one.rstrip("/") for one in spec.published}
+    used = {folder.rstrip("/") for folder in spec.running}
+    used |= {copies_of(folder) for folder in used}
+    published = {folder.rstrip("/") for folder in spec.published}
     for unit, found in units(spec.staging_uri, 2).items():
         uri = f"{spec.staging_uri.rstrip('/')}/{unit}"
-        if any(one == uri or one.startswith(f"{uri}/") for one in used):
+        if any(folder == uri or folder.startswith(f"{uri}/") for folder in used):
             continue
         is_done = uri.endswith("_delivered") or any(
-            one == uri or one.startswith(f"{uri}/") for one in published
+            folder == uri or folder.startswith(f"{uri}/") for folder in published
         )
-        age = now - max(one.written_at for one in found)
+        age = now - max(file.written_at for file in found)
         if age > (PUBLISHED_STAGING if is_done else STAGING):
             remove_unit(uri, found, "staging", figures)
 
@@ -163,22 +163,22 @@ def clean_records(spec: MaintainSpec, now: datetime, figures: Counter[str]) -> N
         return
     longest = timedelta(days=max(table.history_days for table in spec.tables))
     for unit, found in units(spec.gates_uri, 1).items():
-        if now - max(one.written_at for one in found) > longest:
+        if now - max(file.written_at for file in found) > longest:
             remove_unit(f"{spec.gates_uri.rstrip('/')}/{unit}", found, "gate_records", figures)
 
 
-def units(root: str, steps: int) -> dict[str, list[Found]]:
+def units(root: str, steps: int) -> dict[str, list[ListedFile]]:
     """The files below a folder by the first steps of their paths."""
-    found: dict[str, list[Found]] = {}
-    for one in files.below(root):
-        unit = "/".join(one.path.split("/")[:steps])
-        if one.path.count("/") >= steps:
-            found.setdefault(unit, []).append(one)
+    found: dict[str, list[ListedFile]] = {}
+    for file in files.below(root):
+        unit = "/".join(file.path.split("/")[:steps])
+        if file.path.count("/") >= steps:
+            found.setdefault(unit, []).append(file)
     return found
 
 
-def remove_unit(uri: str, found: Iterable[Found], kind: str, figures: Counter[str]) -> None:
+def remove_unit(uri: str, found: Iterable[ListedFile], kind: str, figures: Counter[str]) -> None:
     """Remove a folder as a whole."""
     files.remove(uri)
     figures[f"{kind}_removed"] += 1
-    figures["bytes_removed"] += sum(one.size for one in found)
+    figures["bytes_removed"] += sum(file.size for file in found)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, Row
 
-from headrace_jobs.engine.errors import EngineLost, is_lost, query_errors, told
+from headrace_jobs.engine.errors import EngineLost, is_lost, query_errors, summary
 from headrace_schemas.rules.rule import END_OF_QUERY, query_rule, quoted
 from headrace_schemas.rules.sql import BATCH
 from headrace_schemas.rules.sql_text import filled
@@ -15,7 +15,7 @@ QUERY = "unexpected_rows_query"
 
 
 @dataclass(frozen=True)
-class Measured:
+class QueryValue:
     """What a query measured.
 
     Attributes:
@@ -29,7 +29,7 @@ class Measured:
     problem: str = ""
 
 
-def measure(batch: DataFrame, queries: Sequence[str]) -> dict[str, Measured]:
+def measure(batch: DataFrame, queries: Sequence[str]) -> dict[str, QueryValue]:
     """Each query's value over `batch`, by the query.
 
     Raises:
@@ -45,29 +45,29 @@ def measure(batch: DataFrame, queries: Sequence[str]) -> dict[str, Measured]:
         row = batch.sparkSession.sql(f"SELECT {columns}").collect()[0]
     except query_errors() as error:
         if is_lost(error):
-            raise EngineLost(told(error)) from error
+            raise EngineLost(summary(error)) from error
         if len(queries) == 1:
-            return {queries[0]: Measured(None, is_refused=True, problem=told(error))}
+            return {queries[0]: QueryValue(None, is_refused=True, problem=summary(error))}
         half = len(queries) // 2  # to tell which of them it is
         return measure(batch, queries[:half]) | measure(batch, queries[half:])
     return {query: measured(pair) for query, pair in zip(queries, row, strict=True)}
 
 
-def measured_alone(batch: DataFrame, query: str) -> Measured:
+def measured_alone(batch: DataFrame, query: str) -> QueryValue:
     """The value of one query; only so does Spark say what is wrong with it."""
     rows = batch.sparkSession.sql(measuring(query)).limit(2).collect()
     if len(rows) > 1:
-        return Measured(
+        return QueryValue(
             None, is_refused=True, problem="the query gives several rows, not one value"
         )
     return measured(rows[0] if rows else None)
 
 
-def measured(pair: Row | None) -> Measured:
+def measured(pair: Row | None) -> QueryValue:
     """What was found; nothing at all is refused as NULL is."""
     if pair is None:
-        return Measured(None, is_refused=True)
-    return Measured(pair["value"], bool(pair["refused"]))
+        return QueryValue(None, is_refused=True)
+    return QueryValue(pair["value"], bool(pair["refused"]))
 
 
 def measuring(query: str, as_one: bool = False) -> str:
@@ -80,8 +80,8 @@ def measuring(query: str, as_one: bool = False) -> str:
     text, _, rest = filled(query, {"batch": BATCH}).rpartition(END_OF_QUERY)
     refused = rest.removeprefix("SELECT * FROM measured WHERE ")
     pair = f"CAST(value AS STRING) AS value, {refused} AS refused"
-    told = f"struct({pair})" if as_one else pair
-    return f"{text}{END_OF_QUERY}SELECT {told} FROM measured"  # noqa: S608 - the contract's own SQL
+    selected = f"struct({pair})" if as_one else pair
+    return f"{text}{END_OF_QUERY}SELECT {selected} FROM measured"  # noqa: S608 - the contract's own SQL
 
 
 def query_and_condition(text: str) -> tuple[str, str]:

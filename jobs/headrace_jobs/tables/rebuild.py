@@ -134,7 +134,7 @@ def keys_may_meet(spec: RebuildSpec) -> bool:
 def once_in_table(judged: DataFrame, key: Sequence[str]) -> DataFrame:
     """Rows that pass whose key an earlier partition has are set aside: that one came first."""
     names = [F.col(quoted(name)) for name in key]
-    counts = reduce(and_, [one.isNotNull() for one in names], F.col(OUTCOME) == PASSED)
+    counts = reduce(and_, [column.isNotNull() for column in names], F.col(OUTCOME) == PASSED)
     first = F.min(PARTITION).over(Window.partitionBy(*names, counts))
     is_later = F.coalesce(counts & (F.col(PARTITION) > first), F.lit(False))
     broken = F.array(F.lit(belonging.UNIQUE_IN_TABLE))
@@ -155,7 +155,7 @@ def recounted(judged: DataFrame) -> Counts:
 
 def note_empty(spark: SparkSession, spec: RebuildSpec, written: PinnedTable) -> PinnedTable:
     """Remember which partitions have no rows now; the newest version."""
-    keys = [one.partition.key for one in spec.batches if one.partition is not None]
+    keys = [batch.partition.key for batch in spec.batches if batch.partition is not None]
     if not keys:
         return written
     found = tables.read(spark, written).select(PARTITION).distinct().collect()
@@ -204,10 +204,10 @@ def refuse_newer(spark: SparkSession, spec: RebuildSpec) -> None:
         raise WriteConflict(spec.build.name, "rebuild")
 
 
-def together(one: Counts, other: Counts) -> Counts:
+def together(left: Counts, right: Counts) -> Counts:
     """The counts of both."""
     return Counts(
-        rows_in=one.rows_in + other.rows_in,
-        rows_out=one.rows_out + other.rows_out,
-        rows_quarantined=one.rows_quarantined + other.rows_quarantined,
+        rows_in=left.rows_in + right.rows_in,
+        rows_out=left.rows_out + right.rows_out,
+        rows_quarantined=left.rows_quarantined + right.rows_quarantined,
     )

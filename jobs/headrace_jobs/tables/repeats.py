@@ -23,10 +23,10 @@ def note_of(spec: PublishSpec) -> str:
     Spark gives the files of each write names that no other write has.
     """
     digest = hashlib.sha256(f"{spec.gated_uri} {spec.partition and spec.partition.key}".encode())
-    for one in files.below(spec.gated_uri):
-        digest.update(f"\n{one.path} {one.size}".encode())
-    said = {"job": spec.job, "job_id": spec.job_id, "run_id": spec.run_id}
-    return json.dumps({**said, BATCH: digest.hexdigest()})
+    for file in files.below(spec.gated_uri):
+        digest.update(f"\n{file.path} {file.size}".encode())
+    note = {"job": spec.job, "job_id": spec.job_id, "run_id": spec.run_id}
+    return json.dumps({**note, BATCH: digest.hexdigest()})
 
 
 def made_version(spark: SparkSession, uri: str, note: str) -> int | None:
@@ -38,7 +38,7 @@ def made_version(spark: SparkSession, uri: str, note: str) -> int | None:
 def batch_of(note: str) -> str | None:
     """The batch that a commit's note names; None if it is somebody else's note."""
     try:
-        said = json.loads(note)
+        fields = json.loads(note)
     except ValueError:
         return None
-    return said.get(BATCH) if isinstance(said, dict) else None
+    return fields.get(BATCH) if isinstance(fields, dict) else None

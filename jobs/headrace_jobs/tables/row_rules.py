@@ -74,11 +74,11 @@ def judged(
     if failing:
         unevaluated = F.when(is_readable(), listed(failing)).otherwise(unevaluated)
     frame = staged.withColumns({BROKEN: broken, UNEVALUATED: unevaluated})
-    spoilt = F.size(blocking(F.col(BROKEN), contract)) > 0
+    is_invalid = F.size(blocking(F.col(BROKEN), contract)) > 0
     if repeated:
         later = [
-            F.when(is_repeated(one, contract, spoilt, is_careful), F.lit(one.id))
-            for one in repeated
+            F.when(is_repeated(rule, contract, is_invalid, is_careful), F.lit(rule.id))
+            for rule in repeated
         ]
         frame = frame.withColumn(BROKEN, F.concat(BROKEN, listed(later)))
     frame = frame.withColumn(RULE_IDS, blocking(F.col(BROKEN), contract))
@@ -104,7 +104,7 @@ def is_readable() -> Column:
 
 
 def is_repeated(
-    rule: RowRule, contract: Contract, spoilt: Column, is_careful: bool = False
+    rule: RowRule, contract: Contract, is_invalid: Column, is_careful: bool = False
 ) -> Column:
     """Whether an earlier row has the same values; NULL is like nothing, not even like NULL.
 
@@ -113,13 +113,13 @@ def is_repeated(
     ordered by their values, so that the same batch gives the same result.
     """
     key = [F.col(quoted(name)) for name in rule.unique]
-    counts = reduce(and_, [one.isNotNull() for one in key], is_readable())
+    counts = reduce(and_, [column.isNotNull() for column in key], is_readable())
     if rule.where is not None:
         is_judged = evaluation.holds(rule.where) if is_careful else rule.where
         counts = counts & F.coalesce(F.expr(is_judged), F.lit(False))
     values = F.to_json(F.struct(*[quoted(name) for name in contract.column_names]))
     unplaced = F.when(F.col(SOURCE_ROW).isNull(), values)
-    order = Window.partitionBy(*key, counts).orderBy(spoilt, SOURCE_FILE, SOURCE_ROW, unplaced)
+    order = Window.partitionBy(*key, counts).orderBy(is_invalid, SOURCE_FILE, SOURCE_ROW, unplaced)
     return counts & (F.row_number().over(order) > 1)
 
 

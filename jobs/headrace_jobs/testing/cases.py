@@ -107,7 +107,7 @@ def read_case(file: Path, given: Any, inputs: set[str]) -> Case:
         problem = f"inputs are {sorted(given['inputs'])}, the pipeline's {sorted(inputs)}"
         raise CaseInvalid(str(file), name, problem)
     try:
-        bounds = [instant(one) for one in given.get("bounds", ())]
+        bounds = [instant(moment) for moment in given.get("bounds", ())]
     except ValueError as error:
         raise CaseInvalid(str(file), name, f"bounds: {error}") from error
     if len(bounds) not in (0, 2):
@@ -156,8 +156,8 @@ def staged_by(spark: SparkSession, catalog: Catalog, case: Case) -> DataFrame:
     """What `load` would stage of a case's inputs."""
     spec = spec_of(catalog, case)
     frames = {
-        name: frame_of(spark, case, case.inputs[name], columns_of(catalog.contract(one.table)))
-        for name, one in spec.build.inputs.items()
+        name: frame_of(spark, case, case.inputs[name], columns_of(catalog.contract(declared.table)))
+        for name, declared in spec.build.inputs.items()
     }
     made = load.transformed(spark, spec, frames, dict(case.bounds))
     return load.as_staged(made, spec, spec.build.transform or "the input")
@@ -175,7 +175,7 @@ def spec_of(catalog: Catalog, case: Case) -> LoadSpec:
 
 def columns_of(contract: Contract) -> dict[str, str]:
     """Column → type, those of the source included."""
-    return {one.name: one.type for one in contract.columns} | SOURCE
+    return {column.name: column.type for column in contract.columns} | SOURCE
 
 
 def frame_of(

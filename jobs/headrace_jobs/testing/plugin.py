@@ -27,7 +27,7 @@ SHOWN = 10
 """How many differences of a case are shown."""
 
 
-class Differs(Exception):
+class CaseFailed(Exception):
     """A case whose rows did not come as it wants them."""
 
 
@@ -135,14 +135,14 @@ class CaseItem(pytest.Item):
 
         found = check(self.config.stash[SPARK].session(), self.parent.catalog, self.case)
         if found:
-            lines = [line for one in found[:SHOWN] for line in one.lines()]
+            lines = [line for difference in found[:SHOWN] for line in difference.lines()]
             if len(found) > SHOWN:
                 lines.append(f"and {len(found) - SHOWN} more rows")
-            raise Differs("\n".join(lines))
+            raise CaseFailed("\n".join(lines))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """A difference, or what is wrong with the case, without a traceback."""
-        if isinstance(excinfo.value, Differs):
+        if isinstance(excinfo.value, CaseFailed):
             return f"{self.case.table}: rows differ (- wanted, + came)\n{excinfo.value}"
         if isinstance(excinfo.value, HeadraceError):
             return f"{type(excinfo.value).__name__}: {excinfo.value.message}"

@@ -120,10 +120,10 @@ class Difference:
             return [f"- did not come: {dict(self.want)}"]
         apart = unlike(self.want, self.found)
         same = {name: value for name, value in self.want.items() if name not in apart}
-        told = [f"  in the row with {same}:" if same else "  in a row:"]
+        lines = [f"  in the row with {same}:" if same else "  in a row:"]
         for name in apart:
-            told += [f"  - {name}: {self.want[name]!r}", f"  + {name}: {self.found[name]!r}"]
-        return told
+            lines += [f"  - {name}: {self.want[name]!r}", f"  + {name}: {self.found[name]!r}"]
+        return lines
 
 
 def differences(want: Sequence[Row], found: Sequence[Row]) -> list[Difference]:
@@ -151,12 +151,12 @@ def differences(want: Sequence[Row], found: Sequence[Row]) -> list[Difference]:
 
 def paired(missing: list[Row], extra: list[Row]) -> list[Difference]:
     """Rows that did not come, each beside the one most like it that came instead."""
-    told = []
+    pairs = []
     for want in missing:
         nearest = min(extra, key=lambda row: len(unlike(want, row)), default=None)
         if nearest is not None and len(unlike(want, nearest)) < len(want):
             extra = [row for row in extra if row is not nearest]
-            told.append(Difference(want, nearest))
+            pairs.append(Difference(want, nearest))
         else:
-            told.append(Difference(want, None))
-    return told + [Difference(None, row) for row in extra]
+            pairs.append(Difference(want, None))
+    return pairs + [Difference(None, row) for row in extra]
