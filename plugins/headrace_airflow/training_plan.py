@@ -155,7 +155,7 @@ def plan_manual(
         return checked(Training(form.as_of, request_id, form.reason, form.overrides), model)
     as_of = matured_at(model, matured[-1]) if matured else now
     # Two versions that serve from the same instant on: the later answer has to come second.
-    beaten = [one for one in judged_times(history, request_id) if one >= as_of]
+    beaten = [judged for judged in judged_times(history, request_id) if judged >= as_of]
     as_of = max(beaten) + timedelta(seconds=1) if beaten else as_of
     return checked(Training(as_of, request_id, form.reason, form.overrides), model)
 
@@ -173,7 +173,9 @@ def checked(training: Training, model: Model) -> Training:
 def judged_times(history: Sequence[Decision], request_id: str) -> list[datetime]:
     """Data times of all trainings that were decided on, but for those of the run itself."""
     return [
-        one.as_of for one in history if one.kind is Kind.PROMOTION and one.request_id != request_id
+        decision.as_of
+        for decision in history
+        if decision.kind is Kind.PROMOTION and decision.request_id != request_id
     ]
 
 
@@ -189,5 +191,5 @@ def matured_partitions(
     model: Model, partitions: Sequence[Partition], now: datetime
 ) -> list[Partition]:
     """Those of a table's partitions whose labels have matured, oldest first."""
-    matured = [one for one in partitions if matured_at(model, one) <= now]
-    return sorted(matured, key=lambda one: one.start)
+    matured = [partition for partition in partitions if matured_at(model, partition) <= now]
+    return sorted(matured, key=lambda partition: partition.start)

@@ -79,8 +79,8 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The report for programs."""
         checks = [
-            {"check": one.check, "verdict": one.verdict.value, "text": one.text}
-            for one in self.findings
+            {"check": finding.check, "verdict": finding.verdict.value, "text": finding.text}
+            for finding in self.findings
         ]
         is_well = not self.is_bad
         return {"lake": self.lake, "endpoint": self.endpoint, "is_well": is_well, "checks": checks}
@@ -108,11 +108,11 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> Report:
 
 def lines(report: Report) -> Iterator[Text]:
     """The report for people: a line a check, and how many are bad."""
-    for one in report.findings:
+    for finding in report.findings:
         yield Text.assemble(
-            (f"{one.verdict:<8}", STYLES[one.verdict]), f"{one.check:<22}{one.text}"
+            (f"{finding.verdict:<8}", STYLES[finding.verdict]), f"{finding.check:<22}{finding.text}"
         )
-    found = Counter(one.verdict for one in report.findings)
+    found = Counter(finding.verdict for finding in report.findings)
     counts = [f"{found[verdict]} {verdict}" for verdict in Verdict if found[verdict]]
     yield Text(f"{len(report.findings)} checks: {', '.join(counts)}")
 

@@ -118,7 +118,7 @@ def ensure_env(file: Path) -> Written:
         if _create(keys_file(folder, account), given or _new_keys()) and not given:
             made.append(keys_file(folder, account).name)
     dropped = [name for name in (*FORMER, *FORMER_KEYS) if name in values and name not in unread]
-    lines = [one for one in text.splitlines() if one.partition("=")[0] not in dropped]
+    lines = [line for line in text.splitlines() if line.partition("=")[0] not in dropped]
     if PROFILES not in values:
         lines.append(f"{PROFILES}={OWN_STORE}")
     _replace(file, "\n".join(lines) + "\n", 0o600)

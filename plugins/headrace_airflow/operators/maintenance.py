@@ -60,12 +60,12 @@ class CheckLakeOperator(BaseOperator):
         checked = check_lake(
             Settings.current().lake, Depth.FULL, tell=lambda doing: self.log.info("%s", doing)
         )
-        for one in checked.damages:
-            self.log.log(WARNING if one.is_harmless else ERROR, "%s %s", one.kind, one)
+        for damage in checked.damages:
+            self.log.log(WARNING if damage.is_harmless else ERROR, "%s %s", damage.kind, damage)
         found = {"tables": len(checked.tables), "damages": len(checked.damages)}
         self.log.info("%d tables, %d damages", *found.values())
         if not checked.is_well:
-            damaged = sorted({one.table for one in checked.damages if not one.is_harmless})
+            damaged = sorted({damage.table for damage in checked.damages if not damage.is_harmless})
             raise AirflowFailException(
                 f"damaged: {listed(damaged)}. The log above says what is, and docs/reference/fsck.md "
                 "what to do."

@@ -164,7 +164,7 @@ class RebuildOperator(TableOperator):
         if not batches:
             raise StaleInput(f"rebuild {self.table}", self.table)
         landing = Settings.current().landing
-        delivered = [(one.partition, delivered_files(landing, build, one)) for one in batches]
+        delivered = [(batch.partition, delivered_files(landing, build, batch)) for batch in batches]
         spec = planner.rebuild(self.table, delivered, job_id)
         return spec.model_copy(update={"landing": landing})
 
