@@ -46,9 +46,9 @@ def demo(
         news(as_json).print(line)
     with replays.folder_of_deliveries(settings, None) as folder:
         replayed = replay_all(settings, folder, None, as_json)
-    told, found = show_stories(settings, None, as_json)
+    documents, found = show_stories(settings, None, as_json)
     lines = ["All services go on running; `headrace down` stops them."]
-    answer(as_json, {"replayed": replayed, "stories": told}, lines)
+    answer(as_json, {"replayed": replayed, "stories": documents}, lines)
     if any(story.unbalanced for story in found):
         raise typer.Exit(1)
 
@@ -108,8 +108,8 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Print what came of all deliveries so far, partition by partition, and write it as pages."""
-    told, _ = show_stories(settings_here(), name, as_json)
-    answer(as_json, {"stories": told})
+    documents, _ = show_stories(settings_here(), name, as_json)
+    answer(as_json, {"stories": documents})
 
 
 def show_stories(

@@ -13,7 +13,7 @@ from headrace_schemas.places import Lake
 
 
 @dataclass(frozen=True)
-class Report:
+class FsckReport:
     """What was found, and what was repaired before.
 
     Attributes:
@@ -48,7 +48,7 @@ def examine(
     *,
     full: bool,
     mend: bool,
-) -> Report:
+) -> FsckReport:
     """Check the lake's tables, or those that are named; after a repair check them again.
 
     Raises:
@@ -60,10 +60,10 @@ def examine(
     moved: list[str] = []
     if mend and (moved := repair(lake, checked.damages)):
         checked = check_lake(lake, depth, names, tell)
-    return Report(settings.lake, depth, checked, tuple(moved))
+    return FsckReport(settings.lake, depth, checked, tuple(moved))
 
 
-def lines(report: Report) -> Iterator[Text]:
+def lines(report: FsckReport) -> Iterator[Text]:
     """The report for people: a line for what was moved, a line a damage, and a sum."""
     for uri in report.moved:
         yield Text(f"moved aside: {uri}")

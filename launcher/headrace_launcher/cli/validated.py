@@ -7,13 +7,13 @@ from pathlib import Path
 
 from headrace_launcher.cli.output import write_json
 from headrace_launcher.project.findings import finding, sarif
-from headrace_launcher.project.validate import Checked, validate
+from headrace_launcher.project.validate import DeclarationCounts, validate
 from headrace_schemas.errors import DeclarationInvalid
 
 
 def shown(root: Path, *, as_json: bool, as_sarif: bool) -> bool:
     """Check the declarations below `root`, print what is found, and say whether all is right."""
-    checked: Checked | None = None
+    checked: DeclarationCounts | None = None
     problems: Sequence[DeclarationInvalid] = ()
     try:
         checked = validate(root)

@@ -28,7 +28,7 @@ SHOWN = (
     ("dags/headrace.py", "all Airflow Dags, from the declarations: three lines that stay"),
     ("schemas/contracts", "what each table promises"),
     ("schemas/pipelines", "how and when tables are built"),
-    ("schemas/models", "what is learnt, and when it is learnt again"),
+    ("schemas/models", "what is learnt, and when it is retrained"),
     (f"jobs/{PACKAGE}", "transforms: functions from DataFrames to a DataFrame"),
     ("plugins", "Airflow plugins of your own"),
     ("tests/cases", "rows in, rows out"),

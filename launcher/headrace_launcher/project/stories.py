@@ -8,7 +8,7 @@ from headrace_lake.ledger import DECISIONS
 from headrace_lake.story import Story, story_of
 from headrace_lake.tables import published_keys
 from headrace_launcher.errors import UnknownName
-from headrace_launcher.project.report import moved
+from headrace_launcher.project.report import drifted
 from headrace_schemas.decisions.decision import Kind
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
@@ -80,7 +80,7 @@ def as_json(story: Story) -> dict[str, Any]:
                 "champion": line.evidence.champion if line.evidence else None,
                 "current": line.current,
                 "first": line.first,
-                "moved": moved(line),
+                "moved": drifted(line),
                 "decision": line.decision.model_dump(mode="json") if line.decision else None,
                 "answer": line.answer.model_dump(mode="json") if line.answer else None,
             }

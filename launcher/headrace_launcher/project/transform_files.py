@@ -85,8 +85,10 @@ def query_problem(text: str, entry: Entry, contract: Contract | None) -> str:
     try:
         statements = [it for it in sqlglot.parse(text, dialect="spark") if it is not None]
     except sqlglot.errors.ParseError as error:
-        told = error.errors[0] if error.errors else {}
-        return f"line {told.get('line', 1)} is not SQL: {told.get('description', 'cannot be read')}"
+        known = error.errors[0] if error.errors else {}
+        return (
+            f"line {known.get('line', 1)} is not SQL: {known.get('description', 'cannot be read')}"
+        )
     except (sqlglot.errors.SqlglotError, RecursionError) as error:
         return f"is not SQL: {str(error).splitlines()[0]}"
     if len(statements) != 1:

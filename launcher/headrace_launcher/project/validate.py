@@ -30,7 +30,7 @@ KEPT = Path(headrace_schemas.__file__).with_name("json")
 
 
 @dataclass(frozen=True)
-class Checked:
+class DeclarationCounts:
     """How much was found to be right."""
 
     contracts: int
@@ -40,7 +40,7 @@ class Checked:
     rules: int
 
 
-def validate(root: Path) -> Checked:
+def validate(root: Path) -> DeclarationCounts:
     """Check every declaration below `root`.
 
     Raises:
@@ -60,7 +60,7 @@ def validate(root: Path) -> Checked:
         len(contract.row_rules) + len(contract.table_rules)
         for contract in catalog.contracts.values()
     )
-    return Checked(
+    return DeclarationCounts(
         contracts=len(catalog.contracts),
         pipelines=len(catalog.pipelines),
         models=len(catalog.models),

@@ -88,7 +88,7 @@ class Changes:
 
 
 @dataclass
-class Check:
+class UpgradeCheck:
     """A project under two versions.
 
     Attributes:
@@ -213,18 +213,18 @@ class Check:
         present, following = runs.values()
         for table in self.catalog.order:
             batch = chosen.get(table, (None, None))[1]
-            told = [
+            sentences = [
                 f"{found.name}: {change}" if found.name != table else change
                 for found in compare(before, after, table)
                 for change in found.changes
             ]
             was, will = outcome(present.get(table)), outcome(following.get(table))
             if was != will:
-                told.append(f"{was} -> {will}")
+                sentences.append(f"{was} -> {will}")
             elif batch is None or not present.get(table, {}).get("verdict"):
-                told.append(f"not compared: {was}")
+                sentences.append(f"not compared: {was}")
                 batch = None
-            yield TableChange(table, batch, tuple(told))
+            yield TableChange(table, batch, tuple(sentences))
 
     def chosen(self) -> dict[str, tuple[PartitionUnit | None, str]]:
         """Table → the batch that is compared: the oldest that each table of its unit can have.

@@ -42,8 +42,12 @@ def changes(left: Any, right: Any) -> list[str]:
         gone = sorted(before.keys() - after.keys())
         new = sorted(after.keys() - before.keys())
         other = sorted(name for name in before.keys() & after.keys() if before[name] != after[name])
-        told = [("columns are gone", gone), ("columns are new", new), ("types differ", other)]
-        return [f"{what}: {', '.join(names)}" for what, names in told if names]
+        differences = [
+            ("columns are gone", gone),
+            ("columns are new", new),
+            ("types differ", other),
+        ]
+        return [f"{what}: {', '.join(names)}" for what, names in differences if names]
     apart = [rows_in(left, right, which) for which in (LEFT, RIGHT)]
     return [f"{apart[0]:,} rows are no longer there, {apart[1]:,} are new"] if any(apart) else []
 
