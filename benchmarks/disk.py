@@ -18,7 +18,7 @@ from pathlib import Path
 from deltalake import DeltaTable
 
 from headrace_airflow.pins import upkeep
-from headrace_airflow.settings import Settings
+from headrace_airflow.settings import DeploymentSettings
 from headrace_jobs.engine.session import classic
 from headrace_jobs.tables.maintain import maintain
 from headrace_lake.ledger import digests_of
@@ -70,7 +70,7 @@ def look_after(lake: Path, home: Path) -> None:
     catalog = Catalog.load(CHECKOUT / "schemas")
     place = Lake(root=str(lake))
     planner = Planner(catalog, place, lambda _: None, partial(digests_of, place), "benchmark")
-    settings = Settings.current({"HEADRACE_HOME": str(home), "HEADRACE_LAKE": str(lake)})
+    settings = DeploymentSettings.current({"HEADRACE_HOME": str(home), "HEADRACE_LAKE": str(lake)})
     found = upkeep(catalog, planner, settings, datetime.now(tz=UTC))
 
     def specs() -> Iterator[MaintainSpec]:

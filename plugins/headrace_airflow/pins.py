@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from headrace_airflow.settings import Settings
+from headrace_airflow.settings import DeploymentSettings
 from headrace_lake.ledger import lake_pins
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.planning.maintenance import Upkeep
@@ -10,7 +10,9 @@ from headrace_schemas.planning.planner import Planner
 from headrace_schemas.wire.job_folders import job_folders, job_pins
 
 
-def upkeep(catalog: Catalog, planner: Planner, settings: Settings, now: datetime) -> Upkeep:
+def upkeep(
+    catalog: Catalog, planner: Planner, settings: DeploymentSettings, now: datetime
+) -> Upkeep:
     """What maintenance has to know.
 
     Raises:

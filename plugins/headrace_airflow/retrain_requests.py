@@ -6,7 +6,7 @@ The sensor, its trigger and the asset's watcher ask this one question, so they c
 from collections.abc import Sequence
 from typing import Any
 
-from headrace_airflow.settings import Settings
+from headrace_airflow.settings import DeploymentSettings
 from headrace_lake.ledger import DECISIONS
 from headrace_lake.versions import open_table, refreshed
 from headrace_schemas.decisions.decision import Decision, as_of_label, open_request
@@ -30,7 +30,7 @@ def request_in(history: Sequence[Decision], model: str) -> Request | None:
 
 def look_for_request(model: str) -> Request | None:
     """Read the ledger and ask. Blocking."""
-    return request_in(DECISIONS.read(Settings.current().lake.ledger, model), model)
+    return request_in(DECISIONS.read(DeploymentSettings.current().lake.ledger, model), model)
 
 
 class RequestWatch:
@@ -53,7 +53,7 @@ class RequestWatch:
         Raises:
             EngineUnavailable: The lake cannot be read.
         """
-        uri = Settings.current().lake.ledger
+        uri = DeploymentSettings.current().lake.ledger
         table = refreshed(self._table) if uri == self._uri else None
         self._uri, self._table = uri, open_table(uri) if table is None else table
         if self._table is None:

@@ -16,7 +16,7 @@ AIRFLOW_OWN = ("AIRFLOW", "_AIRFLOW")
 
 
 @dataclass(frozen=True)
-class Settings:
+class DeploymentSettings:
     """Places that operators and triggers need.
 
     Attributes:
@@ -40,7 +40,7 @@ class Settings:
     jars: Path | None
 
     @classmethod
-    def current(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+    def current(cls, environ: Mapping[str, str] = os.environ) -> "DeploymentSettings":
         """Settings as the `HEADRACE_*` variables say now."""
         project = Project.current(environ)
         host, jars = environ.get("HEADRACE_JOB_HOST"), environ.get("HEADRACE_JARS")

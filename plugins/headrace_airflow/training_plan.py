@@ -21,7 +21,7 @@ FIELDS = ("as_of", "reason", *SETTINGS)
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingPlan:
     """What a training run does.
 
     Attributes:
@@ -46,7 +46,7 @@ class Training:
         }
 
     @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Training":
+    def from_json(cls, content: dict[str, Any]) -> "TrainingPlan":
         """As it came from the `plan` task."""
         as_of = datetime.fromisoformat(content["as_of"])
         return cls(as_of, content["request_id"], content["reason"], dict(content["overrides"]))
@@ -89,7 +89,7 @@ class NothingToLearn(Exception):
     """Why a run has nothing to do; the run is skipped with these words."""
 
 
-def plan_requested(model: Model, history: Sequence[Decision]) -> Training:
+def plan_requested(model: Model, history: Sequence[Decision]) -> TrainingPlan:
     """What a run does that an open request started: the request may be answered by now.
 
     Raises:
@@ -98,12 +98,12 @@ def plan_requested(model: Model, history: Sequence[Decision]) -> Training:
     asked = open_request(history, model.name)
     if asked is None:
         raise NothingToLearn(f"{model.name}: every request to train has been answered")
-    return Training(asked.as_of, asked.id, asked.reason, {})
+    return TrainingPlan(asked.as_of, asked.id, asked.reason, {})
 
 
 def plan_scheduled(
     model: Model, history: Sequence[Decision], matured: Sequence[Partition], run: str
-) -> Training:
+) -> TrainingPlan:
     """What a run of the calendar does: nothing, unless there is something new to learn.
 
     Args:
@@ -126,7 +126,7 @@ def plan_scheduled(
             f"known at {as_of_label(max(learnt))}; the newest partition is {newest.key}"
         )
     reason = f"schedule: {newest.key} is the newest partition with matured labels"
-    return Training(as_of, request_id, reason, {})
+    return TrainingPlan(as_of, request_id, reason, {})
 
 
 def plan_manual(
@@ -136,7 +136,7 @@ def plan_manual(
     run: str,
     form: Form,
     now: datetime,
-) -> Training:
+) -> TrainingPlan:
     """What a run does that a person started: as they say.
 
     Without an `as_of` it learns from all that has matured. Not from all that is known today: data
@@ -152,15 +152,15 @@ def plan_manual(
                 f"as_of {as_of_label(form.as_of)} lies in the future: nothing is known of it yet. "
                 "Leave it empty to learn from everything that has matured."
             )
-        return checked(Training(form.as_of, request_id, form.reason, form.overrides), model)
+        return checked(TrainingPlan(form.as_of, request_id, form.reason, form.overrides), model)
     as_of = matured_at(model, matured[-1]) if matured else now
     # Two versions that serve from the same instant on: the later answer has to come second.
-    beaten = [one for one in judged_times(history, request_id) if one >= as_of]
+    beaten = [judged for judged in judged_times(history, request_id) if judged >= as_of]
     as_of = max(beaten) + timedelta(seconds=1) if beaten else as_of
-    return checked(Training(as_of, request_id, form.reason, form.overrides), model)
+    return checked(TrainingPlan(as_of, request_id, form.reason, form.overrides), model)
 
 
-def checked(training: Training, model: Model) -> Training:
+def checked(training: TrainingPlan, model: Model) -> TrainingPlan:
     """A training whose settings the model can have: said before any job is started.
 
     Raises:
@@ -173,7 +173,9 @@ def checked(training: Training, model: Model) -> Training:
 def judged_times(history: Sequence[Decision], request_id: str) -> list[datetime]:
     """Data times of all trainings that were decided on, but for those of the run itself."""
     return [
-        one.as_of for one in history if one.kind is Kind.PROMOTION and one.request_id != request_id
+        decision.as_of
+        for decision in history
+        if decision.kind is Kind.PROMOTION and decision.request_id != request_id
     ]
 
 
@@ -189,5 +191,5 @@ def matured_partitions(
     model: Model, partitions: Sequence[Partition], now: datetime
 ) -> list[Partition]:
     """Those of a table's partitions whose labels have matured, oldest first."""
-    matured = [one for one in partitions if matured_at(model, one) <= now]
-    return sorted(matured, key=lambda one: one.start)
+    matured = [partition for partition in partitions if matured_at(model, partition) <= now]
+    return sorted(matured, key=lambda partition: partition.start)

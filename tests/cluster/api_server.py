@@ -23,7 +23,7 @@ PROJECT = Path(__file__).parents[2]
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 
 MORE_DAGS = '''
-"""Dags of kinds that the declarations do not have: an erasure, questions, and one that names nothing."""
+"""Dags of kinds that the declarations do not have: questions, and such that name nothing."""
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG
@@ -31,8 +31,6 @@ from airflow.sdk import DAG
 from headrace_airflow.access.roles import DagKind, access_control
 from tests.projects import make_project
 
-with DAG("erase.subjects", schedule=None, access_control=access_control(DagKind.ERASURE)):
-    EmptyOperator(task_id="erase")
 for dag_id in ("unnamed", "to_delete"):
     with DAG(dag_id, schedule=None):
         EmptyOperator(task_id="anything")
@@ -176,7 +174,7 @@ def running_cluster(home: Path) -> Iterator[Cluster]:
                 password = cluster.make_user(f"a_{role}", role)
                 answer = cluster.log_in(f"a_{role}", password)
                 cluster.tokens[role] = answer.json()["access_token"]
-            for dag in ("silver.trips", "train.duration", "promote.duration", "erase.subjects"):
+            for dag in ("silver.trips", "train.duration", "promote.duration"):
                 body = {"logical_date": None, "dag_run_id": "made"}
                 made = cluster.ask(ADMIN, "POST", f"/api/v2/dags/{dag}/dagRuns", body)
                 assert made.status_code == 200, made.text

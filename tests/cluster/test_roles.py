@@ -13,7 +13,7 @@ import pytest
 
 import tests.own_airflow  # noqa: F401 - before Airflow
 from headrace_airflow.access import roles as declared
-from headrace_airflow.access.roles import ADMIN, ROLES, Deed, permissions_of
+from headrace_airflow.access.roles import ADMIN, ROLES, Capability, permissions_of
 from tests.cluster.api_server import RECORD, Browser, Cluster, running_cluster
 from tests.waiting import wait_until
 
@@ -34,9 +34,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A request that belongs to a deed; `{new}` is different each time."""
+    """A request that belongs to a capability; `{new}` is different each time."""
 
-    deed: Deed
+    capability: Capability
     method: str
     path: str
     body: Any = None
@@ -46,7 +46,7 @@ class Attempt:
         return f"{self.method} {self.path}"
 
 
-def on_dag(deed: Deed, dag: str) -> list[Attempt]:
+def on_dag(capability: Capability, dag: str) -> list[Attempt]:
     """Every way to change a Dag or a run of it."""
     run = f"/api/v2/dags/{dag}/dagRuns/made"
     backfill = {
@@ -55,18 +55,18 @@ def on_dag(deed: Deed, dag: str) -> list[Attempt]:
         "to_date": "2013-05-01T00:00:00Z",
     }
     return [
-        Attempt(deed, "POST", f"/api/v2/dags/{dag}/dagRuns", {"logical_date": None}),
-        Attempt(deed, "PATCH", f"/api/v2/dags/{dag}", {"is_paused": False}),
-        Attempt(deed, "POST", f"{run}/clear", {"dry_run": False}),
+        Attempt(capability, "POST", f"/api/v2/dags/{dag}/dagRuns", {"logical_date": None}),
+        Attempt(capability, "PATCH", f"/api/v2/dags/{dag}", {"is_paused": False}),
+        Attempt(capability, "POST", f"{run}/clear", {"dry_run": False}),
         Attempt(
-            deed,
+            capability,
             "POST",
             f"/api/v2/dags/{dag}/clearTaskInstances",
             {"dag_run_id": "made", "dry_run": False, "only_failed": False},
         ),
-        Attempt(deed, "PATCH", run, {"note": "looked at"}),
+        Attempt(capability, "PATCH", run, {"note": "looked at"}),
         # Only a Dag that follows the calendar can be backfilled: others get as far as that answer.
-        Attempt(deed, "POST", "/api/v2/backfills/dry_run", backfill, (200, 422)),
+        Attempt(capability, "POST", "/api/v2/backfills/dry_run", backfill, (200, 422)),
     ]
 
 
@@ -93,7 +93,6 @@ ATTEMPTS = [
     Attempt(declared.LOOK, "GET", "/ui/dags"),
     *on_dag(declared.RUN_PIPELINES, "silver.trips"),
     *on_dag(declared.TRAIN, "train.duration"),
-    *on_dag(declared.ERASE, "erase.subjects"),
     Attempt(
         declared.RUN_PIPELINES,
         "POST",
@@ -190,7 +189,7 @@ def expected(attempt: Attempt, role: str | None) -> tuple[int, ...]:
     """The answers that the declaration lets the role expect."""
     if role is None:
         return (401,)
-    return attempt.done if attempt.deed in ROLES[role] else (NOT_ALLOWED,)
+    return attempt.done if attempt.capability in ROLES[role] else (NOT_ALLOWED,)
 
 
 @pytest.mark.parametrize("role", [None, *ROLES], ids=str)

@@ -16,7 +16,7 @@ from deltalake import write_deltalake
 from headrace_airflow.engine.job_directory import JobDirectory
 from headrace_airflow.engine.job_starters import submit, submit_command
 from headrace_airflow.operators.models import TrainOperator
-from headrace_airflow.settings import Settings, submitted_program
+from headrace_airflow.settings import DeploymentSettings, submitted_program
 from headrace_schemas.wire.model_jobs import TrainSpec
 from headrace_schemas.wire.spec import PinnedTable
 from tests.cluster.native import JARS
@@ -53,7 +53,9 @@ class Workshop:
     def start(self, name: str, attempt: int = 1) -> JobDirectory:
         spec = self.spec(name, attempt)
         directory = JobDirectory.create(self.folder / "jobs" / spec.job_id, spec.model_dump_json())
-        submit(directory, submit_command(directory, Settings.current(), TrainOperator.conf))
+        submit(
+            directory, submit_command(directory, DeploymentSettings.current(), TrainOperator.conf)
+        )
         return directory
 
     def learn(self, name: str, attempt: int = 1) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace_launcher.object_store.doctor import Report, examine
+from headrace_launcher.object_store.doctor import DoctorReport, examine
 from headrace_launcher.services import processes, stack
 from headrace_launcher.services.secrets import Secrets
 from headrace_launcher.services.settings import Settings
@@ -40,7 +40,7 @@ def examined(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Examine:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
 
-    def examine_place(place: Place, endpoint: str | None = None, **settings: str) -> Report:
+    def examine_place(place: Place, endpoint: str | None = None, **settings: str) -> DoctorReport:
         environment = {**place.environment, **settings}
         if endpoint:
             environment["AWS_ENDPOINT_URL"] = endpoint

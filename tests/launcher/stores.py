@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from minio import MinioAdmin
 from minio.credentials import StaticProvider
 
-from headrace_launcher.object_store.doctor import Report
+from headrace_launcher.object_store.doctor import DoctorReport
 from headrace_launcher.object_store.endpoint import Keys, Store, code
 from headrace_launcher.object_store.finding import Verdict
 from headrace_launcher.object_store.provision import Login, provision
@@ -31,7 +31,7 @@ DENIED = b"<Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Er
 JOBS = Keys("JOBSJOBSJOBSJOBSJOBS", "secret-of-the-jobs-account-1234567890")
 
 
-Examine = Callable[..., Report]
+Examine = Callable[..., DoctorReport]
 
 
 def encrypting_store(folder: Path) -> ObjectStore:
@@ -149,12 +149,12 @@ def headrace(
     )
 
 
-def verdicts(report: Report, *but: Verdict) -> dict[str, Verdict]:
+def verdicts(report: DoctorReport, *but: Verdict) -> dict[str, Verdict]:
     """Checks that did not end with one of the verdicts."""
     return {one.check: one.verdict for one in report.findings if one.verdict not in but}
 
 
-def text(report: Report, check: str) -> str:
+def text(report: DoctorReport, check: str) -> str:
     return next(one.text for one in report.findings if one.check == check)
 
 

@@ -11,7 +11,7 @@ import pytest
 import tests.own_airflow  # noqa: F401 - before Airflow
 from headrace_airflow.engine.job_directory import JobDirectory
 from headrace_airflow.operators import spark_job
-from headrace_airflow.settings import Settings
+from headrace_airflow.settings import DeploymentSettings
 from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.wire.jobs import JOBS, read_spec
@@ -133,7 +133,11 @@ class FakeSubmit:
         self.answer: dict[str, Any] = {}
 
     def __call__(
-        self, engine: str, directory: JobDirectory, settings: Settings, conf: Mapping[str, str]
+        self,
+        engine: str,
+        directory: JobDirectory,
+        settings: DeploymentSettings,
+        conf: Mapping[str, str],
     ) -> None:
         spec = read_spec(directory.spec_json())
         self.specs.append(spec)

@@ -10,10 +10,9 @@ from airflow.providers.fab.www.security import permissions as fab
 from headrace_airflow.access import database as access
 from headrace_airflow.access.roles import (
     ADMIN,
+    CAPABILITIES,
     DAGS,
-    DEEDS,
     DELETE,
-    ERASE,
     READ,
     ROLES,
     RUNS,
@@ -64,7 +63,7 @@ def test_no_role_changes_all_dags_or_reads_secrets(role: str) -> None:
     assert {action for action, resource in held if resource == DAGS} == {READ, "menu_access"}
     assert ("can_create", RUNS) not in held
     assert not [action for action, _ in held if action == "can_delete"]
-    assert not {ERASE, DELETE} & set(ROLES[role])
+    assert DELETE not in ROLES[role]
 
 
 def test_dag_grants_what_its_kind_says() -> None:
@@ -72,7 +71,6 @@ def test_dag_grants_what_its_kind_says() -> None:
     assert access_control(DagKind.PIPELINE) == {"operator": start, "engineer": start}
     assert access_control(DagKind.TRAINING) == {"engineer": start}
     assert access_control(DagKind.APPROVAL) == {"engineer": {DAGS: {"can_edit"}}}
-    assert access_control(DagKind.ERASURE) == {}
 
 
 def test_page_shows_the_declared_table() -> None:
@@ -83,7 +81,8 @@ def test_page_shows_the_declared_table() -> None:
     assert head == ["", *ROLES]
     shown = {row[0]: row[1:] for row in rows}
     assert shown == {
-        deed.text: ["yes" if deed in deeds else "" for deeds in ROLES.values()] for deed in DEEDS
+        capability.text: ["yes" if capability in held else "" for held in ROLES.values()]
+        for capability in CAPABILITIES
     }
 
 

@@ -13,7 +13,7 @@ from airflow.sdk import Connection
 
 from headrace_airflow.engine.job_directory import JobDirectory
 from headrace_airflow.engine.job_host import ask, ask_host, host_environment
-from headrace_airflow.settings import Settings
+from headrace_airflow.settings import DeploymentSettings
 from headrace_schemas.errors import ConnectionInvalid, EngineUnavailable
 from tests.projects import make_project
 
@@ -29,11 +29,11 @@ CONNECT = Connection(
 @pytest.fixture
 def settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connection: Any
-) -> Iterator[Settings]:
+) -> Iterator[DeploymentSettings]:
     monkeypatch.setenv("HEADRACE_HOME", str(tmp_path))
     monkeypatch.setenv("HEADRACE_JOB_HOST", str(tmp_path / "run" / "host.sock"))
     monkeypatch.setenv("HEADRACE_JOB_HOST_START", "on-demand")
-    yield Settings.current()
+    yield DeploymentSettings.current()
     for process in psutil.process_iter():
         if str(tmp_path / "run" / "host.sock") in " ".join(cmdline(process)):
             os.killpg(process.pid, signal.SIGKILL)
@@ -52,7 +52,7 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_tasks_at_the_same_time_start_one_host_and_a_dead_one_is_started_again(
-    settings: Settings, tmp_path: Path
+    settings: DeploymentSettings, tmp_path: Path
 ) -> None:
     directories = [JobDirectory.create(tmp_path / f"job-{one}", "{}") for one in range(3)]
     with ThreadPoolExecutor(3) as tasks:
@@ -68,7 +68,7 @@ def test_tasks_at_the_same_time_start_one_host_and_a_dead_one_is_started_again(
 
 
 def test_the_error_names_the_log_when_the_host_does_not_start(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: DeploymentSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
@@ -77,18 +77,18 @@ def test_the_error_names_the_log_when_the_host_does_not_start(
     monkeypatch.setenv("HEADRACE_PROJECT", str(project))
 
     with pytest.raises(EngineUnavailable, match=r"host\.log says why"):
-        ask_host(JobDirectory.create(tmp_path / "job", "{}"), Settings.current())
+        ask_host(JobDirectory.create(tmp_path / "job", "{}"), DeploymentSettings.current())
 
     assert "as if it were broken" in (tmp_path / "run" / "host.log").read_text()
 
 
 def test_nothing_is_started_when_a_service_keeps_the_host(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: DeploymentSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HEADRACE_JOB_HOST_START")
 
     with pytest.raises(EngineUnavailable, match="job host"):
-        ask_host(JobDirectory.create(tmp_path / "job", "{}"), Settings.current())
+        ask_host(JobDirectory.create(tmp_path / "job", "{}"), DeploymentSettings.current())
 
     assert not (tmp_path / "run").exists()
 

@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from headrace_airflow.engine import job_starters
 from headrace_airflow.engine.job_directory import JobDirectory
 from headrace_airflow.engine.job_starters import start_job, submit_command, submitted_environment
-from headrace_airflow.settings import Settings, job_environment, submitted_program
+from headrace_airflow.settings import DeploymentSettings, job_environment, submitted_program
 from headrace_schemas.accounts import keys_text
 from headrace_schemas.errors import ConnectionInvalid, EngineUnavailable
 from headrace_schemas.project import Project
@@ -69,7 +69,7 @@ def test_host_is_asked_when_there_is_one(
     directory: JobDirectory, host: Callable[[Answer], Host]
 ) -> None:
     asked = host(lambda _: b'{"pid": 4242}\n')
-    start_job("warm", directory, Settings.current(), {})
+    start_job("warm", directory, DeploymentSettings.current(), {})
     asked.thread.join(5)
     assert asked.asked == {"job_dir": str(directory.path)}
     assert directory.pid() == 4242
@@ -88,7 +88,7 @@ def test_host_is_unavailable_when_it_gives_no_process(
 ) -> None:
     host(lambda _: answer)
     with pytest.raises(EngineUnavailable, match=message):
-        start_job("warm", directory, Settings.current(), {})
+        start_job("warm", directory, DeploymentSettings.current(), {})
 
 
 def test_host_is_unavailable_when_nobody_listens(
@@ -96,7 +96,7 @@ def test_host_is_unavailable_when_nobody_listens(
 ) -> None:
     monkeypatch.setenv("HEADRACE_JOB_HOST", str(tmp_path / "nobody"))
     with pytest.raises(EngineUnavailable, match=r"job host at .*nobody") as raised:
-        start_job("warm", directory, Settings.current(), {})
+        start_job("warm", directory, DeploymentSettings.current(), {})
     assert raised.value.retryable
 
 
@@ -121,7 +121,7 @@ def test_submit_command_holds_everything_when_built(
     (tmp_path / "b.jar").touch()
     (tmp_path / "a.jar").touch()
     monkeypatch.setenv("HEADRACE_JARS", str(tmp_path))
-    command = submit_command(directory, Settings.current(), {"spark.task.cpus": "1"})
+    command = submit_command(directory, DeploymentSettings.current(), {"spark.task.cpus": "1"})
     assert command[1:5] == ["--master", "local[2]", "--deploy-mode", "client"]
     assert command[command.index("--jars") + 1] == f"{tmp_path}/a.jar,{tmp_path}/b.jar"
     assert command[command.index("--queue") + 1] == "night"
@@ -144,7 +144,7 @@ def test_master_is_read_when_a_connection_names_it(
     directory: JobDirectory, spark: Callable[..., None], host: str, port: int | None, master: str
 ) -> None:
     spark(host, port=port)
-    assert submit_command(directory, Settings.current(), {})[2] == master
+    assert submit_command(directory, DeploymentSettings.current(), {})[2] == master
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_connection_is_refused_when_it_cannot_be_used(
 ) -> None:
     spark(**fields)
     with pytest.raises(ConnectionInvalid, match=message) as raised:
-        submit_command(directory, Settings.current(), {})
+        submit_command(directory, DeploymentSettings.current(), {})
     assert not raised.value.retryable
 
 
@@ -176,7 +176,7 @@ def test_connection_is_asked_for_when_it_is_missing(
 
     monkeypatch.setattr(Connection, "get", missing)
     with pytest.raises(ConnectionInvalid, match=r"headrace_spark: is not defined\. Define it"):
-        submit_command(directory, Settings.current(), {})
+        submit_command(directory, DeploymentSettings.current(), {})
 
 
 def test_jars_are_not_handed_over_when_spark_has_them(
@@ -188,7 +188,7 @@ def test_jars_are_not_handed_over_when_spark_has_them(
     spark(extra_dejson={"has-jars": True})
     (tmp_path / "a.jar").touch()
     monkeypatch.setenv("HEADRACE_JARS", str(tmp_path))
-    assert "--jars" not in submit_command(directory, Settings.current(), {})
+    assert "--jars" not in submit_command(directory, DeploymentSettings.current(), {})
 
 
 def test_jars_are_missed_when_their_directory_is_empty(
@@ -201,7 +201,7 @@ def test_jars_are_missed_when_their_directory_is_empty(
     (tmp_path / "jars").mkdir()
     monkeypatch.setenv("HEADRACE_JARS", str(tmp_path / "jars"))
     with pytest.raises(EngineUnavailable, match="holds no jars"):
-        submit_command(directory, Settings.current(), {})
+        submit_command(directory, DeploymentSettings.current(), {})
 
 
 def test_job_is_submitted_when_there_is_no_host(
@@ -211,7 +211,7 @@ def test_job_is_submitted_when_there_is_no_host(
     monkeypatch.setattr(
         job_starters, "submit_command", lambda *_: ["sh", "-c", 'echo "$0"; exit 3']
     )
-    start_job("warm", directory, Settings.current(), {})
+    start_job("warm", directory, DeploymentSettings.current(), {})
     pid = directory.pid()
     assert pid is not None
     os.waitpid(pid, 0)

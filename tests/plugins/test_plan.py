@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from headrace_airflow.operators.models import WAITING, PlanTrainingOperator
-from headrace_airflow.training_plan import Training
+from headrace_airflow.training_plan import TrainingPlan
 from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.declarations.catalog import Catalog
 from tests.plugins.ledger import FEBRUARY, decision, write_ledger, write_table
@@ -81,7 +81,7 @@ def test_calendar_learns_from_the_newest_matured_partition_when_there_is_enough(
     home: Path, plan: PlanTrainingOperator, run_context: Context
 ) -> None:
     write_table(home, "gold.trip_features", ["2013-02", "2013-01", "2999-01"])
-    planned = Training.from_json(plan.execute(run_context(kind="scheduled")))
+    planned = TrainingPlan.from_json(plan.execute(run_context(kind="scheduled")))
     assert planned.as_of == FEBRUARY
     assert planned.request_id == "scheduled:scheduled__1"
 
@@ -101,7 +101,7 @@ def test_person_gets_what_the_form_says_when_a_run_is_started_by_hand(
     plan: PlanTrainingOperator, run_context: Context, catalog: Catalog
 ) -> None:
     form = {"as_of": "2013-02-10T12:00:00+02:00", "reason": "new tyres", "max_depth": 3}
-    planned = Training.from_json(plan.execute(run_context(conf=form)))
+    planned = TrainingPlan.from_json(plan.execute(run_context(conf=form)))
     assert planned.as_of == datetime(2013, 2, 10, 10, tzinfo=UTC)
     assert planned.request_id == "manual:manual__1"
     assert planned.reason == "new tyres"
@@ -115,7 +115,7 @@ def test_person_gets_the_matured_data_time_when_as_of_is_left_empty(
     home: Path, plan: PlanTrainingOperator, run_context: Context
 ) -> None:
     write_table(home, "gold.trip_features", ["2013-01", "2013-02"])
-    assert Training.from_json(plan.execute(run_context())).as_of == FEBRUARY
+    assert TrainingPlan.from_json(plan.execute(run_context())).as_of == FEBRUARY
 
 
 def test_person_s_model_serves_after_the_last_one_when_both_know_the_same(
@@ -126,7 +126,7 @@ def test_person_s_model_serves_after_the_last_one_when_both_know_the_same(
         Verdict.PROMOTE, request_id="manual:manual__1", as_of=FEBRUARY + timedelta(days=9)
     )
     write_ledger(home, [decision(Verdict.PROMOTE, request_id="asked"), own])
-    planned = Training.from_json(plan.execute(run_context()))
+    planned = TrainingPlan.from_json(plan.execute(run_context()))
     assert planned.as_of == FEBRUARY + timedelta(seconds=1)
 
 
@@ -134,7 +134,7 @@ def test_person_gets_now_when_there_is_no_data_yet(
     plan: PlanTrainingOperator, run_context: Context
 ) -> None:
     before = datetime.now(tz=UTC)
-    assert Training.from_json(plan.execute(run_context())).as_of >= before
+    assert TrainingPlan.from_json(plan.execute(run_context())).as_of >= before
 
 
 @pytest.mark.parametrize(

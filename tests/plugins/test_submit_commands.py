@@ -10,7 +10,7 @@ from airflow.sdk import Connection
 from headrace_airflow.engine import job_starters
 from headrace_airflow.engine.job_directory import JobDirectory
 from headrace_airflow.engine.job_starters import submit_command
-from headrace_airflow.settings import Settings, submitted_program
+from headrace_airflow.settings import DeploymentSettings, submitted_program
 
 ALWAYS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -104,7 +104,7 @@ def test_the_command_is_this_one(
     monkeypatch.setattr(Connection, "get", lambda _: found)
     directory = JobDirectory.create(tmp_path / "job-1", "{}")
 
-    command = submit_command(directory, Settings.current(), {"spark.task.cpus": "1"})
+    command = submit_command(directory, DeploymentSettings.current(), {"spark.task.cpus": "1"})
 
     at = command.index("--conf")
     assert command[:at] == ["spark-submit", *[word.format(jars=jars) for word in start]]

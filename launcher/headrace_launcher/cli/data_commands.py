@@ -46,9 +46,9 @@ def demo(
         news(as_json).print(line)
     with replays.folder_of_deliveries(settings, None) as folder:
         replayed = replay_all(settings, folder, None, as_json)
-    told, found = show_stories(settings, None, as_json)
+    documents, found = show_stories(settings, None, as_json)
     lines = ["All services go on running; `headrace down` stops them."]
-    answer(as_json, {"replayed": replayed, "stories": told}, lines)
+    answer(as_json, {"replayed": replayed, "stories": documents}, lines)
     if any(story.unbalanced for story in found):
         raise typer.Exit(1)
 
@@ -73,7 +73,9 @@ def replay(
     running_api(settings)  # before deliveries are written for nobody
     with folder_of_deliveries(settings, folder) as given:
         replayed = replay_all(settings, given, pipeline, as_json)
-    lines = [f"{one['pipeline']}: {len(one['partitions'])} partitions are done" for one in replayed]
+    lines = [
+        f"{done['pipeline']}: {len(done['partitions'])} partitions are done" for done in replayed
+    ]
     answer(as_json, {"replayed": replayed}, lines)
 
 
@@ -85,14 +87,14 @@ def replay_all(
     from headrace_launcher.project.replays import replays_of
 
     done = []
-    for one in replays_of(settings, folder, pipeline):
-        play(one, news(as_json))
+    for planned in replays_of(settings, folder, pipeline):
+        play(planned, news(as_json))
         done.append(
             {
-                "pipeline": one.pipeline.name,
-                "partitions": [partition.key for partition in one.partitions],
-                "tables": [build.name for build in one.tables],
-                "models": [model.name for model in one.models],
+                "pipeline": planned.pipeline.name,
+                "partitions": [partition.key for partition in planned.partitions],
+                "tables": [build.name for build in planned.tables],
+                "models": [model.name for model in planned.models],
             }
         )
     return done
@@ -106,8 +108,8 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Print what came of all deliveries so far, partition by partition, and write it as pages."""
-    told, _ = show_stories(settings_here(), name, as_json)
-    answer(as_json, {"stories": told})
+    documents, _ = show_stories(settings_here(), name, as_json)
+    answer(as_json, {"stories": documents})
 
 
 def show_stories(
@@ -137,7 +139,7 @@ def show_stories(
     if not as_json:
         for story in every:
             show(story, {**links, "Report": pages[story.title]} if story.windows else {})
-    return [{**document_of(one), "page": pages[one.title]} for one in found], found
+    return [{**document_of(story), "page": pages[story.title]} for story in found], found
 
 
 def show(story: "Story", links: dict[str, str]) -> None:

@@ -16,17 +16,17 @@ from headrace_launcher.services.state import Phase, ServiceState, StackState, St
 COLOURS = {"ready": "green", "done": "green", "backoff": "red", "stopped": "dim"}
 
 
-class Progress:
+class ConsoleProgress:
     """Tells what happens to the services; each piece of news once, and what is awaited now."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told: set[tuple[str, Status, int]] = set()
+        self._printed: set[tuple[str, Status, int]] = set()
         self._began = datetime.now(UTC)
         self._waiting = console.status("")
 
     @contextmanager
-    def shown(self) -> Iterator["Progress"]:
+    def shown(self) -> Iterator["ConsoleProgress"]:
         """Show what is awaited, on a terminal, while the block runs."""
         with self._waiting:
             yield self
@@ -56,8 +56,8 @@ class Progress:
 
     def _once(self, service: ServiceState, line: str) -> None:
         news = (service.name, service.status, service.restarts)
-        if news not in self._told:
-            self._told.add(news)
+        if news not in self._printed:
+            self._printed.add(news)
             self._console.print(line)
 
     def _elapsed(self) -> str:

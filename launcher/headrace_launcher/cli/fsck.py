@@ -13,7 +13,7 @@ from headrace_schemas.places import Lake
 
 
 @dataclass(frozen=True)
-class Report:
+class FsckReport:
     """What was found, and what was repaired before.
 
     Attributes:
@@ -28,8 +28,8 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The report for programs."""
         damages = [
-            {**one.model_dump(mode="json"), "is_harmless": one.is_harmless}
-            for one in self.checked.damages
+            {**damage.model_dump(mode="json"), "is_harmless": damage.is_harmless}
+            for damage in self.checked.damages
         ]
         return {
             "lake": self.lake,
@@ -48,7 +48,7 @@ def examine(
     *,
     full: bool,
     mend: bool,
-) -> Report:
+) -> FsckReport:
     """Check the lake's tables, or those that are named; after a repair check them again.
 
     Raises:
@@ -60,17 +60,17 @@ def examine(
     moved: list[str] = []
     if mend and (moved := repair(lake, checked.damages)):
         checked = check_lake(lake, depth, names, tell)
-    return Report(settings.lake, depth, checked, tuple(moved))
+    return FsckReport(settings.lake, depth, checked, tuple(moved))
 
 
-def lines(report: Report) -> Iterator[Text]:
+def lines(report: FsckReport) -> Iterator[Text]:
     """The report for people: a line for what was moved, a line a damage, and a sum."""
     for uri in report.moved:
         yield Text(f"moved aside: {uri}")
-    for one in report.checked.damages:
-        style = "yellow" if one.is_harmless else "red"
-        yield Text.assemble((f"{one.kind:<19}", style), str(one))
-    harmless = sum(one.is_harmless for one in report.checked.damages)
+    for damage in report.checked.damages:
+        style = "yellow" if damage.is_harmless else "red"
+        yield Text.assemble((f"{damage.kind:<19}", style), str(damage))
+    harmless = sum(damage.is_harmless for damage in report.checked.damages)
     harmful = len(report.checked.damages) - harmless
     tables = counted(len(report.checked.tables), "table")
     what = "log and all data" if report.depth is Depth.FULL else "log and list of files"

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console, RenderableType
 
-from headrace_launcher.cli.display import Progress
+from headrace_launcher.cli.display import ConsoleProgress
 from headrace_launcher.services.settings import Settings
 from headrace_schemas.errors import HeadraceError
 
@@ -54,9 +54,9 @@ def news(as_json: bool) -> Console:
     return errors if as_json else console
 
 
-def progress_of(as_json: bool) -> Progress:
+def progress_of(as_json: bool) -> ConsoleProgress:
     """Progress of services and of what takes long."""
-    return Progress(news(as_json))
+    return ConsoleProgress(news(as_json))
 
 
 def answer(as_json: bool, document: Any, lines: Iterable[RenderableType] = ()) -> None:

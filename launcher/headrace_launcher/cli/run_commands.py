@@ -36,8 +36,8 @@ def run(
     if partition is not None and every:
         raise typer.BadParameter("name one partition, or say --all")
     done = list(batch_runs(settings_here(), tables, partition, every, with_inputs, as_json))
-    answer(as_json, {"batches": [one.as_json() for one in done]})
-    if any(one.version is None for one in done):
+    answer(as_json, {"batches": [batch_run.as_json() for batch_run in done]})
+    if any(batch_run.version is None for batch_run in done):
         raise typer.Exit(1)
 
 
@@ -96,9 +96,11 @@ def lines_of(run: "BatchRun") -> Iterator[str]:
         )
     elif run.version is None:
         yield f"{name}: [red]not published"
-    for one in gate.failures[:WORST] if gate else ():
-        where = f"; at {', '.join(one.examples)}" if one.examples else ""
-        yield escape(f"    {one.severity} {one.rule}: {one.failed:,} bad. {one.description}{where}")
+    for failure in gate.failures[:WORST] if gate else ():
+        where = f"; at {', '.join(failure.examples)}" if failure.examples else ""
+        yield escape(
+            f"    {failure.severity} {failure.rule}: {failure.failed:,} bad. {failure.description}{where}"
+        )
     if gate is not None and len(gate.failures) > WORST:
         yield escape(f"    and {len(gate.failures) - WORST} more rules: {gate.record_uri}")
     if run.error is not None:

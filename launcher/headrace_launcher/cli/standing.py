@@ -34,14 +34,14 @@ class Standing:
     def as_json(self) -> dict[str, Any]:
         """For programs."""
         return {
-            "tables": [asdict(one) for one in self.tables],
+            "tables": [asdict(table) for table in self.tables],
             "models": [
                 {
-                    "name": one.name,
-                    "champion": one.champion,
-                    "decision": one.decision.model_dump(mode="json") if one.decision else None,
+                    "name": model.name,
+                    "champion": model.champion,
+                    "decision": model.decision.model_dump(mode="json") if model.decision else None,
                 }
-                for one in self.models
+                for model in self.models
             ],
             "lake_problem": self.problem or None,
         }
@@ -76,18 +76,18 @@ def tables_shown(tables: tuple[TableStanding, ...]) -> Table:
     shown = Table()
     for column in ("table", "newest", "version", "rows", "quarantined", "last gate"):
         shown.add_column(column, justify="left" if column in ("table", "last gate") else "right")
-    for one in tables:
+    for table in tables:
         gate = ""
-        if one.verdict is not None:
-            colour = COLOURS.get(one.verdict, "yellow")
-            at = f" {one.judged}" if one.judged != one.partition and one.partition else ""
-            gate = f"[{colour}]{one.verdict}[/]{at}"
+        if table.verdict is not None:
+            colour = COLOURS.get(table.verdict, "yellow")
+            at = f" {table.judged}" if table.judged != table.partition and table.partition else ""
+            gate = f"[{colour}]{table.verdict}[/]{at}"
         shown.add_row(
-            one.name,
-            one.partition or "",
-            "-" if one.version is None else str(one.version),
-            "" if one.rows is None else f"{one.rows:,}",
-            "" if one.quarantined is None else f"{one.quarantined:,}",
+            table.name,
+            table.partition or "",
+            "-" if table.version is None else str(table.version),
+            "" if table.rows is None else f"{table.rows:,}",
+            "" if table.quarantined is None else f"{table.quarantined:,}",
             gate,
         )
     return shown
@@ -98,11 +98,11 @@ def models_shown(models: tuple[ModelStanding, ...]) -> Table:
     shown = Table()
     for column in ("model", "champion", "last decision", "reason"):
         shown.add_column(column)
-    for one in models:
-        last = one.decision
+    for model in models:
+        last = model.decision
         shown.add_row(
-            one.name,
-            f"v{one.champion}" if one.champion else "-",
+            model.name,
+            f"v{model.champion}" if model.champion else "-",
             decided(last) if last else "-",
             last.reason if last else "",
         )

@@ -27,7 +27,7 @@ def upgrade(
     """
     if not check:
         raise typer.BadParameter("say --check; to upgrade: pip install --upgrade 'headrace[all]'")
-    from headrace_launcher.upgrade.check import Check  # heavy: readers of the lake
+    from headrace_launcher.upgrade.check import UpgradeCheck  # heavy: readers of the lake
     from headrace_launcher.upgrade.sides import environment_of_sides, install, present
 
     settings = settings_here()
@@ -39,7 +39,7 @@ def upgrade(
         next_ = install(target, scratch / "environment", environment, progress.doing)
         work = scratch / "work"
         work.mkdir()
-        asked = Check(settings.project, present(environment), next_, work, progress.doing)
+        asked = UpgradeCheck(settings.project, present(environment), next_, work, progress.doing)
         found = asked.changes()
     answer(as_json, found.as_json(), found.lines())
     if not found.is_none:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from headrace_launcher.cli.output import write_json
 from headrace_launcher.project.findings import finding, sarif
-from headrace_launcher.project.validate import Checked, validate
+from headrace_launcher.project.validate import DeclarationCounts, validate
 from headrace_schemas.errors import DeclarationInvalid
 
 
 def shown(root: Path, *, as_json: bool, as_sarif: bool) -> bool:
     """Check the declarations below `root`, print what is found, and say whether all is right."""
-    checked: Checked | None = None
+    checked: DeclarationCounts | None = None
     problems: Sequence[DeclarationInvalid] = ()
     try:
         checked = validate(root)
@@ -22,7 +22,7 @@ def shown(root: Path, *, as_json: bool, as_sarif: bool) -> bool:
     if as_sarif:
         write_json(sarif(root, problems, Path.cwd()))
     elif as_json:
-        found = [finding(root, one) for one in problems]
+        found = [finding(root, problem) for problem in problems]
         counts = dataclasses.asdict(checked) if checked else None
         write_json({"is_right": checked is not None, "checked": counts, "problems": found})
     elif checked is not None:
@@ -37,7 +37,7 @@ def shown(root: Path, *, as_json: bool, as_sarif: bool) -> bool:
 
 def lines(problems: Sequence[DeclarationInvalid]) -> str:
     """A line for each problem, and how many they are."""
-    files = len({one.fields["file"] for one in problems})
+    files = len({problem.fields["file"] for problem in problems})
     things = "1 thing is" if len(problems) == 1 else f"{len(problems)} things are"
     count = f"{things} wrong in {files} file{'' if files == 1 else 's'}."
-    return "".join(f"{one}\n" for one in (*(one.message for one in problems), count))
+    return "".join(f"{line}\n" for line in (*(problem.message for problem in problems), count))

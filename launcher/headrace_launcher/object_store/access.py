@@ -102,7 +102,10 @@ def least_privilege(probe: Probe) -> Judgement:
     if probe.stages:
         return kept_apart(probe)
     advice = "HEADRACE_S3_ACCOUNTS gives each stage of the work an account of its own"
-    if any(one.bucket == probe.bucket and not one.prefix for one in probe.store.locations):
+    if any(
+        location.bucket == probe.bucket and not location.prefix
+        for location in probe.store.locations
+    ):
         return Verdict.OK, f"the whole bucket {probe.bucket} is Headrace's. {advice}"
     if not may_write(probe.client, probe.bucket, f"headrace-doctor-{probe.run}"):
         return Verdict.OK, f"writing outside of lake and landing area is refused. {advice}"

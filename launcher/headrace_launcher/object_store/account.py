@@ -148,8 +148,8 @@ class Accounts:
         """The users of policies."""
         found: dict[str, set[str]] = {name: set() for name in policies}
         entities = json.loads(self._admin.get_policy_entities([], [], [*found]))
-        for one in entities.get("policyMappings") or ():
-            found[one["policy"]].update(one.get("users") or ())
+        for mapping in entities.get("policyMappings") or ():
+            found[mapping["policy"]].update(mapping.get("users") or ())
         return found
 
     @cached_property

@@ -50,12 +50,12 @@ def transport(endpoint: Endpoint) -> Judgement:
         found = addresses(host)
     except OSError as error:
         return Verdict.FAILED, f"the host {host} is not known ({error}). Correct AWS_ENDPOINT_URL."
-    if all(one.is_loopback for one in found):
+    if all(address.is_loopback for address in found):
         return Verdict.OK, "http, on this machine only"
-    if all(one.is_private for one in found):
+    if all(address.is_private for address in found):
         return Verdict.OK, "http, within a private network"
     return Verdict.UNSAFE, (
-        f"http to the public address {next(str(one) for one in found if not one.is_private)}: "
+        f"http to the public address {next(str(address) for address in found if not address.is_private)}: "
         "whoever is on the way reads the lake and can change what is written. Use https."
     )
 

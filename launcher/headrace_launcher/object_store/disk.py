@@ -37,4 +37,4 @@ def space(folder: Path) -> Judgement:
 
 def _existing(folder: Path) -> Path:
     """The folder, or the nearest one above it that is there."""
-    return next(one for one in (folder, *folder.absolute().parents) if one.is_dir())
+    return next(path for path in (folder, *folder.absolute().parents) if path.is_dir())

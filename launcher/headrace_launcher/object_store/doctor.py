@@ -26,7 +26,7 @@ from headrace_schemas.places import Place
 
 
 @dataclass(frozen=True)
-class Check:
+class StoreCheck:
     """One question to the store, which makes sense once others were answered well."""
 
     name: str
@@ -35,22 +35,22 @@ class Check:
 
 
 CHECKS = (
-    Check("endpoint", connection.answers),
-    Check("transport", lambda probe: connection.transport(probe.store.endpoint)),
-    Check("clock", connection.clock, after="endpoint"),
-    Check("default-login", connection.default_login, after="endpoint"),
-    Check("keys", connection.keys, after="endpoint"),
-    Check("bucket", connection.buckets, after="keys"),
-    Check("read-write", objects.read_write, after="bucket"),
-    Check("path-style", objects.path_style, after="read-write"),
-    Check("delta-reader", objects.delta_reader, after="read-write"),
-    Check("conditional-put", objects.conditional_put, after="read-write"),
-    Check("conditional-multipart", objects.conditional_multipart, after="read-write"),
-    Check("unsigned-put", access.unsigned_put, after="read-write"),
-    Check("anonymous", access.anonymous, after="read-write"),
-    Check("least-privilege", access.least_privilege, after="read-write"),
-    Check("encryption", objects.encryption, after="read-write"),
-    Check("versioning", objects.versioning, after="read-write"),
+    StoreCheck("endpoint", connection.answers),
+    StoreCheck("transport", lambda probe: connection.transport(probe.store.endpoint)),
+    StoreCheck("clock", connection.clock, after="endpoint"),
+    StoreCheck("default-login", connection.default_login, after="endpoint"),
+    StoreCheck("keys", connection.keys, after="endpoint"),
+    StoreCheck("bucket", connection.buckets, after="keys"),
+    StoreCheck("read-write", objects.read_write, after="bucket"),
+    StoreCheck("path-style", objects.path_style, after="read-write"),
+    StoreCheck("delta-reader", objects.delta_reader, after="read-write"),
+    StoreCheck("conditional-put", objects.conditional_put, after="read-write"),
+    StoreCheck("conditional-multipart", objects.conditional_multipart, after="read-write"),
+    StoreCheck("unsigned-put", access.unsigned_put, after="read-write"),
+    StoreCheck("anonymous", access.anonymous, after="read-write"),
+    StoreCheck("least-privilege", access.least_privilege, after="read-write"),
+    StoreCheck("encryption", objects.encryption, after="read-write"),
+    StoreCheck("versioning", objects.versioning, after="read-write"),
 )
 
 
@@ -64,7 +64,7 @@ STYLES = {
 
 
 @dataclass(frozen=True)
-class Report:
+class DoctorReport:
     """What was found, and where."""
 
     lake: str
@@ -79,14 +79,14 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The report for programs."""
         checks = [
-            {"check": one.check, "verdict": one.verdict.value, "text": one.text}
-            for one in self.findings
+            {"check": finding.check, "verdict": finding.verdict.value, "text": finding.text}
+            for finding in self.findings
         ]
         is_well = not self.is_bad
         return {"lake": self.lake, "endpoint": self.endpoint, "is_well": is_well, "checks": checks}
 
 
-def examine(settings: Settings, environ: Mapping[str, str]) -> Report:
+def examine(settings: Settings, environ: Mapping[str, str]) -> DoctorReport:
     """Ask all questions.
 
     Raises:
@@ -103,16 +103,16 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> Report:
     if store.locations:
         findings += examine_store(store, keys_here(environ))
     endpoint = str(store.endpoint) if store.locations else None
-    return Report(lake=settings.lake, endpoint=endpoint, findings=tuple(findings))
+    return DoctorReport(lake=settings.lake, endpoint=endpoint, findings=tuple(findings))
 
 
-def lines(report: Report) -> Iterator[Text]:
+def lines(report: DoctorReport) -> Iterator[Text]:
     """The report for people: a line a check, and how many are bad."""
-    for one in report.findings:
+    for finding in report.findings:
         yield Text.assemble(
-            (f"{one.verdict:<8}", STYLES[one.verdict]), f"{one.check:<22}{one.text}"
+            (f"{finding.verdict:<8}", STYLES[finding.verdict]), f"{finding.check:<22}{finding.text}"
         )
-    found = Counter(one.verdict for one in report.findings)
+    found = Counter(finding.verdict for finding in report.findings)
     counts = [f"{found[verdict]} {verdict}" for verdict in Verdict if found[verdict]]
     yield Text(f"{len(report.findings)} checks: {', '.join(counts)}")
 
@@ -142,7 +142,7 @@ def examine_store(store: Store, stages: Mapping[Account, Keys]) -> list[Finding]
     return [*findings.values(), *leftovers]
 
 
-def _found(check: Check, probe: Probe, before: Mapping[str, Finding]) -> Finding:
+def _found(check: StoreCheck, probe: Probe, before: Mapping[str, Finding]) -> Finding:
     needed = before[check.after] if check.after else None
     if needed and (needed.is_bad or needed.verdict is Verdict.SKIPPED):
         return Finding(check.name, Verdict.SKIPPED, f"not asked: see {needed.check}")

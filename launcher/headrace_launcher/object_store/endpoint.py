@@ -168,12 +168,12 @@ class Store:
     @property
     def locations(self) -> tuple[Location, ...]:
         """What lies in the store, the lake first."""
-        return tuple(one for one in (self.lake, self.landing) if one is not None)
+        return tuple(location for location in (self.lake, self.landing) if location is not None)
 
     @property
     def buckets(self) -> tuple[str, ...]:
         """The buckets of the locations, each once."""
-        return tuple(dict.fromkeys(one.bucket for one in self.locations))
+        return tuple(dict.fromkeys(location.bucket for location in self.locations))
 
 
 def addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
@@ -183,7 +183,7 @@ def addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
         OSError: Nobody knows the name.
     """
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return [ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found]
+    return [ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in found]
 
 
 def code(error: ClientError) -> str:

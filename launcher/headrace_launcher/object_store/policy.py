@@ -28,7 +28,7 @@ def policy(store: Store, own_account: bool = False) -> dict[str, Any]:
         own_account: Deny what a MinIO user may do with itself: change its secret, and make further
             keys that would outlive a change of its own. AWS does not know these actions.
     """
-    everything = [name for one in store.locations for name in _whole(one)]
+    everything = [name for location in store.locations for name in _whole(location)]
     return _document(store, _allowed((*READ, *WRITE, *REMOVE), everything), own_account)
 
 
@@ -63,9 +63,9 @@ def account_policy(store: Store, account: Account, own_account: bool = False) ->
     return _document(store, statements, own_account)
 
 
-def is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+def is_same(document: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether two policies say the same; servers give lists back in their own order."""
-    return _plain(one) == _plain(other)
+    return _plain(document) == _plain(other)
 
 
 def _whole(location: Location | None) -> list[str]:
@@ -113,8 +113,8 @@ def _conditional_commits(lake: Location | None) -> list[Statement]:
 def _document(store: Store, objects: list[Statement], own_account: bool) -> dict[str, Any]:
     arn = f"arn:{store.endpoint.partition}:s3:::"
     statements = [
-        {**one, "Resource": [f"{arn}{name}" for name in one["Resource"]]}
-        for one in [*_allowed(BUCKET_ACTIONS, store.buckets), *objects]
+        {**statement, "Resource": [f"{arn}{name}" for name in statement["Resource"]]}
+        for statement in [*_allowed(BUCKET_ACTIONS, store.buckets), *objects]
     ]
     if own_account:
         statements.append({"Effect": "Deny", "Action": ["admin:*"]})
@@ -123,6 +123,9 @@ def _document(store: Store, objects: list[Statement], own_account: bool) -> dict
 
 def _plain(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [
-        {key: sorted(value) if isinstance(value, list) else value for key, value in one.items()}
-        for one in document.get("Statement", [])
+        {
+            key: sorted(value) if isinstance(value, list) else value
+            for key, value in statement.items()
+        }
+        for statement in document.get("Statement", [])
     ]

@@ -99,16 +99,16 @@ class Login:
         if self.stages is None:
             return (User.of_all(store, self.jobs),) if self.jobs is not None else ()
         refuse_overlap(store)
-        keys = {one: self._of_stage(self.stages, one) for one in Account}
-        for one, other in combinations(Account, 2):
-            if keys[one].access_key == keys[other].access_key:
+        keys = {account: self._of_stage(self.stages, account) for account in Account}
+        for account, other in combinations(Account, 2):
+            if keys[account].access_key == keys[other].access_key:
                 raise SettingInvalid(
                     FOLDER,
                     str(self.stages),
-                    f"Give s3_{one} and s3_{other} access keys of their own: a user of the store has "
+                    f"Give s3_{account} and s3_{other} access keys of their own: a user of the store has "
                     "the rights of one account",
                 )
-        return tuple(User.of_stage(store, one, keys[one]) for one in Account)
+        return tuple(User.of_stage(store, account, keys[account]) for account in Account)
 
     def _of_stage(self, folder: Path, account: Account) -> Keys:
         file = keys_file(folder, account)

@@ -25,7 +25,7 @@ from headrace_launcher.object_store.probe import Probe
 from headrace_schemas.accounts import FOLDER, RIGHTS, Account, keys_file, read_keys
 from headrace_schemas.errors import listed
 
-AREAS = sorted({area for one in RIGHTS.values() for area in (*one.writes, *one.removes)})
+AREAS = sorted({area for rights in RIGHTS.values() for area in (*rights.writes, *rights.removes)})
 
 LANDING = "the landing area"
 
@@ -39,8 +39,8 @@ def keys_here(environ: Mapping[str, str]) -> dict[Account, Keys]:
     if not (folder := environ.get(FOLDER)):
         return {}
     files = {account: keys_file(Path(folder), account) for account in Account}
-    found = {one: read_keys(file) for one, file in files.items() if file.is_file()}
-    return {one: Keys(*keys) for one, keys in found.items() if keys is not None}
+    found = {account: read_keys(file) for account, file in files.items() if file.is_file()}
+    return {account: Keys(*keys) for account, keys in found.items() if keys is not None}
 
 
 def kept_apart(probe: Probe) -> Judgement:
@@ -116,7 +116,7 @@ def _places(store: Store) -> dict[str, Location]:
         found |= {area: Location(lake.bucket, lake.key(area)) for area in AREAS}
     if store.landing is not None:
         found[LANDING] = store.landing
-    if all(one.prefix for one in store.locations):
+    if all(location.prefix for location in store.locations):
         bucket = store.locations[0].bucket
         found[f"all of {bucket}"] = Location(bucket, "")
     return found
@@ -128,4 +128,4 @@ def _nothing(probe: Probe, place: Location) -> str:
 
 
 def _is_in(area: str, areas: tuple[str, ...]) -> bool:
-    return any(area == one or area.startswith(f"{one}/") for one in areas)
+    return any(area == parent or area.startswith(f"{parent}/") for parent in areas)

@@ -43,13 +43,13 @@ class Wanted:
         needed = {name: self.asked(name) for name in self.tables}
         if self.with_inputs:
             for name in reversed(self.catalog.order):
-                for batch in sorted(needed.get(name, ()), key=lambda one: one.key):
+                for batch in sorted(needed.get(name, ()), key=lambda batch: batch.key):
                     for missing in self.missing(batch):
                         needed.setdefault(missing.table, set()).add(missing)
         return [
             batch
             for name in self.catalog.order
-            for batch in sorted(needed.get(name, ()), key=lambda one: one.key)
+            for batch in sorted(needed.get(name, ()), key=lambda batch: batch.key)
         ]
 
     def asked(self, name: str) -> set[Batch]:
@@ -61,7 +61,7 @@ class Wanted:
             found = self.available(name)
             if not found:
                 raise NothingToRun(name, self.landing)
-            return {Batch(table=name, partition=one) for one in found}
+            return {Batch(table=name, partition=partition) for partition in found}
         if self.partition is None:
             raise PartitionAsked(name, unit.value, unit.example, "no partition is named")
         try:
@@ -79,9 +79,11 @@ class Wanted:
             return set()
         if build.source is not None:
             found = delivered_partitions(self.landing, build)
-            return {one for one in found if not without_data(self.catalog, name, one)}
-        inputs = [one.table for one in build.inputs.values()]
-        partitioned = [one for one in inputs if self.catalog.build(one).partition is not None]
+            return {
+                partition for partition in found if not without_data(self.catalog, name, partition)
+            }
+        inputs = [upstream.table for upstream in build.inputs.values()]
+        partitioned = [table for table in inputs if self.catalog.build(table).partition is not None]
         each = []
         for table in partitioned:
             held = {Partition.parse(build.partition, key) for key in self.published(table)}
@@ -90,20 +92,23 @@ class Wanted:
 
     def missing(self, batch: Batch) -> Iterator[Batch]:
         """The batches of inputs that a batch needs and that are not published."""
-        for one in self.catalog.build(batch.table).inputs.values():
-            if self.catalog.build(one.table).partition is None:
-                if newest_version(self.lake.table(one.table)) is None:
-                    yield Batch(table=one.table)
+        for upstream in self.catalog.build(batch.table).inputs.values():
+            if self.catalog.build(upstream.table).partition is None:
+                if newest_version(self.lake.table(upstream.table)) is None:
+                    yield Batch(table=upstream.table)
                 continue
-            needed = self.available(one.table)
+            needed = self.available(upstream.table)
             if batch.partition is not None:
-                first = self.catalog.pipeline_of(one.table).starts_at
-                unit, keys = batch.partition.unit, batch.partition.lookback(one.lookback, first)
+                first = self.catalog.pipeline_of(upstream.table).starts_at
+                unit, keys = (
+                    batch.partition.unit,
+                    batch.partition.lookback(upstream.lookback, first),
+                )
                 needed = {Partition.parse(unit, key) for key in keys}
-            held = self.published(one.table)
+            held = self.published(upstream.table)
             for partition in needed:
                 if partition.key not in held:
-                    yield Batch(table=one.table, partition=partition)
+                    yield Batch(table=upstream.table, partition=partition)
 
     def published(self, name: str) -> Collection[str]:
         """The keys of the partitions that a table has now."""

@@ -73,13 +73,13 @@ def results(written: Path) -> list[CaseResult]:
     if not written.exists():
         return []
     found = []
-    for one in ElementTree.parse(written).getroot().iter("testcase"):  # noqa: S314 - our own file
-        problems = [child.text or "" for child in one if child.tag in ("failure", "error")]
-        table = one.get("classname", "").removeprefix("tests.cases.").removesuffix(".yaml")
-        found.append(CaseResult(table, one.get("name", ""), "\n".join(problems)))
+    for case in ElementTree.parse(written).getroot().iter("testcase"):  # noqa: S314 - our own file
+        problems = [child.text or "" for child in case if child.tag in ("failure", "error")]
+        table = case.get("classname", "").removeprefix("tests.cases.").removesuffix(".yaml")
+        found.append(CaseResult(table, case.get("name", ""), "\n".join(problems)))
     return found
 
 
 def as_json(found: Sequence[CaseResult]) -> list[dict[str, Any]]:
     """For programs."""
-    return [asdict(one) for one in found]
+    return [asdict(result) for result in found]

@@ -43,7 +43,11 @@ def rule_path(file: DeclarationFile, id: str) -> KeyPath:
         owner = column_name(file, table, column) if column is not None else "table"
         if id == (rule.get("name") or rule.get("id") or f"{owner}.rule{int(path[-1]) + 1}"):
             return path
-    named = [path for path, one in columns(file.content) if id.startswith(f"{one.get('name')}.")]
+    named = [
+        path
+        for path, declared in columns(file.content)
+        if id.startswith(f"{declared.get('name')}.")
+    ]
     return named[-1] if named else ("schema",)
 
 
@@ -123,8 +127,8 @@ def check_thresholds(file: DeclarationFile) -> Iterator[DeclarationInvalid]:
 
 def is_above(low: Any, high: Any) -> bool:
     """Whether two bounds are of one kind and the first is the larger one."""
-    numbers = all(type(one) in (int, float) for one in (low, high))
-    texts = all(isinstance(one, str) for one in (low, high))
+    numbers = all(type(bound) in (int, float) for bound in (low, high))
+    texts = all(isinstance(bound, str) for bound in (low, high))
     return bool((numbers or texts) and low > high)
 
 
@@ -200,7 +204,7 @@ def patterns(file: DeclarationFile) -> Iterator[tuple[KeyPath, str]]:
             found += texts_of((*here, "regex_list"), kwargs.get("regex_list"))
             found += in_query((*here, "unexpected_rows_query"), kwargs.get("unexpected_rows_query"))
         found += in_query((*path, "query"), rule.get("query"))
-    yield from ((path, one) for path, one in found if isinstance(one, str))
+    yield from ((path, pattern) for path, pattern in found if isinstance(pattern, str))
 
 
 REGEX_WORD = re.compile(r"\b(?:rlike|regexp)", re.IGNORECASE)
@@ -217,8 +221,8 @@ def in_query(path: KeyPath, query: Any) -> Iterator[tuple[KeyPath, str]]:
         statement = sqlglot.parse_one(query.replace("{", "").replace("}", ""), dialect="spark")
     except (sqlglot.errors.SqlglotError, RecursionError):
         return  # SQL is checked with the rules
-    for one in statement.find_all(exp.RegexpLike):
-        pattern = one.expression
+    for match in statement.find_all(exp.RegexpLike):
+        pattern = match.expression
         if isinstance(pattern, exp.Literal) and pattern.is_string and "\\" not in pattern.this:
             yield path, pattern.this
 

@@ -79,12 +79,12 @@ class Deliveries:
             if pipeline.starts_at <= partition.start
             and (pipeline.ends_at is None or partition.start < pipeline.ends_at)
         }
-        return sorted(found, key=lambda one: (one.end, one.start))
+        return sorted(found, key=lambda partition: (partition.end, partition.start))
 
     def are_for(self, pipeline: Pipeline) -> bool:
         """Whether a table of the pipeline has a file here."""
-        whole = (one for one in pipeline.tables if one.partition is None)
-        return bool(self.partitions(pipeline)) or any(self.files(one, None) for one in whole)
+        whole = (build for build in pipeline.tables if build.partition is None)
+        return bool(self.partitions(pipeline)) or any(self.files(build, None) for build in whole)
 
     def files(self, build: TableBuild, partition: Partition | None) -> list[str]:
         """The files of a table's batch; none if there are none, or if it is no delivered table."""
@@ -107,9 +107,9 @@ class Deliveries:
 
     def put(self, file: Path) -> None:
         """Deliver a file after its manifest: a file that is there can be checked."""
-        for one in (file.with_name(f"{file.name}{SIDECAR}"), file):
-            if one.exists():
-                self.landing.put(one, one.relative_to(self.folder).as_posix())
+        for path in (file.with_name(f"{file.name}{SIDECAR}"), file):
+            if path.exists():
+                self.landing.put(path, path.relative_to(self.folder).as_posix())
 
 
 def given_folder(folder: Path) -> Path:

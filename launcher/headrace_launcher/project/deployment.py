@@ -64,11 +64,11 @@ def deployment(project: Project) -> dict[str, str]:
     dockerfile = re.sub(
         r"^(ARG HEADRACE_VERSION)=.*$", rf"\1={own}", dockerfile, flags=re.MULTILINE
     )
-    packages = ":".join(f"{INSIDE}/{one}" for one in table.packages)
+    packages = ":".join(f"{INSIDE}/{package}" for package in table.packages)
     dockerfile = dockerfile.replace(f"PYTHONPATH={INSIDE}/jobs ", f"PYTHONPATH={packages} ")
     ignored = source(OWN_NAMES[".dockerignore"]).read_text(encoding="utf-8")
     folders = dict.fromkeys((table.schemas, *table.packages, table.plugins, table.dags))
-    allowed = "".join(f"!{one}\n" for one in folders)
+    allowed = "".join(f"!{folder}\n" for folder in folders)
     ignored = ignored.replace("!schemas\n!jobs\n!plugins\n!dags\n", allowed)
     own_files = {COMPOSE: compose, "Dockerfile": dockerfile, ".dockerignore": ignored}
     return {**own_files, **dict(_folder())}

@@ -75,7 +75,7 @@ def find_example(name: str) -> Example:
     root = found_above(Path.cwd())
     if root is not None and (declared := root / "examples" / name / "pyproject.toml").is_file():
         return read_example(declared.with_name(ABOUT), forced(declared))
-    found = {one.name: one.value for one in entry_points(group=GROUP)}
+    found = {entry_point.name: entry_point.value for entry_point in entry_points(group=GROUP)}
     spec = find_spec(found[name]) if name in found else None
     if spec is None or spec.origin is None:
         raise ExampleMissing(name, sorted({OWN, *found}))

@@ -55,7 +55,7 @@ def rule_id(root: Path, problem: DeclarationInvalid) -> str:
     if kind is None:
         return "folder"
     steps = str(problem.fields["key"]).split(".")
-    known = [one for one in steps if one in keys_of(kind)]
+    known = [step for step in steps if step in keys_of(kind)]
     return ".".join([kind.removesuffix("s"), *known[-1:]])
 
 
@@ -64,7 +64,7 @@ def keys_of(kind: str) -> frozenset[str]:
     """Every key that a kind of declaration has, at any depth."""
     schema = KINDS[kind].model_json_schema(by_alias=True)
     objects = [schema, *schema.get("$defs", {}).values()]
-    return frozenset(key for one in objects for key in one.get("properties", {}))
+    return frozenset(key for definition in objects for key in definition.get("properties", {}))
 
 
 def sarif(root: Path, problems: Sequence[DeclarationInvalid], base: Path) -> dict[str, Any]:
@@ -74,13 +74,13 @@ def sarif(root: Path, problems: Sequence[DeclarationInvalid], base: Path) -> dic
         root: The folder of the declarations.
         base: The repository's folder: files below it are named by their paths in it.
     """
-    ids = sorted({rule_id(root, one) for one in problems})
+    ids = sorted({rule_id(root, problem) for problem in problems})
     driver = {
         "name": "headrace validate",
         "version": version("headrace"),
-        "rules": [{"id": one, "shortDescription": {"text": titled(one)}} for one in ids],
+        "rules": [{"id": rule, "shortDescription": {"text": titled(rule)}} for rule in ids],
     }
-    results = [result(root, one, base, ids) for one in problems]
+    results = [result(root, problem, base, ids) for problem in problems]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
 

@@ -28,7 +28,7 @@ SHOWN = (
     ("dags/headrace.py", "all Airflow Dags, from the declarations: three lines that stay"),
     ("schemas/contracts", "what each table promises"),
     ("schemas/pipelines", "how and when tables are built"),
-    ("schemas/models", "what is learnt, and when it is learnt again"),
+    ("schemas/models", "what is learnt, and when it is retrained"),
     (f"jobs/{PACKAGE}", "transforms: functions from DataFrames to a DataFrame"),
     ("plugins", "Airflow plugins of your own"),
     ("tests/cases", "rows in, rows out"),
@@ -131,7 +131,7 @@ def refuse_occupied(folder: Path) -> None:
         FolderOccupied: There is something.
     """
     if folder.is_dir():
-        found = sorted(one.name for one in folder.iterdir() if one.name not in EXPECTED)
+        found = sorted(path.name for path in folder.iterdir() if path.name not in EXPECTED)
         if found:
             raise FolderOccupied(str(folder), found)
     elif folder.exists():
@@ -153,7 +153,7 @@ def placeholders(name: str, about: About) -> Mapping[str, str]:
         "__TABLE__": about.table,
         "__PARTITION__": about.partition,
         "__DELIVERIES__": about.deliveries,
-        "__REQUIRES__": "".join(f'    "{one}",\n' for one in about.requires),
+        "__REQUIRES__": "".join(f'    "{requirement}",\n' for requirement in about.requires),
     }
 
 

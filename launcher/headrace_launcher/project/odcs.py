@@ -47,9 +47,9 @@ FREE = frozenset(
 
 def mappings(value: Any) -> Iterator[tuple[int, dict[str, Any]]]:
     """The mappings of a list with their positions."""
-    for index, one in enumerate(value if isinstance(value, list) else []):
-        if isinstance(one, dict):
-            yield index, one
+    for index, item in enumerate(value if isinstance(value, list) else []):
+        if isinstance(item, dict):
+            yield index, item
 
 
 def columns(content: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
@@ -89,7 +89,9 @@ class Standard:
         for position, table in mappings(content.get("schema")):
             given = table.get("properties")
             if isinstance(given, list) and given:
-                kept[position] = [at for at, one in enumerate(given) if form(one) not in self.taken]
+                kept[position] = [
+                    at for at, column in enumerate(given) if form(column) not in self.taken
+                ]
                 table["properties"] = [given[at] for at in kept[position]]
         return kept
 
@@ -97,10 +99,10 @@ class Standard:
 def form(value: Any, key: str = "") -> str:
     """A column as JSON without its texts that may be any."""
     if isinstance(value, dict):
-        inner = (f"{json.dumps(name)}:{form(one, name)}" for name, one in value.items())
+        inner = (f"{json.dumps(name)}:{form(item, name)}" for name, item in value.items())
         return "{" + ",".join(inner) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(form(one) for one in value) + "]"
+        return "[" + ",".join(form(item) for item in value) + "]"
     return '""' if isinstance(value, str) and key in FREE else json.dumps(value)
 
 
@@ -117,11 +119,11 @@ def standard() -> Standard:
 def without_unevaluated(schema: Any) -> Any:
     """The schema without one keyword, wherever it stands."""
     if isinstance(schema, list):
-        return [without_unevaluated(one) for one in schema]
+        return [without_unevaluated(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {key: one for key, one in schema.items() if key != "unevaluatedProperties"}
-    return {key: without_unevaluated(one) for key, one in kept.items()}
+    kept = {key: value for key, value in schema.items() if key != "unevaluatedProperties"}
+    return {key: without_unevaluated(value) for key, value in kept.items()}
 
 
 def check_standard(file: DeclarationFile) -> Iterator[DeclarationInvalid]:

@@ -99,7 +99,7 @@ class Pins:
             TableVersionUnknown: Nobody holds it.
         """
         if (table, version) not in {
-            (one.table, one.version) for one in hold_pins(HOLDS.read(self.lake.holds))
+            (pin.table, pin.version) for pin in hold_pins(HOLDS.read(self.lake.holds))
         }:
             raise TableVersionUnknown(table, version, "nobody holds it")
         self.say(table, version, "release", reason, now)
@@ -117,19 +117,19 @@ class Pins:
 
     def say(self, table: str, version: int, action: str, reason: str, now: datetime) -> None:
         """Add a row to the ledger of holds; none is ever changed."""
-        one = Hold(
+        hold = Hold(
             table=table, version=version, action=action, reason=reason, by=getpass.getuser(), at=now
         )
-        insert(HOLDS, self.lake.holds, one, json.dumps({"by": one.by}))
+        insert(HOLDS, self.lake.holds, hold, json.dumps({"by": hold.by}))
 
 
 def pins_table(versions: Sequence[PinnedVersion]) -> Shown:
     """As a person reads them, one line a pin."""
     shown = Shown("table", "version", "why", "since", "kept by it alone", box=None)
-    for one in versions:
-        for index, pin in enumerate(one.pins):
-            size = "gone" if one.bytes_kept is None else f"{one.bytes_kept:,} bytes"
-            first = (one.table, str(one.version)) if index == 0 else ("", "")
+    for version in versions:
+        for index, pin in enumerate(version.pins):
+            size = "gone" if version.bytes_kept is None else f"{version.bytes_kept:,} bytes"
+            first = (version.table, str(version.version)) if index == 0 else ("", "")
             shown.add_row(
                 *first, f"{pin.kind.value}: {pin.why}", day(pin.since), size if index == 0 else ""
             )
@@ -145,12 +145,13 @@ def as_json(versions: Sequence[PinnedVersion]) -> list[dict[str, object]]:
     """For programs."""
     return [
         {
-            "table": one.table,
-            "version": one.version,
-            "bytes": one.bytes_kept,
+            "table": version.table,
+            "version": version.version,
+            "bytes": version.bytes_kept,
             "pins": [
-                pin.model_dump(mode="json", include={"kind", "why", "since"}) for pin in one.pins
+                pin.model_dump(mode="json", include={"kind", "why", "since"})
+                for pin in version.pins
             ],
         }
-        for one in versions
+        for version in versions
     ]

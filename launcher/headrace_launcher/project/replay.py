@@ -83,12 +83,12 @@ class Replay:
     def models(self) -> list[Model]:
         """The models that learn from these tables."""
         tables = {build.name for build in self.tables}
-        return [one for one in self.catalog.models.values() if one.table in tables]
+        return [model for model in self.catalog.models.values() if model.table in tables]
 
     def sources(self, unit: PartitionUnit | None) -> list[TableBuild]:
         """Delivered tables with this partition, or without any."""
         own = self.pipeline.tables
-        return [one for one in own if one.source is not None and one.partition is unit]
+        return [build for build in own if build.source is not None and build.partition is unit]
 
     def run(self) -> Iterator[Step]:
         """Replay what is not done yet; a step is given whenever there is news.
@@ -137,7 +137,9 @@ class Replay:
         """
         delivered = self.deliveries.deliver(self.sources(None), None)
         if not delivered and not self.partitions:
-            patterns = [one.source.files for one in self.pipeline.tables if one.source is not None]
+            patterns = [
+                build.source.files for build in self.pipeline.tables if build.source is not None
+            ]
             raise NothingDelivered(str(self.deliveries.folder), self.pipeline.name, patterns)
         roots = sources(self.catalog)
         whole = [build.name for build in self.tables if build.partition is None]
@@ -167,7 +169,7 @@ class Replay:
 
     def watching(self, partition: Partition) -> list[Model]:
         """The models that decide on the partition."""
-        return [one for one in self.models if self.catalog.model_unit(one) is partition.unit]
+        return [model for model in self.models if self.catalog.model_unit(model) is partition.unit]
 
     def is_under_way(self, partition: Partition) -> bool:
         """Whether an earlier replay's runs of the partition still go on.
@@ -180,10 +182,10 @@ class Replay:
 
     def is_done(self, partition: Partition) -> bool:
         """Whether every table has the partition and every model has decided on it and done so."""
-        return all(self.is_decided(one, partition) for one in self.watching(partition)) and all(
-            partition.key in published_keys(self.lake.table(one.name))
-            for one in self.tables
-            if one.partition is partition.unit
+        return all(self.is_decided(model, partition) for model in self.watching(partition)) and all(
+            partition.key in published_keys(self.lake.table(build.name))
+            for build in self.tables
+            if build.partition is partition.unit
         )
 
     def is_decided(self, model: Model, partition: Partition) -> bool:
@@ -236,7 +238,7 @@ def sources(catalog: Catalog) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for name in catalog.order:
         inputs = catalog.build(name).inputs.values()
-        found[name] = {root for one in inputs for root in found[one.table]} or {name}
+        found[name] = {root for upstream in inputs for root in found[upstream.table]} or {name}
     return found
 
 

@@ -51,7 +51,8 @@ def replays_of(settings: Settings, folder: Path, pipeline: str | None = None) ->
     deliveries = Deliveries(folder, landing_at(settings.landing, os.environ))
     lake, api = Lake(root=settings.lake), running_api(settings)
     return [
-        Replay(api, lake, catalog, one, deliveries) for one in chosen(catalog, deliveries, pipeline)
+        Replay(api, lake, catalog, asked, deliveries)
+        for asked in chosen(catalog, deliveries, pipeline)
     ]
 
 
@@ -59,7 +60,7 @@ def chosen(catalog: Catalog, deliveries: Deliveries, name: str | None) -> list[P
     """The pipeline of a name, else all that have files, or all if none has."""
     pipelines = catalog.pipelines
     if name is None:
-        taking = [one for one in pipelines.values() if deliveries.are_for(one)]
+        taking = [pipeline for pipeline in pipelines.values() if deliveries.are_for(pipeline)]
         return taking or list(pipelines.values())
     if name not in pipelines:
         raise UnknownName("pipeline", name, sorted(pipelines))

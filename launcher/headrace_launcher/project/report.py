@@ -24,8 +24,8 @@ def terminal_table(story: Story) -> RichTable:
             table.add_row(line.window, *counted(line))
         return table
     table.add_column(story.metric, justify="right")
-    table.add_column("never relearned", justify="right")
-    table.add_column("moved", justify="right")
+    table.add_column("static baseline", justify="right")
+    table.add_column("drifted", justify="right")
     table.add_column("decision", no_wrap=True)
     table.add_column("reason", overflow="fold")
     for line in story.windows:
@@ -35,7 +35,7 @@ def terminal_table(story: Story) -> RichTable:
             line.champion,
             number(line.current),
             number(line.first),
-            moved(line),
+            drifted(line),
             line.decision.verdict.value if line.decision else "-",
             " -> ".join(part for part in (reason(line), answered(line)) if part),
         )
@@ -55,8 +55,8 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def moved(line: Window) -> str:
-    """Share of the importance that lies in features that moved."""
+def drifted(line: Window) -> str:
+    """Share of the importance that lies in features that drifted."""
     if line.evidence is None or not line.evidence.weighed:
         return "-"
     return f"{line.evidence.moved_importance:.0%}"
@@ -95,7 +95,7 @@ def write_page(
         written_at=written_at,
         links=links,
         reason=reason,
-        moved=moved,
+        drifted=drifted,
         outcome=outcome,
         plots={"results": results_plot(story), "inputs": inputs_plot(story)} if story.model else {},
     )
@@ -108,7 +108,7 @@ def write_page(
 
 
 def results_plot(story: Story) -> str:
-    """The served model against the never-relearned one, with promotions marked; as SVG."""
+    """The served model against the static baseline, with promotions marked; as SVG."""
     figure, axes = new_plot()
     shown = [line for line in story.windows if line.current is not None]
     windows = [line.window for line in shown]
@@ -117,7 +117,7 @@ def results_plot(story: Story) -> str:
         [line.first for line in shown],
         "o--",
         color="#9a7b4f",
-        label="first model, never relearned",
+        label="static baseline: the first model",
     )
     axes.plot(
         windows, [line.current for line in shown], "o-", color="#1f6f8b", label="served model"
@@ -140,7 +140,7 @@ def results_plot(story: Story) -> str:
 
 
 def inputs_plot(story: Story) -> str:
-    """How much of the importance lies in features that moved, by window; as SVG."""
+    """How much of the importance lies in features that drifted, by window; as SVG."""
     model = cast("Model", story.model)
     figure, axes = new_plot()
     shown = [line for line in story.windows if line.evidence and line.evidence.weighed]
@@ -148,7 +148,7 @@ def inputs_plot(story: Story) -> str:
     shares = [line.evidence.moved_importance for line in shown if line.evidence]
     axes.bar([line.window for line in shown], shares, color="#7aa6a1")
     axes.axhline(limit.importance_share, color="#b03a2e", linestyle="--", linewidth=1)
-    axes.set_ylabel("importance in moved features")
+    axes.set_ylabel("importance in drifted features")
     axes.set_ylim(0, 1)
     return as_svg(figure)
 

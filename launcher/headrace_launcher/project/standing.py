@@ -94,7 +94,7 @@ def rows_of(table: Any) -> int | None:
     """Rows by the statistics of the files; None where one has none."""
     actions = table.get_add_actions(flatten=True)
     counts = list(actions.column("num_records").to_pylist()) if actions.num_rows else []
-    known = [one for one in counts if one is not None]
+    known = [count for count in counts if count is not None]
     return sum(known) if len(known) == len(counts) else None
 
 

@@ -8,7 +8,7 @@ from headrace_lake.ledger import DECISIONS
 from headrace_lake.story import Story, story_of
 from headrace_lake.tables import published_keys
 from headrace_launcher.errors import UnknownName
-from headrace_launcher.project.report import moved
+from headrace_launcher.project.report import drifted
 from headrace_schemas.decisions.decision import Kind
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
@@ -28,12 +28,12 @@ def subjects(catalog: Catalog, name: str | None = None) -> list[Subject]:
     """
     every: list[Subject] = []
     for pipeline in catalog.pipelines.values():
-        own = [one for one in catalog.models.values() if one.table in pipeline.entries]
+        own = [model for model in catalog.models.values() if model.table in pipeline.entries]
         every += [(pipeline, model) for model in own] or [(pipeline, None)]
     if name is None:
         return every
-    found = [one for one in every if one[1] is not None and one[1].name == name]
-    found = found or [one for one in every if one[0].name == name]
+    found = [subject for subject in every if subject[1] is not None and subject[1].name == name]
+    found = found or [subject for subject in every if subject[0].name == name]
     if not found:
         known = [*catalog.models, *catalog.pipelines]
         raise UnknownName("model or pipeline", name, sorted(known))
@@ -55,8 +55,14 @@ def windows(
     keys = {key for name in own for key in published_keys(lake.table(name))}
     if model is not None:
         ledger = DECISIONS.read(lake.ledger, model.name)
-        keys |= {one.window for one in ledger if one.kind is Kind.RETRAINING and one.window}
-    return sorted((Partition.parse(unit, key) for key in keys), key=lambda one: one.start)
+        keys |= {
+            decision.window
+            for decision in ledger
+            if decision.kind is Kind.RETRAINING and decision.window
+        }
+    return sorted(
+        (Partition.parse(unit, key) for key in keys), key=lambda partition: partition.start
+    )
 
 
 def as_json(story: Story) -> dict[str, Any]:
@@ -74,12 +80,12 @@ def as_json(story: Story) -> dict[str, Any]:
                 "champion": line.evidence.champion if line.evidence else None,
                 "current": line.current,
                 "first": line.first,
-                "moved": moved(line),
+                "moved": drifted(line),
                 "decision": line.decision.model_dump(mode="json") if line.decision else None,
                 "answer": line.answer.model_dump(mode="json") if line.answer else None,
             }
             for line in story.windows
         ],
-        "unasked": [one.model_dump(mode="json") for one in story.unasked],
-        "batches": [{**asdict(one), "is_balanced": one.is_balanced} for one in story.batches],
+        "unasked": [decision.model_dump(mode="json") for decision in story.unasked],
+        "batches": [{**asdict(batch), "is_balanced": batch.is_balanced} for batch in story.batches],
     }

@@ -49,17 +49,17 @@ def in_words(pattern: str) -> str:
 
 def beside(root: Path) -> Iterator[DeclarationInvalid]:
     """YAML files beside the folders, and folders that are nearly called as they should be."""
-    for one in sorted(root.iterdir()):
-        if one.is_file() and one.suffix in (".yaml", ".yml") and not one.name.startswith("."):
+    for path in sorted(root.iterdir()):
+        if path.is_file() and path.suffix in (".yaml", ".yml") and not path.name.startswith("."):
             yield DeclarationInvalid(
-                str(one),
+                str(path),
                 1,
                 "file",
                 "nothing reads this file",
                 advice="Put it into contracts/<layer>/, pipelines/ or models/.",
             )
-        close = get_close_matches(one.name.lower(), KINDS, 1, 0.8)
-        if one.is_dir() and close and one.name not in KINDS and any(one.rglob("*.y*ml")):
+        close = get_close_matches(path.name.lower(), KINDS, 1, 0.8)
+        if path.is_dir() and close and path.name not in KINDS and any(path.rglob("*.y*ml")):
             yield DeclarationInvalid(
-                str(one), 1, "folder", "nothing reads this folder", advice=f"Call it {close[0]}."
+                str(path), 1, "folder", "nothing reads this folder", advice=f"Call it {close[0]}."
             )

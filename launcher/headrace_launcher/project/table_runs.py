@@ -61,7 +61,7 @@ class BatchRun:
             "verdict": gate.verdict if gate else None,
             "counts": gate.counts.model_dump() if gate else None,
             "record": gate.record_uri if gate else None,
-            "failures": [one.model_dump() for one in gate.failures] if gate else [],
+            "failures": [failure.model_dump() for failure in gate.failures] if gate else [],
             "error": {"type": self.error[0], "message": self.error[1]} if self.error else None,
         }
 

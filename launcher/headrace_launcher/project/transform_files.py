@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 def check_transform(
-    pipelines: Path, one: Entry, contract: Contract | None
+    pipelines: Path, entry: Entry, contract: Contract | None
 ) -> Iterator[DeclarationInvalid]:
     """What is wrong with a table's transform."""
-    transform = one.entry.transform
+    transform = entry.entry.transform
     if transform is None:
         return
     if transform.endswith(".sql"):
-        problem = query_file_problem(pipelines / transform, one, contract)
+        problem = query_file_problem(pipelines / transform, entry, contract)
     else:
-        problem = function_problem(transform, one)
+        problem = function_problem(transform, entry)
     if problem:
-        yield one.refusal(("transform",), f"{problem} (found: {transform})")
+        yield entry.refusal(("transform",), f"{problem} (found: {transform})")
 
 
-def function_problem(transform: str, one: Entry) -> str:
+def function_problem(transform: str, entry: Entry) -> str:
     """What is wrong with `module:function`; empty if nothing is."""
     module, _, function = transform.partition(":")
     origin = module_file(module)
@@ -43,7 +43,7 @@ def function_problem(transform: str, one: Entry) -> str:
         source = origin.read_bytes()
     except OSError as error:
         return f"{origin} cannot be read: {error.strerror}"
-    problem = source_problem(source, function, one.entry.inputs, one.unit != "none")
+    problem = source_problem(source, function, entry.entry.inputs, entry.unit != "none")
     return f"{origin}: {problem}" if problem else ""
 
 
@@ -66,7 +66,7 @@ def module_file(module: str) -> Path | None:
     return Path(str(found.origin)) if found is not None and has_code else None
 
 
-def query_file_problem(file: Path, one: Entry, contract: Contract | None) -> str:
+def query_file_problem(file: Path, entry: Entry, contract: Contract | None) -> str:
     """What is wrong with a `.sql` file; empty if nothing is."""
     try:
         if not file.is_file():
@@ -74,10 +74,10 @@ def query_file_problem(file: Path, one: Entry, contract: Contract | None) -> str
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         return f"the file cannot be read: {error}"
-    return query_problem(text, one, contract)
+    return query_problem(text, entry, contract)
 
 
-def query_problem(text: str, one: Entry, contract: Contract | None) -> str:
+def query_problem(text: str, entry: Entry, contract: Contract | None) -> str:
     """What is wrong with a query; empty if nothing is."""
     import sqlglot  # heavy: only where there is a query
     from sqlglot import exp
@@ -85,8 +85,10 @@ def query_problem(text: str, one: Entry, contract: Contract | None) -> str:
     try:
         statements = [it for it in sqlglot.parse(text, dialect="spark") if it is not None]
     except sqlglot.errors.ParseError as error:
-        told = error.errors[0] if error.errors else {}
-        return f"line {told.get('line', 1)} is not SQL: {told.get('description', 'cannot be read')}"
+        known = error.errors[0] if error.errors else {}
+        return (
+            f"line {known.get('line', 1)} is not SQL: {known.get('description', 'cannot be read')}"
+        )
     except (sqlglot.errors.SqlglotError, RecursionError) as error:
         return f"is not SQL: {str(error).splitlines()[0]}"
     if len(statements) != 1:
@@ -96,19 +98,19 @@ def query_problem(text: str, one: Entry, contract: Contract | None) -> str:
         return ""  # the short form of SELECT *, which sqlglot does not know
     if not isinstance(query, exp.Query | exp.Values):
         return "is no query: a transform reads its inputs and writes nothing"
-    named = {name.lower() for name in one.entry.inputs}
+    named = {name.lower() for name in entry.entry.inputs}
     for table in read_tables(query):
         if table.db or table.name.lower() not in named:
-            declared = ", ".join(one.entry.inputs)
+            declared = ", ".join(entry.entry.inputs)
             return f"reads {table.db + '.' if table.db else ''}{table.name}, and the inputs are {declared}"
-    return columns_problem(query, one, contract) if contract is not None else ""
+    return columns_problem(query, entry, contract) if contract is not None else ""
 
 
 def read_tables(query: "exp.Expr") -> Iterator["exp.Table"]:
     """The tables that a query reads, without those it makes itself."""
     from sqlglot import exp
 
-    own = {one.alias_or_name.lower() for one in query.find_all(exp.CTE)}
+    own = {cte.alias_or_name.lower() for cte in query.find_all(exp.CTE)}
     for table in query.find_all(exp.Table):
         is_function = not isinstance(table.this, exp.Identifier)
         is_own = not table.db and table.name.lower() in own
@@ -116,7 +118,7 @@ def read_tables(query: "exp.Expr") -> Iterator["exp.Table"]:
             yield table
 
 
-def columns_problem(query: "exp.Expr", one: Entry, contract: Contract) -> str:
+def columns_problem(query: "exp.Expr", entry: Entry, contract: Contract) -> str:
     """Columns that the result lacks, or has besides, where the query names them all."""
     from sqlglot import exp
 
@@ -137,6 +139,6 @@ def columns_problem(query: "exp.Expr", one: Entry, contract: Contract) -> str:
         return f"lacks columns of the contract: {', '.join(missing[:10])}"
     known = {name.lower() for name in contract.column_names}
     unknown = [name for name in found if name.lower() not in known and not name.startswith("_")]
-    if unknown and one.entry.evolution is Evolution.FREEZE:
+    if unknown and entry.entry.evolution is Evolution.FREEZE:
         return f"has columns that the contract does not know: {', '.join(unknown[:10])}"
     return ""

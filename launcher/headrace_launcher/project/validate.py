@@ -30,7 +30,7 @@ KEPT = Path(headrace_schemas.__file__).with_name("json")
 
 
 @dataclass(frozen=True)
-class Checked:
+class DeclarationCounts:
     """How much was found to be right."""
 
     contracts: int
@@ -40,7 +40,7 @@ class Checked:
     rules: int
 
 
-def validate(root: Path) -> Checked:
+def validate(root: Path) -> DeclarationCounts:
     """Check every declaration below `root`.
 
     Raises:
@@ -56,47 +56,52 @@ def validate(root: Path) -> Checked:
     for problem in stray_files(root):
         folder.problems.add(problem)
     catalog = Catalog.of(folder)
-    rules = sum(len(one.row_rules) + len(one.table_rules) for one in catalog.contracts.values())
-    return Checked(
+    rules = sum(
+        len(contract.row_rules) + len(contract.table_rules)
+        for contract in catalog.contracts.values()
+    )
+    return DeclarationCounts(
         contracts=len(catalog.contracts),
         pipelines=len(catalog.pipelines),
         models=len(catalog.models),
-        transforms=sum(one.transform is not None for one in catalog.builds.values()),
+        transforms=sum(build.transform is not None for build in catalog.builds.values()),
         rules=rules,
     )
 
 
 def check_contracts(folder: Folder) -> None:
     """Each contract against its standard, and its words against each other."""
-    for one in folder.contracts.values():
-        if one is not None:
+    for contract in folder.contracts.values():
+        if contract is not None:
             for check in CHECKS:
-                for problem in check(one.file):
-                    add_finer(folder.problems, one.file, problem)
+                for problem in check(contract.file):
+                    add_finer(folder.problems, contract.file, problem)
 
 
 def add_finer(problems: Problems, file: DeclarationFile, problem: DeclarationInvalid) -> None:
     """Note a problem unless it is said; in the place of one that says it of the whole rule."""
     _, _, key = problem.place
     value = file.value_at(key)
-    for one in [one for one in problems.found if one.place[0] == str(file.path)]:
-        where = one.place[2]
+    for earlier in [earlier for earlier in problems.found if earlier.place[0] == str(file.path)]:
+        where = earlier.place[2]
         if where == key or where.startswith(f"{key}."):
             return
         if key.startswith(f"{where}."):
             parts = value if isinstance(value, list) else [value]
             if value is None or any(isinstance(part, dict) for part in parts):
                 return
-            if all(str(part) in one.message for part in parts):
-                problems.found.remove(one)
+            if all(str(part) in earlier.message for part in parts):
+                problems.found.remove(earlier)
     problems.add(problem)
 
 
 def check_rule_queries(folder: Folder) -> None:
     """SQL of rules that cannot be read, or looks at more than its batch."""
-    for one in filter(None, folder.contracts.values()):
-        for found in check_rule_sql(one.declared):
-            problem = one.refusal(rule_path(one.file, found.rule), found.problem.rstrip("."))
+    for contract in filter(None, folder.contracts.values()):
+        for found in check_rule_sql(contract.declared):
+            problem = contract.refusal(
+                rule_path(contract.file, found.rule), found.problem.rstrip(".")
+            )
             file, _, key = problem.place
             if not is_said(folder.problems, file, key):
                 folder.problems.add(problem)
@@ -104,7 +109,7 @@ def check_rule_queries(folder: Folder) -> None:
 
 def is_said(problems: Problems, file: str, key: str) -> bool:
     """Whether something is wrong with a value, or with a part of it, already."""
-    said = (one.place for one in problems.found)
+    said = (problem.place for problem in problems.found)
     return any(other == file and related(key, where) for other, _, where in said)
 
 
@@ -116,24 +121,24 @@ def check_calendars(folder: Folder) -> None:
     for model in folder.models:
         again = model.declared.__dict__.get("retraining")
         asked.append((model, ("retraining", "schedule"), again.schedule if again else None))
-    for one, path, schedule in asked:
+    for declaration, path, schedule in asked:
         if schedule is None or len(schedule.split()) != 5:
             continue  # refused where it is read
         if problem := cron_problem(schedule):
             advice = "Give minute, hour, day of the month, month and weekday, as '0 2 * * *'."
             problem = f"{problem} (found: {schedule[:60]})"
-            folder.problems.add(one.refusal(path, problem, advice=advice))
+            folder.problems.add(declaration.refusal(path, problem, advice=advice))
 
 
 def check_transforms(folder: Folder) -> None:
     """Functions and queries that are missing, or do not take what is declared."""
-    for one in folder.entries():
-        file, path = str(one.pipeline.file.path), ".".join(map(str, one.path))
+    for entry in folder.entries():
+        file, path = str(entry.pipeline.file.path), ".".join(map(str, entry.path))
         if any(is_said(folder.problems, file, f"{path}.{key}") for key in ("transform", "inputs")):
             continue
-        contract = folder.contracts.get(one.name)
+        contract = folder.contracts.get(entry.name)
         declared = contract.declared if contract is not None else None
-        for problem in check_transform(folder.root / "pipelines", one, declared):
+        for problem in check_transform(folder.root / "pipelines", entry, declared):
             folder.problems.add(problem)
 
 

@@ -119,7 +119,7 @@ class AirflowApi:
     def import_errors(self) -> list[str]:
         """What is wrong with DAG files."""
         answer = self.request("GET", "/importErrors")
-        return [f"{one['filename']}: {one['stack_trace']}" for one in answer["import_errors"]]
+        return [f"{error['filename']}: {error['stack_trace']}" for error in answer["import_errors"]]
 
     def trigger(self, dag_id: str, partition: str | None = None, note: str | None = None) -> DagRun:
         """Start a run by hand, of one partition where the DAG has them."""
@@ -141,7 +141,7 @@ class AirflowApi:
         """Newest runs of a DAG, newest first; `~` for all DAGs."""
         parameters = {"order_by": "-run_after", "limit": limit}
         answer = self.request("GET", f"/dags/{dag_id}/dagRuns", params=parameters)
-        return [DagRun.parse(one) for one in answer["dag_runs"]]
+        return [DagRun.parse(run) for run in answer["dag_runs"]]
 
     def tasks(self, states: Iterable[str], limit: int = 100) -> list[dict[str, Any]]:
         """Task instances in any of `states`, of all runs."""
@@ -154,7 +154,7 @@ class AirflowApi:
         """Where a failed run failed."""
         path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances"
         tasks = self.request("GET", path)["task_instances"]
-        failed = [one["task_id"] for one in tasks if one["state"] == "failed"]
+        failed = [task["task_id"] for task in tasks if task["state"] == "failed"]
         page = f"{self.url}/dags/{run.dag_id}/runs/{run.run_id}"
         if failed:
             page = f"{page}/tasks/{failed[0]}"

@@ -84,7 +84,7 @@ accounts in; they are dropped where it is."""
 
 
 @dataclass(frozen=True)
-class Written:
+class EnvChanges:
     """What `ensure_env` did.
 
     Attributes:
@@ -98,7 +98,7 @@ class Written:
     unread: list[str]
 
 
-def ensure_env(file: Path) -> Written:
+def ensure_env(file: Path) -> EnvChanges:
     """Write what `file` and the folder of secrets beside it lack, and put their modes right.
 
     What stands there stays: a changed secret would lock the services out of their own data.
@@ -118,11 +118,11 @@ def ensure_env(file: Path) -> Written:
         if _create(keys_file(folder, account), given or _new_keys()) and not given:
             made.append(keys_file(folder, account).name)
     dropped = [name for name in (*FORMER, *FORMER_KEYS) if name in values and name not in unread]
-    lines = [one for one in text.splitlines() if one.partition("=")[0] not in dropped]
+    lines = [line for line in text.splitlines() if line.partition("=")[0] not in dropped]
     if PROFILES not in values:
         lines.append(f"{PROFILES}={OWN_STORE}")
     _replace(file, "\n".join(lines) + "\n", 0o600)
-    return Written(made, dropped, unread)
+    return EnvChanges(made, dropped, unread)
 
 
 def _former_keys(values: dict[str, str]) -> str | None:

@@ -35,7 +35,7 @@ class Health(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Probe(Protocol):
+class HealthProbe(Protocol):
     """Asks one service how it is."""
 
     def __call__(self, started_at: datetime, /) -> Health:

@@ -28,4 +28,4 @@ def airflow_url(settings: Settings) -> str | None:
 
 def service_url(state: StackState, name: str) -> str | None:
     """Where a service's page is."""
-    return next((one.url for one in state.services if one.name == name), None)
+    return next((service.url for service in state.services if service.name == name), None)

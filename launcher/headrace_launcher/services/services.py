@@ -18,10 +18,10 @@ from headrace_launcher.services.ports import LOOPBACK, Ports
 from headrace_launcher.services.probes import (
     AirflowHealth,
     AirflowProbe,
+    HealthProbe,
     Http2Probe,
     HttpProbe,
     JobHostProbe,
-    Probe,
 )
 from headrace_launcher.services.processes import MARK
 from headrace_launcher.services.secrets import Secrets
@@ -83,7 +83,7 @@ class Service:
     command: tuple[str, ...]
     environment: Mapping[str, str]
     directory: Path
-    probe: Probe | None
+    probe: HealthProbe | None
     after: tuple[str, ...] = ()
     port: int | None = None
     url: str | None = None
@@ -123,7 +123,7 @@ def _airflow(stack: Stack) -> tuple[Service, ...]:
     }
     health = AirflowHealth(health_url(ports))
 
-    def component(name: str, probe: Probe, *arguments: str) -> Service:
+    def component(name: str, probe: HealthProbe, *arguments: str) -> Service:
         return Service(
             name=name,
             command=(_script("airflow"), name, *arguments),

@@ -61,7 +61,7 @@ def holds(processes: Iterable[psutil.Process], port: int) -> bool:
     """Whether one of the processes listens on a port."""
     for process in processes:
         with suppress(psutil.Error):
-            for one in process.net_connections("tcp"):
-                if one.status == psutil.CONN_LISTEN and one.laddr.port == port:
+            for connection in process.net_connections("tcp"):
+                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
                     return True
     return False

@@ -136,15 +136,15 @@ def place(
     missing = [jar for jar in jars if not jar.is_intact(cache / jar.file_name)]
     if missing:
         _fetch_into(cache, missing, fetch)
-    for jar in own:
-        if not jar.is_intact(cache / jar.file_name):
-            _copy_into(cache, jar)
+    for own_jar in own:
+        if not own_jar.is_intact(cache / own_jar.file_name):
+            _copy_into(cache, own_jar)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".jars-") as scratch:
         whole = Path(scratch) / "new"
         whole.mkdir()
-        for one in wanted:
-            shutil.copyfile(cache / one.file_name, whole / one.file_name)
+        for jar in wanted:
+            shutil.copyfile(cache / jar.file_name, whole / jar.file_name)
         if target.exists():
             target.rename(Path(scratch) / "old")
         whole.rename(target)

@@ -58,7 +58,7 @@ class Changes:
     @property
     def is_none(self) -> bool:
         """Whether nothing changes that the project could see."""
-        return not (self.declarations or self.dags or any(one.changes for one in self.tables))
+        return not (self.declarations or self.dags or any(table.changes for table in self.tables))
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -70,8 +70,8 @@ class Changes:
             "declarations": list(self.declarations),
             "dags": list(self.dags),
             "tables": [
-                {"table": one.table, "batch": one.batch, "changes": list(one.changes)}
-                for one in self.tables
+                {"table": table.table, "batch": table.batch, "changes": list(table.changes)}
+                for table in self.tables
             ],
         }
 
@@ -79,18 +79,18 @@ class Changes:
         """For people."""
         yield f"headrace {self.present} -> {self.next}"
         said = self.declarations or ("are read as before",)
-        yield from (f"declarations: {one}" for one in said)
-        yield from (f"DAGs: {one}" for one in self.dags or ("are the same",))
-        for one in self.tables:
-            for change in one.changes or ("the same rows",):
-                yield f"{one.table} {one.batch or ''}".rstrip() + f": {change}"
+        yield from (f"declarations: {sentence}" for sentence in said)
+        yield from (f"DAGs: {sentence}" for sentence in self.dags or ("are the same",))
+        for table in self.tables:
+            for change in table.changes or ("the same rows",):
+                yield f"{table.table} {table.batch or ''}".rstrip() + f": {change}"
         if self.requires is not None:
             yield f"requires: change `{self.requires}` in {FILE}, so that {self.next} is in it"
         yield "Nothing changes." if self.is_none else "Look at what changes before you upgrade."
 
 
 @dataclass
-class Check:
+class UpgradeCheck:
     """A project under two versions.
 
     Attributes:
@@ -141,7 +141,7 @@ class Check:
             "dags": "dags",
             "plugins": str(self.project.plugins),
             "tests": str(self.project.tests),
-            "packages": [str(one) for one in self.project.packages],
+            "packages": [str(package) for package in self.project.packages],
         }
         lines = [f"{key} = {json.dumps(value)}" for key, value in given.items()]
         shutil.copytree(self.project.dags, self.folder / "dags")
@@ -161,8 +161,8 @@ class Check:
         """What the next version refuses of the declarations."""
         variables = self.variables(self.next)
         found = self.next.document("headrace_launcher", "validate", "--json", **variables)
-        for one in found.get("problems") or ():
-            yield str(one.get("message", one))
+        for problem in found.get("problems") or ():
+            yield str(problem.get("message", problem))
         if "error" in found:
             yield str(found["error"]["message"])
 
@@ -179,7 +179,7 @@ class Check:
                 yield f"{name}: schedule {old[name]['schedule']} -> {new[name]['schedule']}"
             tasks, others = old[name]["tasks"], new[name]["tasks"]
             apart = sorted(
-                one for one in tasks.keys() | others if tasks.get(one) != others.get(one)
+                task for task in tasks.keys() | others if tasks.get(task) != others.get(task)
             )
             if apart:
                 yield f"{name}: tasks differ: {', '.join(apart)}"
@@ -204,24 +204,24 @@ class Check:
     def table_changes(self) -> Iterator[TableChange]:
         """What differs between the rows that both versions make of one partition of each table."""
         chosen = self.chosen()
-        one, two = (self.run(side, chosen) for side in (self.present, self.next))
+        present, following = (self.run(side, chosen) for side in (self.present, self.next))
         before, after = (
             Lake(root=self.variables(side)["HEADRACE_LAKE"]) for side in (self.present, self.next)
         )
         for table in self.catalog.order:
             batch = chosen.get(table, (None, None))[1]
-            told = [
+            sentences = [
                 f"{found.name}: {change}" if found.name != table else change
                 for found in compare(before, after, table)
                 for change in found.changes
             ]
-            was, will = outcome(one.get(table)), outcome(two.get(table))
+            was, will = outcome(present.get(table)), outcome(following.get(table))
             if was != will:
-                told.append(f"{was} -> {will}")
-            elif batch is None or not one.get(table, {}).get("verdict"):
-                told.append(f"not compared: {was}")
+                sentences.append(f"{was} -> {will}")
+            elif batch is None or not present.get(table, {}).get("verdict"):
+                sentences.append(f"not compared: {was}")
                 batch = None
-            yield TableChange(table, batch, tuple(told))
+            yield TableChange(table, batch, tuple(sentences))
 
     def chosen(self) -> dict[str, tuple[PartitionUnit | None, str]]:
         """Table → the batch that is compared: the oldest that each table of its unit can have.
@@ -230,7 +230,7 @@ class Check:
         project's own.
         """
         found = self.possible()
-        if not any(one for one in found.values()) and self.project.table.deliveries:
+        if not any(partitions for partitions in found.values()) and self.project.table.deliveries:
             self.tell("deliveries of the project")
             folder = self.folder / "landing"
             folder.mkdir()
@@ -239,13 +239,13 @@ class Check:
             found = self.possible()
         chosen: dict[str, tuple[PartitionUnit | None, str]] = {}
         for unit in dict.fromkeys(build.partition for build in self.catalog.builds.values()):
-            own = [one.name for one in self.catalog.builds.values() if one.partition is unit]
+            own = [build.name for build in self.catalog.builds.values() if build.partition is unit]
             if unit is None:
                 chosen |= dict.fromkeys(own, (None, WHOLE))
                 continue
             common = set.intersection(*[found[name] for name in own if found[name]] or [set()])
             if common:
-                key = min(common, key=lambda one: one.start).key
+                key = min(common, key=lambda partition: partition.start).key
                 chosen |= {name: (unit, key) for name in own if found[name]}
         return chosen
 
@@ -260,8 +260,8 @@ class Check:
     ) -> dict[str, dict[str, Any]]:
         """Build the chosen batches with a version; table → what came of it."""
         done: dict[str, dict[str, Any]] = {}
-        for key in sorted({key for _, key in chosen.values()}, key=lambda one: one != WHOLE):
-            tables = [name for name, (_, one) in chosen.items() if one == key]
+        for key in sorted({key for _, key in chosen.values()}, key=lambda batch: batch != WHOLE):
+            tables = [name for name, (_, batch) in chosen.items() if batch == key]
             self.tell(f"{side.version}: {key} of {', '.join(tables)}")
             asked = [] if key == WHOLE else ["--partition", key]
             found = side.document(
@@ -273,8 +273,8 @@ class Check:
                 "--json",
                 **self.variables(side),
             )
-            for one in found.get("batches", ()):
-                done.setdefault(one["table"], one)
+            for built in found.get("batches", ()):
+                done.setdefault(built["table"], built)
             if "error" in found:
                 done |= dict.fromkeys(tables, found)
         return done

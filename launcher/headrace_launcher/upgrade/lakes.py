@@ -26,25 +26,29 @@ def compare(before: Lake, after: Lake, table: str) -> list[Compared]:
     """A table and its quarantine: columns, and rows as often as each is there."""
     found = []
     for name, uri in ((table, "table"), (f"quarantine {table}", "quarantine")):
-        one = open_table(getattr(before, uri)(table))
-        two = open_table(getattr(after, uri)(table))
-        if one is not None or two is not None:
-            found.append(Compared(name, tuple(changes(one, two))))
+        left = open_table(getattr(before, uri)(table))
+        right = open_table(getattr(after, uri)(table))
+        if left is not None or right is not None:
+            found.append(Compared(name, tuple(changes(left, right))))
     return found
 
 
-def changes(one: Any, two: Any) -> list[str]:
+def changes(left: Any, right: Any) -> list[str]:
     """What differs between two tables."""
-    if one is None or two is None:
-        return ["it is there only with the " + ("next" if one is None else "present") + " version"]
-    before, after = columns_of(one), columns_of(two)
+    if left is None or right is None:
+        return ["it is there only with the " + ("next" if left is None else "present") + " version"]
+    before, after = columns_of(left), columns_of(right)
     if before != after:
         gone = sorted(before.keys() - after.keys())
         new = sorted(after.keys() - before.keys())
         other = sorted(name for name in before.keys() & after.keys() if before[name] != after[name])
-        told = [("columns are gone", gone), ("columns are new", new), ("types differ", other)]
-        return [f"{what}: {', '.join(names)}" for what, names in told if names]
-    apart = [rows_in(one, two, which) for which in (LEFT, RIGHT)]
+        differences = [
+            ("columns are gone", gone),
+            ("columns are new", new),
+            ("types differ", other),
+        ]
+        return [f"{what}: {', '.join(names)}" for what, names in differences if names]
+    apart = [rows_in(left, right, which) for which in (LEFT, RIGHT)]
     return [f"{apart[0]:,} rows are no longer there, {apart[1]:,} are new"] if any(apart) else []
 
 
@@ -53,11 +57,11 @@ def columns_of(table: Any) -> dict[str, str]:
     return {field.name: str(field.type) for field in table.schema().fields}
 
 
-def rows_in(one: Any, two: Any, which: str) -> int:
+def rows_in(left: Any, right: Any, which: str) -> int:
     """How many rows of one table the other has not."""
-    names = ", ".join(f'"{name}"' for name in columns_of(one))
+    names = ", ".join(f'"{name}"' for name in columns_of(left))
     query = f"SELECT count(*) AS n FROM {which.format(names=names)}"  # noqa: S608 - columns' names
     from deltalake import QueryBuilder  # heavy
 
-    asked = QueryBuilder().register("a", one).register("b", two).execute(query).read_all()
+    asked = QueryBuilder().register("a", left).register("b", right).execute(query).read_all()
     return int(asked.column("n").to_pylist()[0])

@@ -27,14 +27,14 @@ from packaging.requirements import Requirement
 unmet = []
 for extra in ("airflow", "spark", "launcher"):
     for text in requires("headrace") or ():
-        one = Requirement(text)
-        if one.marker is not None and not one.marker.evaluate({"extra": extra}):
+        requirement = Requirement(text)
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
             continue
         try:
-            found = version(one.name)
+            found = version(requirement.name)
         except PackageNotFoundError:
             found = None
-        if found is None or not one.specifier.contains(found, prereleases=True):
+        if found is None or not requirement.specifier.contains(found, prereleases=True):
             unmet.append(text)
 print(json.dumps({"version": version("headrace"), "unmet": sorted(set(unmet))}))
 """
@@ -127,7 +127,7 @@ def borrow(folder: Path) -> Path:
     here = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
     (site,) = folder.glob("lib/python*/site-packages")
     file = site / "present.pth"
-    file.write_text("".join(f"{one}\n" for one in sorted(here)))
+    file.write_text("".join(f"{path}\n" for path in sorted(here)))
     return file
 
 

@@ -89,9 +89,9 @@ def write_roles(appbuilder: Any) -> list[str]:
     for action, resource in sorted(known.union(*map(permissions_of, ROLES))):
         security.create_permission(action, resource)
     of_no_dag = {
-        (one.action.name, one.resource.name): one
-        for one in security.session.scalars(select(security.permission_model)).unique()
-        if not one.resource.name.startswith(tuple(PREFIX_LIST))
+        (permission.action.name, permission.resource.name): permission
+        for permission in security.session.scalars(select(security.permission_model)).unique()
+        if not permission.resource.name.startswith(tuple(PREFIX_LIST))
     }
     lines = []
     for name in ROLES:
@@ -138,7 +138,7 @@ def ensure_admin(security: Any, environ: Mapping[str, str]) -> str:
         user.roles = [*{*user.roles, role}]
         security.reset_password(user.id, usable_password(environ))
         return f"user {ADMIN}: password set anew, sessions ended"
-    if any(one.active for one in role.user):
+    if any(user.active for user in role.user):
         return f"user {ADMIN}: nothing to do, there is an admin"
     if user is not None:
         return (

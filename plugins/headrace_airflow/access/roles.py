@@ -1,9 +1,9 @@
 """Who may do what in Airflow on a cluster: the one declaration of roles.
 
-A role is a set of deeds, a deed the permissions that Airflow's FAB auth manager asks for it. What
-changes a Dag or its runs needs a permission on that very Dag: it is granted by the Dag's kind, so
-that nobody but an admin may touch a Dag that names none. `headrace_airflow.access.database` writes all this
-into Airflow's database; the Dag builders only name the kind.
+A role is a set of capabilities, a capability the permissions that Airflow's FAB auth manager asks for
+it. What changes a Dag or its runs needs a permission on that very Dag: it is granted by the Dag's
+kind, so that nobody but an admin may touch a Dag that names none. `headrace_airflow.access.database`
+writes all this into Airflow's database; the Dag builders only name the kind.
 """
 
 from collections.abc import Mapping
@@ -31,13 +31,11 @@ class DagKind(StrEnum):
     """A new model, which may serve at once."""
     APPROVAL = "approval"
     """A person's answer to whether a model may serve."""
-    ERASURE = "erasure"
-    """Data that is gone for ever."""
 
 
 @dataclass(frozen=True, eq=False)  # each is itself, and no other
-class Deed:
-    """Something a person does.
+class Capability:
+    """Something a person may do.
 
     Attributes:
         text: What it is, as the reference page says.
@@ -56,7 +54,7 @@ START_AND_CHANGE = {DAGS: frozenset({EDIT}), RUNS: frozenset({CREATE})}
 CHANGE_RUNS = frozenset({(EDIT, RUNS), (EDIT, "Task Instances")})
 """Without a permission on the Dag itself these change nothing; FAB does not know them per Dag."""
 
-LOOK = Deed(
+LOOK = Capability(
     "look at Dags, runs, logs, tables and gate records",
     frozenset(
         {
@@ -95,37 +93,36 @@ LOOK = Deed(
         }
     ),
 )
-KEEP_ACCOUNT = Deed(
+KEEP_ACCOUNT = Capability(
     "change the own password and name",
     frozenset((action, mine) for action in (READ, EDIT) for mine in ("My Password", "My Profile")),
 )
-RUN_PIPELINES = Deed(
+RUN_PIPELINES = Capability(
     "trigger, clear, mark, pause and backfill the Dags of tables, scoring and monitoring",
     CHANGE_RUNS,
     {DagKind.PIPELINE: START_AND_CHANGE},
 )
-TRAIN = Deed(
+TRAIN = Capability(
     "trigger, clear, mark and pause trainings, which promote where the model asks no approval",
     CHANGE_RUNS,
     {DagKind.TRAINING: START_AND_CHANGE},
 )
-APPROVE = Deed(
+APPROVE = Capability(
     "approve or reject a candidate, which promotes it",
     CHANGE_RUNS | {(EDIT, "HITL Detail")},
     {DagKind.APPROVAL: CHANGE},
 )
-SIZE_POOLS = Deed(
+SIZE_POOLS = Capability(
     "make and resize pools",
     frozenset({(MENU, "Pools"), (CREATE, "Pools"), (EDIT, "Pools")}),
 )
-SEND_EVENTS = Deed("send asset events by hand")
-KEEP_SECRETS = Deed("read and change connections and variables")
-AUDIT = Deed("read the audit log")
-DELETE = Deed("delete Dags and runs")
-ERASE = Deed("erase data")
-ADMINISTER = Deed("make users, roles and their passwords")
+SEND_EVENTS = Capability("send asset events by hand")
+KEEP_SECRETS = Capability("read and change connections and variables")
+AUDIT = Capability("read the audit log")
+DELETE = Capability("delete Dags and runs")
+ADMINISTER = Capability("make users, roles and their passwords")
 
-DEEDS = (
+CAPABILITIES = (
     LOOK,
     KEEP_ACCOUNT,
     RUN_PIPELINES,
@@ -136,22 +133,21 @@ DEEDS = (
     KEEP_SECRETS,
     AUDIT,
     DELETE,
-    ERASE,
     ADMINISTER,
 )
 
-ROLES: Mapping[str, tuple[Deed, ...]] = {
+ROLES: Mapping[str, tuple[Capability, ...]] = {
     "viewer": (LOOK, KEEP_ACCOUNT),
     "operator": (LOOK, KEEP_ACCOUNT, RUN_PIPELINES),
     "engineer": (LOOK, KEEP_ACCOUNT, RUN_PIPELINES, TRAIN, APPROVE, SIZE_POOLS),
-    ADMIN: DEEDS,
+    ADMIN: CAPABILITIES,
 }
 """The roles; what an admin alone may do needs no list, an admin holds every permission."""
 
 
 def permissions_of(role: str) -> frozenset[Permission]:
     """What a role may do everywhere; an admin may do all the rest besides."""
-    return frozenset().union(*(deed.everywhere for deed in ROLES[role]))
+    return frozenset().union(*(capability.everywhere for capability in ROLES[role]))
 
 
 def access_control(kind: DagKind) -> dict[str, dict[str, set[str]]]:
@@ -161,8 +157,10 @@ def access_control(kind: DagKind) -> dict[str, dict[str, set[str]]]:
     in here are taken from everybody, so a Dag that grants nothing says so by an empty mapping.
     """
     granted: dict[str, dict[str, set[str]]] = {}
-    for role, deeds in ROLES.items():
-        for deed in deeds:
-            if role != ADMIN and kind in deed.on:
-                granted[role] = {name: set(actions) for name, actions in deed.on[kind].items()}
+    for role, capabilities in ROLES.items():
+        for capability in capabilities:
+            if role != ADMIN and kind in capability.on:
+                granted[role] = {
+                    name: set(actions) for name, actions in capability.on[kind].items()
+                }
     return granted

@@ -109,7 +109,7 @@ def monitor_dag(catalog: Catalog, model: Model) -> DAG:
 def retrain_dag(catalog: Catalog, model: Model) -> DAG:
     """Ask for the training that monitoring wants, where no watcher does."""
     doc = (
-        f"### Does {model.name} have to learn again?\nWaits up to "
+        f"### Does {model.name} have to be retrained?\nWaits up to "
         f"{REQUEST_WAIT.total_seconds() / 3600:g} h for an unanswered request in the ledger. "
         "The asset's watcher asks the same question all the time; this Dag is the safety net, "
         "and can be started by hand. Skipped means: nothing asked for a training."

@@ -44,10 +44,13 @@ class PartitionTimetable(CronPartitionTimetable):
         """What a backfill runs: every partition of which a part lies in [earliest, latest]."""
         first = self.at(self.localize_partition_datetime(earliest))
         last = self.localize_partition_datetime(latest)
-        for one in partitions_between(self.unit, first.start, last + datetime.resolution):
-            start = pendulum.instance(one.start)
+        for partition in partitions_between(self.unit, first.start, last + datetime.resolution):
+            start = pendulum.instance(partition.start)
             yield DagRunInfo(
-                run_after=start, data_interval=None, partition_date=start, partition_key=one.key
+                run_after=start,
+                data_interval=None,
+                partition_date=start,
+                partition_key=partition.key,
             )
 
     # Airflow knows a partition by its date, too: a tick's, a backfill's and a person's must be one.

@@ -65,7 +65,7 @@ def table_dag(catalog: Catalog, build: TableBuild) -> DAG:
         access_control=access_control(DagKind.PIPELINE),
     ) as dag:
         asked: dict[str, Any] = {"table": build.name, "catalog": catalog}
-        looks_back = any(one.lookback for one in build.inputs.values())
+        looks_back = any(upstream.lookback for upstream in build.inputs.values())
         load = LoadOperator(task_id="load", **asked, **(PATIENT_TRIES if looks_back else {}))
         gate = GateOperator(task_id="gate", **asked)
         outlets = [table_asset(build.name)]
@@ -112,9 +112,9 @@ def table_schedule(catalog: Catalog, build: TableBuild) -> Any:
     """
     schedule = catalog.pipeline_of(build.name).schedule
     followed = [
-        table_asset(one.table)
-        for one in build.inputs.values()
-        if catalog.build(one.table).partition == build.partition
+        table_asset(upstream.table)
+        for upstream in build.inputs.values()
+        if catalog.build(upstream.table).partition == build.partition
     ]
     if build.partition is None:
         return followed or CronTriggerTimetable(schedule, timezone="UTC")
@@ -153,9 +153,9 @@ def table_doc(build: TableBuild, contract: Contract, pipeline: Pipeline) -> str:
     ]
     if build.source is not None:
         lines.append(f"* delivered as `{build.source.files}` ({build.source.format})")
-    for name, one in build.inputs.items():
-        earlier = f", with {one.lookback} partitions before" if one.lookback else ""
-        lines.append(f"* input `{name}`: `{one.table}`{earlier}")
+    for name, upstream in build.inputs.items():
+        earlier = f", with {upstream.lookback} partitions before" if upstream.lookback else ""
+        lines.append(f"* input `{name}`: `{upstream.table}`{earlier}")
     if build.transform:
         lines.append(f"* transform `{build.transform}`")
     lines += ["", "| column | type | promise |", "|---|---|---|"]

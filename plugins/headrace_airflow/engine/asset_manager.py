@@ -32,7 +32,7 @@ class AssetManager(Airflows):
     @classmethod
     def _queue_partitioned_dags(cls, *, partition_dags: Iterable[DagModel], **kwargs: Any) -> None:
         # In one order, or two events for the same two consumers would wait for each other.
-        ordered = sorted(partition_dags, key=lambda one: str(one.dag_id))
+        ordered = sorted(partition_dags, key=lambda dag: str(dag.dag_id))
         super()._queue_partitioned_dags(partition_dags=ordered, **kwargs)
 
     @classmethod

@@ -13,7 +13,7 @@ from typing import Any
 
 from headrace_airflow.engine.connections import connection_of_type, is_defined
 from headrace_airflow.engine.job_directory import JobDirectory
-from headrace_airflow.settings import Settings, job_environment
+from headrace_airflow.settings import DeploymentSettings, job_environment
 from headrace_schemas.accounts import PUBLISH_REMOTE, PUBLISH_TOKEN, TOKEN
 from headrace_schemas.errors import EngineUnavailable
 
@@ -33,7 +33,7 @@ START_SECONDS = 120.0
 POLL_SECONDS = 0.2
 
 
-def ask_host(directory: JobDirectory, settings: Settings) -> None:
+def ask_host(directory: JobDirectory, settings: DeploymentSettings) -> None:
     """Have the warm job host fork the job of `directory`.
 
     Raises:

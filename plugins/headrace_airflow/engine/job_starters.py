@@ -15,7 +15,7 @@ from typing import Any, Literal
 from headrace_airflow.engine.connections import connection_of_type
 from headrace_airflow.engine.job_directory import JobDirectory
 from headrace_airflow.engine.job_host import ask_host
-from headrace_airflow.settings import Settings, job_environment
+from headrace_airflow.settings import DeploymentSettings, job_environment
 from headrace_schemas.accounts import job_account
 from headrace_schemas.errors import ConnectionInvalid, EngineUnavailable
 from headrace_schemas.wire import spark_settings
@@ -48,7 +48,7 @@ NAMES_A_SECRET = re.compile(r"spark\.kubernetes\.(driver|executor)\.secret(s|Key
 
 
 def start_job(
-    engine: Engine, directory: JobDirectory, settings: Settings, conf: Mapping[str, str]
+    engine: Engine, directory: JobDirectory, settings: DeploymentSettings, conf: Mapping[str, str]
 ) -> None:
     """Start the job whose spec lies in `directory`; warm only where a job host is configured.
 
@@ -94,7 +94,7 @@ def submitted_environment(directory: JobDirectory) -> dict[str, str]:
 
 
 def submit_command(
-    directory: JobDirectory, settings: Settings, conf: Mapping[str, str]
+    directory: JobDirectory, settings: DeploymentSettings, conf: Mapping[str, str]
 ) -> list[str]:
     """The spark-submit command of one job: the driver always lives beside this process.
 

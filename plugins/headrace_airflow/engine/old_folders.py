@@ -27,13 +27,13 @@ def clean_jobs(root: Path, now: datetime) -> int:
     Raises:
         ClockSkewed: A job was asked for later than now.
     """
-    folders = sorted(job_folders(root), key=lambda one: one.asked_at, reverse=True)
+    folders = sorted(job_folders(root), key=lambda folder: folder.asked_at, reverse=True)
     if folders and folders[0].asked_at > now + MOST_SKEW:
         ahead = (now - folders[0].asked_at).total_seconds()
         raise ClockSkewed(str(root), ahead, "the newest job's folder")
-    old = [one for one in folders[NEWEST_JOBS:] if is_old(one, now)]
-    for one in old:
-        shutil.rmtree(one.path, ignore_errors=True)
+    old = [folder for folder in folders[NEWEST_JOBS:] if is_old(folder, now)]
+    for folder in old:
+        shutil.rmtree(folder.path, ignore_errors=True)
     return len(old)
 
 
@@ -46,13 +46,13 @@ def is_old(folder: JobFolder, now: datetime) -> bool:
 def clean_logs(root: Path, now: datetime) -> int:
     """Remove the logs of runs, and of days of Airflow's own parts, that are old; how many folders."""
     folders = [*root.glob("dag_id=*/run_id=*"), *root.glob("*/[0-9][0-9][0-9][0-9]-*")]
-    old = [one for one in folders if one.is_dir() and now - last_written(one) > LOGS]
-    for one in old:
-        shutil.rmtree(one, ignore_errors=True)
+    old = [folder for folder in folders if folder.is_dir() and now - last_written(folder) > LOGS]
+    for folder in old:
+        shutil.rmtree(folder, ignore_errors=True)
     return len(old)
 
 
 def last_written(folder: Path) -> datetime:
     """When anything in a folder was last written."""
-    newest = max((one.stat().st_mtime for one in (folder, *folder.rglob("*"))), default=0.0)
+    newest = max((path.stat().st_mtime for path in (folder, *folder.rglob("*"))), default=0.0)
     return datetime.fromtimestamp(newest, UTC)

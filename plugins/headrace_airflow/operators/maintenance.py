@@ -12,7 +12,7 @@ from headrace_airflow.builders.time_limit import USUAL, model_limit, table_limit
 from headrace_airflow.engine.old_folders import clean_jobs, clean_logs
 from headrace_airflow.operators.spark_job import SparkJobOperator
 from headrace_airflow.pins import upkeep
-from headrace_airflow.settings import Settings
+from headrace_airflow.settings import DeploymentSettings
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import listed
 from headrace_schemas.planning.planner import Planner
@@ -41,7 +41,7 @@ class MaintainOperator(SparkJobOperator):
     ) -> MaintainSpec:
         """Collect what is pinned now."""
         now = datetime.now(tz=UTC)
-        found = upkeep(self.catalog, planner, Settings.current(), now)
+        found = upkeep(self.catalog, planner, DeploymentSettings.current(), now)
         if self.subject == "table":
             return found.table(self.name, job_id)
         if self.subject == "model":
@@ -58,14 +58,16 @@ class CheckLakeOperator(BaseOperator):
         from headrace_lake.fsck.depth import Depth  # heavy, as the next
 
         checked = check_lake(
-            Settings.current().lake, Depth.FULL, tell=lambda doing: self.log.info("%s", doing)
+            DeploymentSettings.current().lake,
+            Depth.FULL,
+            tell=lambda doing: self.log.info("%s", doing),
         )
-        for one in checked.damages:
-            self.log.log(WARNING if one.is_harmless else ERROR, "%s %s", one.kind, one)
+        for damage in checked.damages:
+            self.log.log(WARNING if damage.is_harmless else ERROR, "%s %s", damage.kind, damage)
         found = {"tables": len(checked.tables), "damages": len(checked.damages)}
         self.log.info("%d tables, %d damages", *found.values())
         if not checked.is_well:
-            damaged = sorted({one.table for one in checked.damages if not one.is_harmless})
+            damaged = sorted({damage.table for damage in checked.damages if not damage.is_harmless})
             raise AirflowFailException(
                 f"damaged: {listed(damaged)}. The log above says what is, and docs/reference/fsck.md "
                 "what to do."
@@ -84,7 +86,7 @@ class CleanHomeOperator(BaseOperator):
         now = datetime.now(tz=UTC)
         logs = Path(conf.get_mandatory_value("logging", "base_log_folder"))
         removed = {
-            "job_folders": clean_jobs(Settings.current().jobs, now),
+            "job_folders": clean_jobs(DeploymentSettings.current().jobs, now),
             "log_folders": clean_logs(logs, now),
         }
         self.log.info("%d job folders and %d log folders removed", *removed.values())

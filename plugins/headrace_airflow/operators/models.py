@@ -14,11 +14,11 @@ from headrace_airflow.notifications import tell
 from headrace_airflow.operators.spark_job import SparkJobOperator
 from headrace_airflow.operators.tables import event_extra, refuse_key, run_partition
 from headrace_airflow.pages.links import run_page
-from headrace_airflow.settings import Settings
+from headrace_airflow.settings import DeploymentSettings
 from headrace_airflow.training_plan import (
     Form,
     NothingToLearn,
-    Training,
+    TrainingPlan,
     matured_partitions,
     plan_manual,
     plan_requested,
@@ -65,7 +65,7 @@ class ModelOperator(SparkJobOperator):
 
     def history(self) -> list[Decision]:
         """The model's ledger."""
-        return DECISIONS.read(Settings.current().lake.ledger, self.model)
+        return DECISIONS.read(DeploymentSettings.current().lake.ledger, self.model)
 
     def partition(self, context: Context) -> Partition:
         """The partition that the run is about."""
@@ -98,8 +98,8 @@ class ScoreOperator(ModelOperator):
 
     def handle_report(self, report: ScoreReport, context: Context) -> dict[str, Any]:
         """Put version and rows on the asset's event."""
-        told = event_extra(report.table, report.counts, context)
-        extra = {**told, "model_version": report.model_version}
+        known = event_extra(report.table, report.counts, context)
+        extra = {**known, "model_version": report.model_version}
         context["outlet_events"][predictions_asset(self.model)].extra = extra
         return super().handle_report(report, context)
 
@@ -130,7 +130,7 @@ class AwaitLabelsSensor(DateTimeSensorAsync):
 
 
 class MonitorOperator(ModelOperator):
-    """Measures whether inputs moved and whether results got worse."""
+    """Measures whether inputs drifted and whether results got worse."""
 
     job = "monitor"
 
@@ -140,13 +140,13 @@ class MonitorOperator(ModelOperator):
 
 
 class DecideOperator(DecidingOperator):
-    """Decides whether to relearn and writes it into the ledger; it starts nothing itself."""
+    """Decides whether to retrain and writes it into the ledger; it starts nothing itself."""
 
     job = "decide"
 
     def plan(self, context: Context, planner: Planner, job_id: str) -> DecideSpec:
         """Decide on what `monitor` measured."""
-        measured, limit = self.told(context, "monitor"), self.declared.monitors.inputs.psi
+        measured, limit = self.result_of(context, "monitor"), self.declared.monitors.inputs.psi
         evidence = as_signals(measured["monitor_evidence"], limit)
         partition, history = self.partition(context), self.history()
         return planner.decide(self.declared, partition, evidence, history, job_id)
@@ -178,10 +178,10 @@ class PlanTrainingOperator(BaseOperator):
         self.log.info("%s: trains as of %s: %s", self.model, training.as_of, training.reason)
         return training.to_json()
 
-    def plan(self, context: Context) -> Training:
+    def plan(self, context: Context) -> TrainingPlan:
         """What the run does, by what started it."""
         run, now = context["dag_run"], datetime.now(tz=UTC)
-        declared, lake = self.catalog.models[self.model], Settings.current().lake
+        declared, lake = self.catalog.models[self.model], DeploymentSettings.current().lake
         history = DECISIONS.read(lake.ledger, self.model)
         kind = str(getattr(run.run_type, "value", run.run_type))
         if kind == "asset_triggered":
@@ -196,7 +196,7 @@ class PlanTrainingOperator(BaseOperator):
         form = Form.of(context["params"])
         return plan_manual(declared, history, matured, run.run_id, form, now)
 
-    def skip_if_waiting(self, training: Training, context: Context) -> None:
+    def skip_if_waiting(self, training: TrainingPlan, context: Context) -> None:
         """A request stays open while a person thinks; that is no reason to train once more."""
         if self.catalog.models[self.model].approval == "required":
             store = context["asset_state_store"][candidate_asset(self.model)]
@@ -229,7 +229,7 @@ class TrainOperator(ModelOperator):
 
     def batch(self, context: Context) -> str:
         """A training run is about no partition."""
-        return str(self.told(context, "plan")["as_of"])[:10]
+        return str(self.result_of(context, "plan")["as_of"])[:10]
 
     def plan(self, context: Context, planner: Planner, job_id: str) -> TrainSpec:
         """Train what `plan` says, on the newest version of the feature table.
@@ -239,7 +239,7 @@ class TrainOperator(ModelOperator):
         Raises:
             TableDamaged: That table's log shows that it has lost rows.
         """
-        training = Training.from_json(self.told(context, "plan"))
+        training = TrainingPlan.from_json(self.result_of(context, "plan"))
         model = training.apply_to(self.declared)
         asked = planner.train(model, training.as_of, training.request_id, job_id)
         before = learnt_from(planner.lake, self.model, training.request_id)
@@ -269,8 +269,8 @@ class EvaluateOperator(ModelOperator):
 
     def plan(self, context: Context, planner: Planner, job_id: str) -> EvaluateSpec:
         """Judge what `train` made."""
-        training = Training.from_json(self.told(context, "plan"))
-        trained = self.told(context, "train")
+        training = TrainingPlan.from_json(self.result_of(context, "plan"))
+        trained = self.result_of(context, "train")
         asked = TrainSpec(
             **planner.head(job_id),
             model=training.apply_to(self.declared),
@@ -323,12 +323,12 @@ class PromoteOperator(DecidingOperator):
 
     def batch(self, context: Context) -> str:
         """A training run is about no partition."""
-        return str(self.told(context, "plan")["as_of"])[:10]
+        return str(self.result_of(context, "plan")["as_of"])[:10]
 
     def plan(self, context: Context, planner: Planner, job_id: str) -> PromoteSpec:
         """Decide on what `evaluate` measured."""
-        training = Training.from_json(self.told(context, "plan"))
-        evidence = self.told(context, "evaluate")["promotion_evidence"]
+        training = TrainingPlan.from_json(self.result_of(context, "plan"))
+        evidence = self.result_of(context, "evaluate")["promotion_evidence"]
         model = self.declared
         if model.approval == "required":
             verdict, reason = judged(model, evidence)
@@ -357,7 +357,7 @@ class PromoteApprovedOperator(DecidingOperator):
     def plan(self, context: Context, planner: Planner, job_id: str) -> PromoteSpec:
         """Decide on the newest candidate of the event, with the name of who approved it."""
         candidate = self.candidate(context)
-        approved_by = approver(self.told(context, self.asked_in)) if self.is_approved else None
+        approved_by = approver(self.result_of(context, self.asked_in)) if self.is_approved else None
         return planner.promote(
             self.declared,
             datetime.fromisoformat(candidate["as_of"]),

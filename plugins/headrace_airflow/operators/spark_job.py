@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 from headrace_airflow.builders.time_limit import USUAL, TimeLimit
 from headrace_airflow.engine.job_directory import JobDirectory, LogFollower
 from headrace_airflow.engine.job_starters import Engine, start_job
-from headrace_airflow.settings import Settings
+from headrace_airflow.settings import DeploymentSettings
 from headrace_lake.ledger import digests_of
 from headrace_lake.versions import newest_version
 from headrace_schemas.batch import WHOLE
@@ -61,7 +61,7 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
         self.time_limit = time_limit
         self._ran_too_long_before = False
         self._directory: JobDirectory | None = None
-        self._told: dict[str, dict[str, Any]] = {}
+        self._results: dict[str, dict[str, Any]] = {}
 
     def plan(self, context: Context, planner: Planner, job_id: str) -> JobSpec:
         """What is asked of the job."""
@@ -78,11 +78,11 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
         """What the run is about, within the job's name."""
         return partition_key(context) or WHOLE
 
-    def told(self, context: Context, task: str) -> dict[str, Any]:
+    def result_of(self, context: Context, task: str) -> dict[str, Any]:
         """What an earlier task of the run handed on; each is asked for once."""
-        if task not in self._told:
-            self._told[task] = context["ti"].xcom_pull(task_ids=task)
-        return self._told[task]
+        if task not in self._results:
+            self._results[task] = context["ti"].xcom_pull(task_ids=task)
+        return self._results[task]
 
     def spec(self) -> Any:
         """What was asked of the job, also when an earlier try asked it."""
@@ -147,7 +147,7 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
 
     def submit_job(self, context: Context) -> Any:
         """Write the spec and start the job."""
-        settings = Settings.current()
+        settings = DeploymentSettings.current()
         attempt = context["ti"]
         # The id is new with every try, so no two attempts share a directory or a staging path.
         job_id = "-".join(

@@ -11,7 +11,7 @@ from headrace_airflow.damage import refuse_damaged
 from headrace_airflow.notifications import tell
 from headrace_airflow.operators.spark_job import SparkJobOperator, partition_key
 from headrace_airflow.pages.links import GateRecordLink
-from headrace_airflow.settings import Settings
+from headrace_airflow.settings import DeploymentSettings
 from headrace_lake.landing import delivered_files
 from headrace_lake.tables import published_keys
 from headrace_schemas.batch import WHOLE, Batch
@@ -77,7 +77,7 @@ class LoadOperator(TableOperator):
                 lambda table: published_keys(planner.lake.table(table)),
             )
         build = self.catalog.build(self.table)
-        landing = Settings.current().landing
+        landing = DeploymentSettings.current().landing
         batch = Batch(table=self.table, partition=partition)
         files = delivered_files(landing, build, batch)
         spec = planner.load(self.table, partition, files, job_id)
@@ -92,7 +92,7 @@ class GateOperator(TableOperator):
 
     def plan(self, context: Context, planner: Planner, job_id: str) -> GateSpec:
         """Gate what `load` staged."""
-        staged = self.told(context, "load")["output_uri"]
+        staged = self.result_of(context, "load")["output_uri"]
         return planner.gate(self.table, self.partition(context), staged, job_id)
 
     def handle_failure(self, report: JobReport, context: Context) -> None:
@@ -115,7 +115,7 @@ class PublishOperator(TableOperator):
 
     def plan(self, context: Context, planner: Planner, job_id: str) -> PublishSpec:
         """Publish what `gate` let through."""
-        gated = self.told(context, "gate")["output_uri"]
+        gated = self.result_of(context, "gate")["output_uri"]
         return planner.publish(self.table, self.partition(context), gated, job_id)
 
     def handle_report(self, report: PublishReport, context: Context) -> dict[str, Any]:
@@ -163,8 +163,8 @@ class RebuildOperator(TableOperator):
             raise AirflowFailException(f"{self.table}: {error}") from error
         if not batches:
             raise StaleInput(f"rebuild {self.table}", self.table)
-        landing = Settings.current().landing
-        delivered = [(one.partition, delivered_files(landing, build, one)) for one in batches]
+        landing = DeploymentSettings.current().landing
+        delivered = [(batch.partition, delivered_files(landing, build, batch)) for batch in batches]
         spec = planner.rebuild(self.table, delivered, job_id)
         return spec.model_copy(update={"landing": landing})
 

@@ -5,7 +5,7 @@ import re
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, FastAPI, HTTPException, Response
 
-from headrace_airflow.settings import Settings
+from headrace_airflow.settings import DeploymentSettings
 from headrace_lake import object_store
 from headrace_schemas.batch import WHOLE
 from headrace_schemas.names import TABLE_NAME
@@ -40,7 +40,11 @@ app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Dep
 def gate_record(table: str, batch: str, file: str) -> Response:
     """One file of a batch's gate record."""
     is_known = TABLE.fullmatch(table) and BATCH.fullmatch(batch) and file in TYPES
-    content = read(Settings.current().lake.gate_record(table, batch), file) if is_known else None
+    content = (
+        read(DeploymentSettings.current().lake.gate_record(table, batch), file)
+        if is_known
+        else None
+    )
     if content is None:
         missing = f"There is no gate record {file} of {table} [{batch}]."
         raise HTTPException(404, missing, headers=HEADERS)

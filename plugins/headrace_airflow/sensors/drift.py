@@ -5,7 +5,7 @@ from typing import Any
 
 from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue
 
-from headrace_airflow.settings import Settings
+from headrace_airflow.settings import DeploymentSettings
 from headrace_lake.ledger import DECISIONS
 from headrace_schemas.decisions.drift import drift_in
 
@@ -34,7 +34,7 @@ class DriftSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
         """Look once."""
-        history = DECISIONS.read(Settings.current().lake.ledger, self.model)
+        history = DECISIONS.read(DeploymentSettings.current().lake.ledger, self.model)
         found = drift_in(history, self.model, self.window)
         if found is None:
             return PokeReturnValue(is_done=False)

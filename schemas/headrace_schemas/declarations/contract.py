@@ -49,7 +49,6 @@ class Column(Frozen):
 
     Attributes:
         type: Spark SQL DDL in the one spelling of `ColumnType`, such as `DOUBLE` or `DECIMAL(10,2)`.
-        classification: Sensitivity class, as the contract's owner words it.
         partitioned: Whether the table's partitions are cut by it; None where nothing is said.
     """
 
@@ -57,7 +56,6 @@ class Column(Frozen):
     type: str
     required: bool = False
     description: str = ""
-    classification: str | None = None
     partitioned: bool | None = None
 
 
@@ -200,7 +198,6 @@ def read_column(file: Path, node: Node, index: int, column: SchemaProperty) -> C
         type=type,
         required=bool(column.required or column.primaryKey),
         description=column.description or "",
-        classification=column.classification,
         partitioned=column.partitioned,
     )
 
