@@ -58,7 +58,9 @@ class CheckLakeOperator(BaseOperator):
         from headrace_lake.fsck.depth import Depth  # heavy, as the next
 
         checked = check_lake(
-            Settings.current().lake, Depth.FULL, tell=lambda doing: self.log.info("%s", doing)
+            Settings.current().lake,
+            Depth.FULL,
+            on_progress=lambda doing: self.log.info("%s", doing),
         )
         for one in checked.damages:
             self.log.log(WARNING if one.is_harmless else ERROR, "%s %s", one.kind, one)
