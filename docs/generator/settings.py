@@ -2,13 +2,13 @@
 
 from docs.generator.markdown import sentence, table
 
-from headrace_schemas.settings import READ_BY, SETTINGS, Reader, Setting
+from headrace_schemas.settings import READ_BY, SETTINGS, Setting, SettingReader
 
 
 def settings() -> str:
     """A table for each of those who read settings."""
     parts = []
-    for reader in Reader:
+    for reader in SettingReader:
         rows = [row(one) for one in SETTINGS if one.reader is reader]
         shown = table(("variable", "default", "meaning"), rows)
         parts.append(f"## {reader.value}\n\n{READ_BY[reader]}\n\n{shown}")

@@ -29,7 +29,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Written(Generic[Row]):
+class PutResult(Generic[Row]):
     """What a table holds after a row was put.
 
     Attributes:
@@ -45,7 +45,7 @@ class Written(Generic[Row]):
 
 def insert(
     kind: RowTable[Row], uri: str, row: Row, note: str, history_days: int = HISTORY_DAYS
-) -> Written[Row]:
+) -> PutResult[Row]:
     """Add a row unless one with its key is there; then that one stands, and no version is made.
 
     Args:
@@ -61,7 +61,7 @@ def insert(
 
 def replace(
     kind: RowTable[Row], uri: str, row: Row, note: str, history_days: int = HISTORY_DAYS
-) -> Written[Row]:
+) -> PutResult[Row]:
     """Make a row the one with its key; where it is that already, no version is made.
 
     Arguments and errors are those of `insert`.
@@ -71,10 +71,10 @@ def replace(
 
 def put(
     kind: RowTable[Row], uri: str, row: Row, note: str, history_days: int, replaces: bool
-) -> Written[Row]:
+) -> PutResult[Row]:
     """As `insert`, or with `replaces` as `replace`."""
     wanted = history_properties(history_days) | CHECKPOINTS
-    part = None if kind.partition is None else getattr(row, kind.partition[1])
+    partition = None if kind.partition is None else getattr(row, kind.partition[1])
     for _ in range(ATTEMPTS):
         table = open_table(uri)
         if table is None:
@@ -84,13 +84,13 @@ def put(
         if not wanted.items() <= table.metadata().configuration.items():
             attempt(uri, version, partial(declare, table, wanted, note))
             continue
-        rows = kind.read_open(table, part)
-        same = [one for one in rows if kind.key_of(one) == kind.key_of(row)]
+        rows = kind.read_open(table, partition)
+        same = [stored for stored in rows if kind.key_of(stored) == kind.key_of(row)]
         if same and (not replaces or same == [row]):
-            return Written(same[0], rows, version)
+            return PutResult(same[0], rows, version)
         if attempt(uri, version, partial(write, kind, table, row, note, bool(same))):
-            others = [one for one in rows if one not in same]
-            return Written(row, sorted([*others, row], key=kind.order), table.version())
+            others = [stored for stored in rows if stored not in same]
+            return PutResult(row, sorted([*others, row], key=kind.order), table.version())
     raise WriteConflict(kind.name, "replace" if replaces else "insert")
 
 
@@ -178,8 +178,10 @@ def encoded(kind: RowTable[Row], row: Row) -> Any:
 
 def stem(annotation: Any) -> type:
     """What a field holds beside None: text, a whole number, a number or an instant."""
-    (found,) = [one for one in get_args(annotation) or (annotation,) if one is not type(None)]
-    return next(one for one in (str, int, float, datetime) if issubclass(found, one))
+    (found,) = [
+        argument for argument in get_args(annotation) or (annotation,) if argument is not type(None)
+    ]
+    return next(known for known in (str, int, float, datetime) if issubclass(found, known))
 
 
 def array(value: Any, type: type) -> Any:

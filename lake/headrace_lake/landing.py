@@ -59,13 +59,13 @@ def delivered_partitions(landing: str, build: TableBuild) -> list[Partition]:
         root = landing.rstrip("/")
         names = [uri.removeprefix(f"{root}/") for uri in object_store.matching(place, pattern)]
     else:
-        names = [one.relative_to(place.path).as_posix() for one in below(place.path, pattern)]
+        names = [file.relative_to(place.path).as_posix() for file in below(place.path, pattern)]
     keys = {
         found["key"]
         for name in names
         if not name.endswith(SIDECAR) and (found := form.fullmatch(name))
     }
-    return sorted(parsed(keys, build.partition), key=lambda one: one.start)
+    return sorted(parsed(keys, build.partition), key=lambda partition: partition.start)
 
 
 def any_batch(build: TableBuild) -> str:

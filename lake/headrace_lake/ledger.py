@@ -83,23 +83,23 @@ class RowTable(Generic[Row]):
             problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
             raise RowUnreadable(self.name, problem) from error
 
-    def read(self, uri: str, part: str | None = None) -> list[Row]:
+    def read(self, uri: str, partition: str | None = None) -> list[Row]:
         """The rows of the table at `uri` in their order; none without a table.
 
         Args:
-            part: Value of the partition column; None for all rows.
+            partition: Value of the partition column; None for all rows.
 
         Raises:
             EngineUnavailable: The lake cannot be read.
             RowUnreadable: A row is none that this version of Headrace knows.
         """
-        return self.read_open(open_table(uri), part)
+        return self.read_open(open_table(uri), partition)
 
-    def read_open(self, table: Any, part: str | None = None) -> list[Row]:
+    def read_open(self, table: Any, partition: str | None = None) -> list[Row]:
         """As `read`, of an open table at its own version; None for one that is not there."""
         where = ""
-        if self.partition is not None and part is not None:
-            where = f" WHERE {self.partition[0]} = {literal(part)}"
+        if self.partition is not None and partition is not None:
+            where = f" WHERE {self.partition[0]} = {literal(partition)}"
         found = query(table, f"SELECT * FROM t{where}")  # noqa: S608 - a column and a literal of ours
         return sorted(map(self.decoded, found), key=self.order)
 
@@ -149,7 +149,9 @@ def learnt_from(lake: Lake, model: str, request_id: str) -> int | None:
         EngineUnavailable: The lake cannot be read.
     """
     versions = VERSIONS.read(lake.versions, model)
-    return next((one.table_version for one in versions if one.request_id == request_id), None)
+    return next(
+        (version.table_version for version in versions if version.request_id == request_id), None
+    )
 
 
 def lake_pins(lake: Lake, catalog: Catalog, now: datetime) -> list[Pin]:
@@ -158,6 +160,6 @@ def lake_pins(lake: Lake, catalog: Catalog, now: datetime) -> list[Pin]:
     Raises:
         EngineUnavailable: The lake cannot be read; without its pins nothing may be removed.
     """
-    learnt = VERSIONS.read(lake.versions)
+    versions = VERSIONS.read(lake.versions)
     decisions = {name: DECISIONS.read(lake.ledger, name) for name in catalog.models}
-    return known_pins(catalog, learnt, decisions, HOLDS.read(lake.holds), now)
+    return known_pins(catalog, versions, decisions, HOLDS.read(lake.holds), now)

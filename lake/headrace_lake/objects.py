@@ -110,7 +110,7 @@ class DiskFolder:
         place = self.root / path
         with reading(str(place)):
             return (
-                sorted(one.name for one in place.iterdir() if one.is_dir())
+                sorted(entry.name for entry in place.iterdir() if entry.is_dir())
                 if place.is_dir()
                 else []
             )
@@ -178,36 +178,38 @@ class StoreFolder:
         """As `Folder` says."""
         return [
             Stored(
-                one["Key"].removeprefix(self.key("")), one["Size"], one["LastModified"].timestamp()
+                entry["Key"].removeprefix(self.key("")),
+                entry["Size"],
+                entry["LastModified"].timestamp(),
             )
             for page in self._pages(Prefix=self.key(""))
-            for one in page.get("Contents", ())
-            if not one["Key"].endswith("/")  # stands for a folder
+            for entry in page.get("Contents", ())
+            if not entry["Key"].endswith("/")  # stands for a folder
         ]
 
     def folders(self, path: str) -> list[str]:
         """As `Folder` says."""
         prefix = self.key(f"{path}/") if path else self.key("")
         return sorted(
-            one["Prefix"].removeprefix(prefix).rstrip("/")
+            entry["Prefix"].removeprefix(prefix).rstrip("/")
             for page in self._pages(Prefix=prefix, Delimiter="/")
-            for one in page.get("CommonPrefixes", ())
+            for entry in page.get("CommonPrefixes", ())
         )
 
-    def _pages(self, **asked: str) -> Iterator[dict[str, Any]]:
+    def _pages(self, **options: str) -> Iterator[dict[str, Any]]:
         with self._answering():
             yield from self.client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, **asked
+                Bucket=self.bucket, **options
             )
 
     def read(self, path: str, start: int = 0, length: int | None = None) -> bytes:
         """As `Folder` says."""
-        asked: dict[str, str] = {}
+        options: dict[str, str] = {}
         if start or length is not None:
-            asked["Range"] = f"bytes={start}-{'' if length is None else start + length - 1}"
+            options["Range"] = f"bytes={start}-{'' if length is None else start + length - 1}"
         with self._answering():
-            answer = self.client.get_object(Bucket=self.bucket, Key=self.key(path), **asked)
-            content: bytes = answer["Body"].read()
+            response = self.client.get_object(Bucket=self.bucket, Key=self.key(path), **options)
+            content: bytes = response["Body"].read()
             return content
 
     def write(self, path: str, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What became of a pipeline's batches and of its model, partition by partition, as the lake tells it."""
+"""What became of a pipeline's batches and of its model, partition by partition, as the lake records it."""
 
 import json
 from collections.abc import Sequence
@@ -44,13 +44,13 @@ class BatchRows:
 
 
 @dataclass(frozen=True)
-class Window:
+class WindowStory:
     """One partition of the story.
 
     Attributes:
         rows_in: Of all tables of the pipeline, as the next two.
         evidence: What monitoring measured; None before it has.
-        decision: Whether the model is learnt again for it; None before that is decided.
+        decision: Whether the model is retrained for it; None before that is decided.
         answer: The decision on the version that was trained for it; None without one.
     """
 
@@ -70,7 +70,7 @@ class Window:
 
     @property
     def first(self) -> float | None:
-        """The never-relearned first model's metric on the same rows."""
+        """The static baseline's metric on the same rows."""
         performance = self.evidence.performance if self.evidence else None
         return performance.first if performance else None
 
@@ -92,7 +92,7 @@ class Story:
 
     pipeline: Pipeline
     model: Model | None
-    windows: tuple[Window, ...]
+    windows: tuple[WindowStory, ...]
     batches: tuple[BatchRows, ...]
     unasked: tuple[Decision, ...] = ()
 
@@ -109,30 +109,30 @@ class Story:
     @property
     def unbalanced(self) -> list[BatchRows]:
         """Batches whose rows do not add up."""
-        return [one for one in self.batches if not one.is_balanced]
+        return [batch for batch in self.batches if not batch.is_balanced]
 
     def worse_than_first(self) -> list[str]:
-        """Windows in which a never-relearned first model would have been better."""
+        """Windows in which the static baseline would have been better."""
         sign = 1 if METRICS.named(self.metric).higher_is_better else -1
         return [
-            one.window
-            for one in self.windows
-            if one.current is not None
-            and one.first is not None
-            and sign * (one.current - one.first) < 0
+            window.window
+            for window in self.windows
+            if window.current is not None
+            and window.first is not None
+            and sign * (window.current - window.first) < 0
         ]
 
     def promotions(self) -> list[Decision]:
         """Versions that came to serve."""
-        return [one for one in self.judged() if one.verdict is Verdict.PROMOTE]
+        return [decision for decision in self.judged() if decision.verdict is Verdict.PROMOTE]
 
     def refusals(self) -> list[Decision]:
         """Versions that did not."""
-        return [one for one in self.judged() if one.verdict is Verdict.REFUSE]
+        return [decision for decision in self.judged() if decision.verdict is Verdict.REFUSE]
 
     def judged(self) -> list[Decision]:
         """Every version that was trained and compared."""
-        return [one.answer for one in self.windows if one.answer] + list(self.unasked)
+        return [window.answer for window in self.windows if window.answer] + list(self.unasked)
 
 
 def story_of(
@@ -145,22 +145,26 @@ def story_of(
     """
     batches = tuple(batches_of(lake, pipeline))
     history = DECISIONS.read(lake.ledger, model.name) if model else []
-    keys = [one.key for one in windows] or sorted({one.batch for one in batches})
+    keys = [window.key for window in windows] or sorted({batch.batch for batch in batches})
     found = tuple(window_of(key, batches, history) for key in keys)
-    shown = {one.answer.id for one in found if one.answer}
-    unasked = (one for one in history if one.kind is Kind.PROMOTION and one.id not in shown)
+    shown = {window.answer.id for window in found if window.answer}
+    unasked = (
+        decision
+        for decision in history
+        if decision.kind is Kind.PROMOTION and decision.id not in shown
+    )
     return Story(pipeline, model, found, batches, tuple(unasked))
 
 
-def window_of(key: str, batches: Sequence[BatchRows], history: Sequence[Decision]) -> Window:
+def window_of(key: str, batches: Sequence[BatchRows], history: Sequence[Decision]) -> WindowStory:
     """One partition, by its batches' rows and the model's decisions."""
-    own = [one for one in batches if one.batch == key]
+    own = [batch for batch in batches if batch.batch == key]
     decision = decision_on(history, key)
-    return Window(
+    return WindowStory(
         window=key,
-        rows_in=sum(one.rows_in for one in own),
-        published=sum(one.published for one in own),
-        quarantined=sum(one.quarantined for one in own),
+        rows_in=sum(batch.rows_in for batch in own),
+        published=sum(batch.published for batch in own),
+        quarantined=sum(batch.quarantined for batch in own),
         evidence=read_evidence(decision) if decision else None,
         decision=decision,
         answer=answer_to(history, decision) if decision else None,
@@ -200,10 +204,14 @@ def gated_rows(lake: Lake, name: str, batch: str) -> int | None:
 
 def decision_on(history: Sequence[Decision], window: str) -> Decision | None:
     """The retraining decision on a window."""
-    found = [one for one in history if one.kind is Kind.RETRAINING and one.window == window]
+    found = [
+        decision
+        for decision in history
+        if decision.kind is Kind.RETRAINING and decision.window == window
+    ]
     return found[-1] if found else None
 
 
 def answer_to(history: Sequence[Decision], decision: Decision) -> Decision | None:
-    """The promotion decision that answers a decision to train."""
-    return next((one for one in history if one.request_id == decision.id), None)
+    """The promotion decision on the version that a decision to train asked for."""
+    return next((answer for answer in history if answer.request_id == decision.id), None)

@@ -37,7 +37,7 @@ def partition_keys(uri: str) -> list[str]:
         EngineUnavailable: The lake cannot be read.
     """
     table = open_table(uri)
-    return [] if table is None else sorted({one[PARTITION] for one in table.partitions()})
+    return [] if table is None else sorted({values[PARTITION] for values in table.partitions()})
 
 
 def published_keys(uri: str) -> set[str]:
@@ -51,7 +51,7 @@ def published_keys(uri: str) -> set[str]:
     table = open_table(uri)
     if table is None or PARTITION not in table.metadata().partition_columns:
         return set()
-    held = {one[PARTITION] for one in table.partitions()}
+    held = {values[PARTITION] for values in table.partitions()}
     return held | published_empty(table.metadata().configuration)
 
 

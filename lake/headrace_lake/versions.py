@@ -57,7 +57,7 @@ def newest_version(uri: str) -> int | None:
 
 
 def version_at(uri: str, instant: datetime) -> int | None:
-    """The version that was the newest one at a time, or else the oldest that the log tells of.
+    """The version that was the newest one at a time, or else the oldest that the log holds.
 
     None if there is no table.
 
@@ -68,7 +68,7 @@ def version_at(uri: str, instant: datetime) -> int | None:
     if table is None:
         return None
     millis = instant.timestamp() * 1000
-    commits = {int(one["version"]): one["timestamp"] for one in table.history()}
+    commits = {int(commit["version"]): commit["timestamp"] for commit in table.history()}
     before = [version for version, committed in commits.items() if committed <= millis]
     return max(before) if before else min(commits)
 
@@ -89,5 +89,5 @@ def files_at(uri: str, version: int) -> dict[str, int] | None:
 def first_line(error: Exception) -> str:
     """What an error of another library says, without its cause chain; but a wrong clock is said."""
     text = str(error)
-    said = text.partition("\n")[0] or type(error).__name__
-    return f"{said} ({SKEWED})" if SKEWED in text else said
+    line = text.partition("\n")[0] or type(error).__name__
+    return f"{line} ({SKEWED})" if SKEWED in text else line

@@ -1,6 +1,6 @@
 """Every error a user can meet, as a class with fields.
 
-A message says where, what, the value and what to do. `retryable` tells Airflow whether trying again
+A message says where, what, the value and what to do. `retryable` says to Airflow whether trying again
 can help.
 """
 
@@ -94,10 +94,10 @@ class DeclarationsInvalid(DeclarationInvalid):
     """Several things that are wrong in declarations, by file and line; the fields are the first's."""
 
     def __init__(self, problems: Sequence[DeclarationInvalid]) -> None:
-        self.all = tuple(sorted(problems, key=lambda one: one.place))
+        self.all = tuple(sorted(problems, key=lambda problem: problem.place))
         file, line, key = self.all[0].place
         super().__init__(file, line, key, str(self.all[0].fields["problem"]))
-        shown = [one.message for one in self.all[:SHOWN_PROBLEMS]]
+        shown = [problem.message for problem in self.all[:SHOWN_PROBLEMS]]
         if rest := len(self.all) - len(shown):
             shown.append(f"... and {rest} more.")
         self.message = "\n".join([f"{len(self.all)} problems in the declarations:", *shown])

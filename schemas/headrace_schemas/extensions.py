@@ -40,11 +40,14 @@ def installed() -> tuple[tuple[str, EntryPoint], ...]:
     Raises:
         ProjectInvalid, ProjectVersionUnfit: About this process's project.
     """
-    found = [(one.dist.name if one.dist else one.value, one) for one in entry_points()]
+    found = [
+        (entry_point.dist.name if entry_point.dist else entry_point.value, entry_point)
+        for entry_point in entry_points()
+    ]
     return tuple(
-        (re.sub(r"[-_.]+", "-", giver).lower(), one)
-        for giver, one in (*found, *of_project())
-        if one.group.startswith(f"{OWN}.")
+        (re.sub(r"[-_.]+", "-", provider).lower(), entry_point)
+        for provider, entry_point in (*found, *of_project())
+        if entry_point.group.startswith(f"{OWN}.")
     )
 
 
@@ -55,9 +58,9 @@ def of_project() -> list[tuple[str, EntryPoint]]:
     except ProjectMissing:
         return []
     content = tomllib.loads((project.root / FILE).read_text(encoding="utf-8")).get("project", {})
-    giver = str(content.get("name", project.name))
+    provider = str(content.get("name", project.name))
     return [
-        (giver, EntryPoint(name, value, group))
+        (provider, EntryPoint(name, value, group))
         for group, entries in content.get("entry-points", {}).items()
         for name, value in entries.items()
     ]
@@ -83,7 +86,7 @@ class Extensions(Generic[T]):
         Raises:
             ExtensionTwice: Two distributions give the same name.
         """
-        return [*(one.name for one in self.own), *sorted(self.added())]
+        return [*(extension.name for extension in self.own), *sorted(self.added())]
 
     def named(self, name: str) -> T:
         """The one of a name; nothing of another is imported.
@@ -94,16 +97,16 @@ class Extensions(Generic[T]):
             ExtensionInvalid: It cannot be imported, or is something else.
         """
         added = self.added()
-        for one in self.own:
-            if one.name == name:
-                return one
+        for extension in self.own:
+            if extension.name == name:
+                return extension
         if name not in added:
             raise ExtensionUnknown(self.group, name, self.names())
         return self.loaded(added[name])
 
     def schema(self) -> dict[str, Any]:
         """A name's JSON Schema: editors propose Headrace's own, and take any other."""
-        return {"anyOf": [{"enum": [one.name for one in self.own]}, {"type": "string"}]}
+        return {"anyOf": [{"enum": [extension.name for extension in self.own]}, {"type": "string"}]}
 
     def added(self) -> dict[str, EntryPoint]:
         """The entry points of others, by name.
@@ -111,13 +114,13 @@ class Extensions(Generic[T]):
         Raises:
             ExtensionTwice: Two distributions give the same name.
         """
-        givers = dict.fromkeys((one.name for one in self.own), OWN)
+        providers = dict.fromkeys((extension.name for extension in self.own), OWN)
         found = {}
-        for giver, entry in installed():
+        for provider, entry in installed():
             if entry.group != self.group:
                 continue
-            if givers.setdefault(entry.name, giver) != giver:
-                raise ExtensionTwice(self.group, entry.name, givers[entry.name], giver)
+            if providers.setdefault(entry.name, provider) != provider:
+                raise ExtensionTwice(self.group, entry.name, providers[entry.name], provider)
             found[entry.name] = entry
         return found
 
@@ -141,7 +144,7 @@ class Extensions(Generic[T]):
             raise ExtensionInvalid(self.group, entry.name, entry.value, problem)
         return found
 
-    def code(self, one: T, where: str) -> Callable[..., Any]:
+    def code(self, extension: T, where: str) -> Callable[..., Any]:
         """The function that does the work of `one`; only for the side on which it works.
 
         Args:
@@ -154,5 +157,5 @@ class Extensions(Generic[T]):
         try:
             found: Callable[..., Any] = getattr(import_module(module), function)
         except (ImportError, AttributeError) as error:
-            raise ExtensionInvalid(self.group, one.name, where, str(error)) from error
+            raise ExtensionInvalid(self.group, extension.name, where, str(error)) from error
         return found

@@ -1,6 +1,6 @@
 """What of Headrace is installed here: its extras, and one Spark.
 
-Asked by each side when it starts, before its own imports would fail at a module that tells nobody
+Asked by each side when it starts, before its own imports would fail at a module that shows nobody
 what to do.
 """
 

@@ -1,4 +1,4 @@
-"""What people are told of, and the notifiers of installed extensions that tell them."""
+"""What people are notified of, and the notifiers of installed extensions that do so."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -58,7 +58,7 @@ NOTIFIERS: Extensions[Notifier] = Extensions("headrace.notifiers", Notifier, ())
 
 
 def is_notifier(name: str) -> str:
-    """Someone tells."""
+    """The name of an installed notifier."""
     return NOTIFIERS.named(name).name
 
 

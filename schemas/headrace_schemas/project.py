@@ -169,9 +169,9 @@ class Project(Frozen):
 
         Spark's Python workers inherit it, too.
         """
-        kept = [one for one in environ.get("PYTHONPATH", "").split(os.pathsep) if one]
+        kept = [entry for entry in environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
         packages = [str(folder) for folder in self.packages]
-        path = [*packages, *(one for one in kept if one not in packages)]
+        path = [*packages, *(entry for entry in kept if entry not in packages)]
         return {
             VARIABLE: str(self.root),
             "HEADRACE_HOME": str(self.home),
@@ -190,7 +190,9 @@ def place(root: Path, given: str | None) -> str | None:
 
 def found_above(folder: Path) -> Path | None:
     """The nearest folder, from `folder` upwards, that is a project."""
-    return next((one for one in (folder, *folder.parents) if declares(one / FILE)), None)
+    return next(
+        (candidate for candidate in (folder, *folder.parents) if declares(candidate / FILE)), None
+    )
 
 
 def declares(file: Path) -> bool:

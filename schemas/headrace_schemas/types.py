@@ -25,7 +25,7 @@ class Family(StrEnum):
     NESTED = "nested"
 
 
-class Kind(NamedTuple):
+class TypeTraits(NamedTuple):
     """What is known of all types with one stem.
 
     Attributes:
@@ -40,45 +40,45 @@ class Kind(NamedTuple):
     bits: int = 0
 
 
-KINDS = {
-    "BOOLEAN": Kind(Family.FLAG),
-    "TINYINT": Kind(Family.INTEGER, synonyms=("BYTE",), bits=8),
-    "SMALLINT": Kind(Family.INTEGER, synonyms=("SHORT",), bits=16),
-    "INT": Kind(Family.INTEGER, synonyms=("INTEGER",), bits=32),
-    "BIGINT": Kind(Family.INTEGER, synonyms=("LONG",), bits=64),
-    "FLOAT": Kind(Family.FLOAT, synonyms=("REAL",)),
-    "DOUBLE": Kind(Family.FLOAT),
-    "DECIMAL": Kind(Family.DECIMAL, "(p,s)", ("DEC", "NUMERIC")),
-    "STRING": Kind(Family.TEXT),
-    "VARCHAR": Kind(Family.TEXT, "(n)"),
-    "CHAR": Kind(Family.TEXT, "(n)", ("CHARACTER",)),
-    "BINARY": Kind(Family.BYTES),
-    "DATE": Kind(Family.TIME),
-    "TIMESTAMP": Kind(Family.TIME, synonyms=("TIMESTAMP_LTZ",)),
-    "TIMESTAMP_NTZ": Kind(Family.TIME),
-    "ARRAY": Kind(Family.NESTED, "<type>"),
-    "MAP": Kind(Family.NESTED, "<type, type>"),
-    "STRUCT": Kind(Family.NESTED, "<name: type, ...>"),
+TYPES = {
+    "BOOLEAN": TypeTraits(Family.FLAG),
+    "TINYINT": TypeTraits(Family.INTEGER, synonyms=("BYTE",), bits=8),
+    "SMALLINT": TypeTraits(Family.INTEGER, synonyms=("SHORT",), bits=16),
+    "INT": TypeTraits(Family.INTEGER, synonyms=("INTEGER",), bits=32),
+    "BIGINT": TypeTraits(Family.INTEGER, synonyms=("LONG",), bits=64),
+    "FLOAT": TypeTraits(Family.FLOAT, synonyms=("REAL",)),
+    "DOUBLE": TypeTraits(Family.FLOAT),
+    "DECIMAL": TypeTraits(Family.DECIMAL, "(p,s)", ("DEC", "NUMERIC")),
+    "STRING": TypeTraits(Family.TEXT),
+    "VARCHAR": TypeTraits(Family.TEXT, "(n)"),
+    "CHAR": TypeTraits(Family.TEXT, "(n)", ("CHARACTER",)),
+    "BINARY": TypeTraits(Family.BYTES),
+    "DATE": TypeTraits(Family.TIME),
+    "TIMESTAMP": TypeTraits(Family.TIME, synonyms=("TIMESTAMP_LTZ",)),
+    "TIMESTAMP_NTZ": TypeTraits(Family.TIME),
+    "ARRAY": TypeTraits(Family.NESTED, "<type>"),
+    "MAP": TypeTraits(Family.NESTED, "<type, type>"),
+    "STRUCT": TypeTraits(Family.NESTED, "<name: type, ...>"),
 }
 """Every type by its stem. All other sets of types are made of this one."""
 
 
 def stems(*families: Family) -> frozenset[str]:
     """The types of some families."""
-    return frozenset(stem for stem, kind in KINDS.items() if kind.family in families)
+    return frozenset(stem for stem, traits in TYPES.items() if traits.family in families)
 
 
-SYNONYMS = {word: stem for stem, kind in KINDS.items() for word in kind.synonyms}
+SYNONYMS = {word: stem for stem, traits in TYPES.items() for word in traits.synonyms}
 INTEGERS = stems(Family.INTEGER)
 FLOATS = stems(Family.FLOAT)
 NUMBERS = stems(Family.INTEGER, Family.FLOAT, Family.DECIMAL)
 TEXTS = stems(Family.TEXT)
 TIMES = stems(Family.TIME)
 NESTED = stems(Family.NESTED)
-SIMPLE = frozenset(stem for stem, kind in KINDS.items() if not kind.arguments)
-BITS = {stem: kind.bits for stem, kind in KINDS.items() if kind.bits}
+SIMPLE = frozenset(stem for stem, traits in TYPES.items() if not traits.arguments)
+BITS = {stem: traits.bits for stem, traits in TYPES.items() if traits.bits}
 
-KNOWN = tuple(f"{stem}{kind.arguments}" for stem, kind in KINDS.items())
+KNOWN = tuple(f"{stem}{traits.arguments}" for stem, traits in TYPES.items())
 """For messages."""
 
 MOST_DIGITS = 38
@@ -130,10 +130,10 @@ class ColumnType(Frozen):
         Raises:
             TypeInvalid: It is none of `KNOWN`; the message says what is wrong.
         """
-        reader = Reader(text)
-        found = reader.type()
-        if reader.peek():
-            raise TypeInvalid(f"{reader.peek()!r} follows the type {found.ddl}")
+        parser = TypeParser(text)
+        found = parser.type()
+        if parser.peek():
+            raise TypeInvalid(f"{parser.peek()!r} follows the type {found.ddl}")
         return cls.model_validate(found.model_dump())
 
     @property
@@ -148,15 +148,15 @@ class ColumnType(Frozen):
         if self.stem == "MAP" and self.key is not None and self.element is not None:
             return f"MAP<{self.key.ddl},{self.element.ddl}>"
         if self.stem == "STRUCT":
-            inner = ",".join(f"{named(one.name)}:{one.type.ddl}" for one in self.fields)
+            inner = ",".join(f"{named(field.name)}:{field.type.ddl}" for field in self.fields)
             return f"STRUCT<{inner}>"
         return self.stem
 
     @property
     def children(self) -> tuple["ColumnType", ...]:
         """The types directly inside."""
-        inner = (self.key, self.element, *(one.type for one in self.fields))
-        return tuple(one for one in inner if one is not None)
+        inner = (self.key, self.element, *(field.type for field in self.fields))
+        return tuple(child for child in inner if child is not None)
 
     def walk(self) -> Iterator["ColumnType"]:
         """Itself and every type inside."""
@@ -171,7 +171,7 @@ def named(field: str) -> str:
     return field if is_word else "`" + field.replace("`", "``") + "`"
 
 
-class Reader:
+class TypeParser:
     """Reads types from a text, one token ahead."""
 
     def __init__(self, text: str) -> None:
@@ -255,7 +255,7 @@ class Reader:
         self.expect(",")
         element = self.type(depth + 1)
         self.expect(">")
-        if any(one.stem == "MAP" for one in key.walk()):
+        if any(inner.stem == "MAP" for inner in key.walk()):
             raise TypeInvalid("a MAP cannot be a key of a MAP")
         return ColumnType(stem="MAP", key=key, element=element)
 
@@ -270,7 +270,7 @@ class Reader:
                 break
             if sign != ",":
                 raise TypeInvalid(f"',' or '>' is expected in STRUCT, {sign or 'the end'!r} found")
-        names = [one.name.lower() for one in fields]
+        names = [field.name.lower() for field in fields]
         if doubled := sorted({name for name in names if names.count(name) > 1}):
             raise TypeInvalid(f"STRUCT has a field twice: {', '.join(doubled)}")
         return ColumnType(stem="STRUCT", fields=tuple(fields))

@@ -21,7 +21,7 @@ from headrace_schemas.declarations.contract import Column, Contract
 from headrace_schemas.declarations.pipeline import Evolution
 from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import SchemaBroken
-from headrace_schemas.types import KINDS, ColumnType
+from headrace_schemas.types import TYPES, ColumnType
 from tests.jobs.batches import Batch, contract
 from tests.jobs.cast_oracle import Marked, expected, is_refused, single
 
@@ -404,7 +404,7 @@ GROUPS = {
 
 
 def test_every_type_of_a_contract_is_one_of_spark_s() -> None:
-    assert set(SIMPLE) == {*KINDS, "VOID"}
+    assert set(SIMPLE) == {*TYPES, "VOID"}
 
 
 def test_every_given_type_is_tried() -> None:

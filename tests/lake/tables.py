@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headrace_lake.fsck.check import check
-from headrace_lake.fsck.damage import Damage, Kind
+from headrace_lake.fsck.damage import Damage, DamageKind
 from headrace_lake.fsck.depth import Depth
 
-Found = list[tuple[Kind, str, int | None]]
+Found = list[tuple[DamageKind, str, int | None]]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ class Table:
 
 def short(damages: list[Damage]) -> Found:
     return [
-        (one.kind, one.file, one.version) for one in damages if one.kind is not Kind.FILE_TOUCHED
+        (one.kind, one.file, one.version)
+        for one in damages
+        if one.kind is not DamageKind.FILE_TOUCHED
     ]
 
 

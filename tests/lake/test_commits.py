@@ -11,7 +11,7 @@ import pytest
 from deltalake import DeltaTable
 
 from headrace_lake import commits
-from headrace_lake.commits import Written, insert, replace
+from headrace_lake.commits import PutResult, insert, replace
 from headrace_lake.fsck.check import check
 from headrace_lake.fsck.depth import Depth
 from headrace_lake.ledger import DECISIONS, EVALUATIONS, monitoring
@@ -42,7 +42,7 @@ def test_the_first_answer_stands_when_a_question_is_asked_again(tmp_path: Path) 
     uri = str(tmp_path)
     first = insert(DECISIONS, uri, decision("a"), "{}")
     again = insert(DECISIONS, uri, decision("a", verdict=Verdict.REFUSE, reason="worse"), "{}")
-    assert again == first == Written(decision("a"), [decision("a")], DeltaTable(uri).version())
+    assert again == first == PutResult(decision("a"), [decision("a")], DeltaTable(uri).version())
 
 
 def test_rows_are_the_partitions_own_when_models_share_a_table(tmp_path: Path) -> None:
@@ -109,11 +109,11 @@ def test_a_table_is_well_and_has_its_checkpoint_after_many_rows(tmp_path: Path) 
     assert is_well(tmp_path)
 
 
-def together(write: Callable[[int], Written[Decision]]) -> list[Written[Decision]]:
+def together(write: Callable[[int], PutResult[Decision]]) -> list[PutResult[Decision]]:
     """What writers are told that all begin at once."""
     begun = Barrier(WRITERS)
 
-    def one(number: int) -> Written[Decision]:
+    def one(number: int) -> PutResult[Decision]:
         begun.wait()
         return write(number)
 
@@ -125,7 +125,7 @@ def together(write: Callable[[int], Written[Decision]]) -> list[Written[Decision
 def test_every_row_is_there_once_when_writers_commit_at_once(tmp_path: Path, rows: int) -> None:
     """The first of them make the table, too."""
 
-    def write(number: int) -> Written[Decision]:
+    def write(number: int) -> PutResult[Decision]:
         for row in range(rows):
             written = insert(DECISIONS, str(tmp_path), decision(f"{number}-{row}"), "{}")
         return written

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from headrace_lake.fsck.check import check_lake
-from headrace_lake.fsck.damage import Kind
+from headrace_lake.fsck.damage import DamageKind
 from headrace_lake.fsck.depth import Depth
 from headrace_schemas.errors import TableMissing
 from headrace_schemas.places import Lake
@@ -63,7 +63,7 @@ def test_only_tables_that_are_named_are_checked(lake: Lake):
     assert check_lake(lake, Depth.LOG, [NAME]).is_well
     found = check_lake(lake, Depth.LOG, ["predictions.late"])
     assert [(one.table, one.kind) for one in found.damages] == [
-        ("predictions.late", Kind.LOG_MISSING)
+        ("predictions.late", DamageKind.LOG_MISSING)
     ]
 
 
@@ -85,7 +85,7 @@ def test_file_is_named_when_it_has_other_bytes_than_at_the_first_full_check(
     file = exchange_unseen(table, 4)
     for _ in range(2):  # what was damaged is not remembered as it is now
         found = check_lake(lake, Depth.FULL, [NAME]).damages
-        assert short(list(found)) == [(Kind.FILE_DIFFERS, table.name(file), 4)]
+        assert short(list(found)) == [(DamageKind.FILE_DIFFERS, table.name(file), 4)]
     exchange_unseen(table, 4)  # the same flip again
     assert check_lake(lake, Depth.FULL, [NAME]).is_well
 
@@ -95,7 +95,7 @@ def test_digests_are_written_anew_and_it_is_told_when_they_cannot_be_read(lake: 
     written = digests(lake).read_bytes()
     digests(lake).write_bytes(written[:-9])
     (told,) = check_lake(lake, Depth.FULL, [NAME]).damages
-    assert told.kind is Kind.DIGESTS_BROKEN
+    assert told.kind is DamageKind.DIGESTS_BROKEN
     assert told.is_harmless
     assert digests(lake).read_bytes() == written
     assert check_lake(lake, Depth.FULL, [NAME]).damages == ()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from headrace_lake.fsck.check import check, check_lake, repair
-from headrace_lake.fsck.damage import Kind
+from headrace_lake.fsck.damage import DamageKind
 from headrace_lake.fsck.depth import Depth
 from headrace_schemas.errors import EngineUnavailable
 from headrace_schemas.places import Lake
@@ -62,10 +62,14 @@ def test_nothing_is_found_when_all_is_well(depth: Depth):
 
 @pytest.mark.parametrize(
     ("by", "kind"),
-    [(empty, Kind.COMMIT_EMPTY), (half, Kind.COMMIT_BROKEN), (None, Kind.COMMIT_MISSING)],
+    [
+        (empty, DamageKind.COMMIT_EMPTY),
+        (half, DamageKind.COMMIT_BROKEN),
+        (None, DamageKind.COMMIT_MISSING),
+    ],
 )
 def test_newest_commit_is_named_when_it_is_damaged(
-    store: ObjectStore, by: Callable[[bytes], bytes] | None, kind: Kind
+    store: ObjectStore, by: Callable[[bytes], bytes] | None, kind: DamageKind
 ):
     path = f"_delta_log/{13:020}.json"
     if by is None:
@@ -81,7 +85,7 @@ def test_data_file_is_named_when_a_bit_was_flipped(store: ObjectStore, table: Ta
     change(store, f"tables/silver/readings/{path}", flipped(60))
     assert check_lake(lake(), Depth.LOG).is_well
     found = check_lake(lake(), Depth.FULL).damages
-    assert short(list(found)) == [(Kind.FILE_DIFFERS, path, 4)]
+    assert short(list(found)) == [(DamageKind.FILE_DIFFERS, path, 4)]
 
 
 def test_data_file_is_named_when_only_its_digest_tells(store: ObjectStore, table: Table):
@@ -90,7 +94,7 @@ def test_data_file_is_named_when_only_its_digest_tells(store: ObjectStore, table
     at = table.data(4).read_bytes().rindex(b"parquet-mr")
     change(store, f"tables/silver/readings/{path}", flipped(at))
     found = check_lake(lake(), Depth.FULL).damages
-    assert short(list(found)) == [(Kind.FILE_DIFFERS, path, 4)]
+    assert short(list(found)) == [(DamageKind.FILE_DIFFERS, path, 4)]
 
 
 def test_checkpoint_is_moved_aside_when_all_commits_are_there(store: ObjectStore):

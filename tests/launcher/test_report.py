@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from headrace_lake import story
-from headrace_lake.story import BatchRows, Story, Window
+from headrace_lake.story import BatchRows, Story, WindowStory
 from headrace_launcher.project.report import answered, terminal_table, write_page
 from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.decisions.evidence import MonitorEvidence, Performance
@@ -104,7 +104,7 @@ def test_page_does_nothing_when_names_and_reasons_are_hostile(tmp_path):
         for window, champion in (("2013-01", "1"), ("2013-02", hostile))
     ]
     lines = tuple(
-        Window(
+        WindowStory(
             window=one.window,
             rows_in=2,
             published=1,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from headrace_schemas.types import KINDS, SYNONYMS, ColumnType, TypeInvalid
+from headrace_schemas.types import SYNONYMS, TYPES, ColumnType, TypeInvalid
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,9 @@ SPELT = {"": "", "(p,s)": "(3,1)", "(n)": "(3)", "<type>": "<INT>"}
 SPELT |= {"<type, type>": "<INT,INT>", "<name: type, ...>": "<a:INT>"}
 
 
-@pytest.mark.parametrize("stem", KINDS)
+@pytest.mark.parametrize("stem", TYPES)
 def test_type_is_read_as_messages_say_it_is_written(stem):
-    arguments = KINDS[stem].arguments
+    arguments = TYPES[stem].arguments
     text = f"{stem}{SPELT[arguments]}"
     assert ColumnType.parse(text).ddl == text
     if arguments not in ("", "(p,s)"):

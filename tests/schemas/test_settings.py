@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from headrace_schemas import settings
-from headrace_schemas.settings import SETTINGS, Reader
+from headrace_schemas.settings import SETTINGS, SettingReader
 
 PROJECT = Path(__file__).parents[2]
 FOLDERS = ("dags", "deploy", "jobs", "lake", "launcher", "plugins", "schemas")
@@ -47,7 +47,9 @@ def test_setting_stands_once_in_the_table():
 
 
 @pytest.mark.parametrize(
-    "setting", [one for one in SETTINGS if one.reader is Reader.COMPOSE], ids=lambda one: one.name
+    "setting",
+    [one for one in SETTINGS if one.reader is SettingReader.COMPOSE],
+    ids=lambda one: one.name,
 )
 def test_default_is_the_compose_file_s_when_that_reads_a_setting(setting):
     compose = (PROJECT / "docker-compose.yml").read_text()

@@ -8,14 +8,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from headrace_lake.fsck import checkpoints
-from headrace_lake.fsck.damage import Damage, Findings, Kind
+from headrace_lake.fsck.damage import Damage, DamageKind, TableDamages
 from headrace_lake.fsck.data_files import check_contents, check_listing
 from headrace_lake.fsck.depth import Depth
 from headrace_lake.fsck.digests import DigestFile, Digests
 from headrace_lake.fsck.history import History, go_through
 from headrace_lake.fsck.lake_tables import LakeTable, lake_tables
 from headrace_lake.fsck.log import FOLDER, POINTER, Log
-from headrace_lake.fsck.snapshot import DataFile
+from headrace_lake.fsck.snapshot import SnapshotFile
 from headrace_lake.objects import Folder, folder
 from headrace_schemas.errors import TableDamaged
 from headrace_schemas.places import Lake
@@ -26,19 +26,19 @@ MISSING_LOG = (
 
 
 @dataclass
-class Check:
+class CheckRequest:
     """What is asked of a check, beside the table.
 
     Attributes:
-        at_least: A version that somebody was told of: it must be there.
+        at_least: A version that somebody was given: it must be there.
         digests: Of files that were read before.
-        tell: Is told what is done, now and then.
+        on_progress: Called with what is done, now and then.
     """
 
     depth: Depth
     at_least: int = 0
     digests: Mapping[str, str] = field(default_factory=dict)
-    tell: Callable[[str], None] = lambda _: None
+    on_progress: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Checked:
+class FsckResult:
     """What was looked at, and what is wrong with it."""
 
     tables: tuple[str, ...]
@@ -63,7 +63,7 @@ class Checked:
     @property
     def is_well(self) -> bool:
         """Whether every reader gets the right rows of all tables."""
-        return all(one.is_harmless for one in self.damages)
+        return all(damage.is_harmless for damage in self.damages)
 
 
 def check(
@@ -73,12 +73,12 @@ def check(
 
     Args:
         name: What the table is called in what is found; without one its URI.
-        at_least: A version that somebody was told of: it must be there.
+        at_least: A version that somebody was given: it must be there.
 
     Raises:
         EngineUnavailable: The lake cannot be read.
     """
-    return examine(folder(uri), name or uri, Check(depth, at_least)).damages
+    return examine(folder(uri), name or uri, CheckRequest(depth, at_least)).damages
 
 
 def refuse_damaged(uri: str, name: str, at_least: int) -> None:
@@ -88,24 +88,24 @@ def refuse_damaged(uri: str, name: str, at_least: int) -> None:
         TableDamaged: It does.
         EngineUnavailable: The lake cannot be read.
     """
-    found = [one for one in check(uri, Depth.TAIL, name, at_least) if not one.is_harmless]
+    found = [damage for damage in check(uri, Depth.TAIL, name, at_least) if not damage.is_harmless]
     if found:
-        raise TableDamaged(name, [str(one).removeprefix(f"{name}: ") for one in found])
+        raise TableDamaged(name, [str(damage).removeprefix(f"{name}: ") for damage in found])
 
 
 def check_lake(
     lake: Lake,
     depth: Depth,
     names: Collection[str] = (),
-    tell: Callable[[str], None] = lambda _: None,
-) -> Checked:
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> FsckResult:
     """What is wrong with the lake's tables, or with those that are named.
 
     A full check keeps the digests of files that it read for the first time in the lake, below
     `ledger/digests`.
 
     Args:
-        tell: Is told what is done, now and then.
+        on_progress: Called with what is done, now and then.
 
     Raises:
         TableMissing: The lake has no table of a name.
@@ -115,30 +115,32 @@ def check_lake(
     tables = lake_tables(root, names)
     damages: list[Damage] = []
     for table in tables:
-        tell(table.name)
-        damages += check_table(root, lake, table, depth, tell)
-    return Checked(tuple(one.name for one in tables), tuple(damages))
+        on_progress(table.name)
+        damages += check_table(root, lake, table, depth, on_progress)
+    return FsckResult(tuple(table.name for table in tables), tuple(damages))
 
 
 def check_table(
-    root: Folder, lake: Lake, table: LakeTable, depth: Depth, tell: Callable[[str], None]
+    root: Folder, lake: Lake, table: LakeTable, depth: Depth, on_progress: Callable[[str], None]
 ) -> list[Damage]:
     """What is wrong with one table of the lake."""
     place = folder(lake.at(table.path))
     if depth is not Depth.FULL:
-        return examine(place, table.name, Check(depth, tell=tell)).damages
-    findings, file, before = Findings(table.name), DigestFile.of(root, table.path), Digests()
+        return examine(place, table.name, CheckRequest(depth, on_progress=on_progress)).damages
+    findings, file, before = TableDamages(table.name), DigestFile.of(root, table.path), Digests()
     try:
         before = file.read()
     except ValueError:
         findings.note(
-            Kind.DIGESTS_BROKEN,
+            DamageKind.DIGESTS_BROKEN,
             file.path,
             None,
             "the digests of its files cannot be read",
             "They are written anew now: compare the table with a backup if you doubt it.",
         )
-    outcome = examine(place, table.name, Check(depth, digests=before.files, tell=tell))
+    outcome = examine(
+        place, table.name, CheckRequest(depth, digests=before.files, on_progress=on_progress)
+    )
     # Where something is damaged none is forgotten: what is restored is compared with it.
     kept = before.files if outcome.damages else {}
     if (after := Digests(files={**kept, **outcome.digests})) != before:
@@ -146,52 +148,58 @@ def check_table(
     return findings.found + outcome.damages
 
 
-def examine(place: Folder, name: str, asked: Check) -> Outcome:
+def examine(place: Folder, name: str, request: CheckRequest) -> Outcome:
     """Check a table; twice where something is wrong, as somebody may have been writing to it."""
-    outcome = look(place, name, asked)
-    if any(not one.is_harmless for one in outcome.damages):
-        asked.tell(f"{name}: something is wrong; looking again")
-        return look(place, name, asked)
+    outcome = look(place, name, request)
+    if any(not damage.is_harmless for damage in outcome.damages):
+        request.on_progress(f"{name}: something is wrong; looking again")
+        return look(place, name, request)
     return outcome
 
 
-def look(place: Folder, name: str, asked: Check) -> Outcome:
+def look(place: Folder, name: str, request: CheckRequest) -> Outcome:
     """Check a table."""
-    findings = Findings(name)
-    stored = {one.path: one for one in place.files()}
+    findings = TableDamages(name)
+    stored = {file.path: file for file in place.files()}
     log = Log.of(stored.values())
     if log.newest < 0:
         findings.note(
-            Kind.LOG_MISSING, FOLDER, None, "the log has no commit and no checkpoint", MISSING_LOG
+            DamageKind.LOG_MISSING,
+            FOLDER,
+            None,
+            "the log has no commit and no checkpoint",
+            MISSING_LOG,
         )
         return Outcome(findings.found, {})
-    is_full = asked.depth is Depth.FULL
-    history = go_through(findings, place, log, asked.depth, asked.at_least)
+    is_full = request.depth is Depth.FULL
+    history = go_through(findings, place, log, request.depth, request.at_least)
     if history.snapshot is None:
         return Outcome(findings.found, {})
-    files = sorted(history.snapshot.files.values(), key=lambda one: (one.version, one.path))
+    files = sorted(history.snapshot.files.values(), key=lambda file: (file.version, file.path))
     there = check_listing(findings, files, stored)
     digests = {}
     if is_full:
         compare_with_reader(history)
-        progress = Progress(asked, name, sum(one.size for one in there))
-        digests = check_contents(findings, place, there, asked.digests, progress.seen)
+        progress = ReadProgress(request, name, sum(file.size for file in there))
+        digests = check_contents(findings, place, there, request.digests, progress.seen)
     return Outcome(findings.found, digests)
 
 
 @dataclass
-class Progress:
+class ReadProgress:
     """Tells how much of a table was read."""
 
-    asked: Check
+    request: CheckRequest
     name: str
     total: int
     read: int = 0
 
-    def seen(self, file: DataFile) -> None:
+    def seen(self, file: SnapshotFile) -> None:
         """A file was read."""
         self.read += file.size
-        self.asked.tell(f"{self.name}: {self.read / 1e6:,.0f} of {self.total / 1e6:,.0f} MB")
+        self.request.on_progress(
+            f"{self.name}: {self.read / 1e6:,.0f} of {self.total / 1e6:,.0f} MB"
+        )
 
 
 def compare_with_reader(history: History) -> None:
@@ -199,7 +207,7 @@ def compare_with_reader(history: History) -> None:
     findings, log, snapshot = history.findings, history.log, history.snapshot
     if not log.checkpoints or not history.are_commits_whole or snapshot is None:
         return
-    if findings.has(Kind.CHECKPOINT_BROKEN, Kind.POINTER_ASTRAY):
+    if findings.has(DamageKind.CHECKPOINT_BROKEN, DamageKind.POINTER_ASTRAY):
         return
     newest = log.checkpoints[-1]
     seen = checkpoints.content(history.folder.uri, log.newest)
@@ -220,7 +228,7 @@ def compare_with_reader(history: History) -> None:
     # Without a checksum beside it nobody can tell which of both is right.
     is_repairable = newest.version in log.checksums and history.begins < newest.version
     findings.note(
-        Kind.CHECKPOINT_DIFFERS,
+        DamageKind.CHECKPOINT_DIFFERS,
         newest.path,
         newest.version,
         problem,
@@ -240,14 +248,23 @@ def repair(lake: Lake, damages: Iterable[Damage]) -> list[str]:
     Raises:
         EngineUnavailable: The lake cannot be written.
     """
-    wrong = [one for one in damages if one.is_repairable]
+    wrong = [damage for damage in damages if damage.is_repairable]
     moved: list[str] = []
-    for table in lake_tables(folder(lake.root), {one.table for one in wrong}) if wrong else []:
+    for table in (
+        lake_tables(folder(lake.root), {damage.table for damage in wrong}) if wrong else []
+    ):
         place = folder(lake.at(table.path))
-        versions = {one.version for one in wrong if one.table == table.name and one.file != POINTER}
+        versions = {
+            damage.version
+            for damage in wrong
+            if damage.table == table.name and damage.file != POINTER
+        }
         log = Log.of(place.files())
         files = [
-            file.path for one in log.checkpoints if one.version in versions for file in one.files
+            file.path
+            for checkpoint in log.checkpoints
+            if checkpoint.version in versions
+            for file in checkpoint.files
         ]
         # The pointer may name what is moved; a reader that finds none lists the folder.
         for path in [*files, *([log.pointer.path] if log.pointer else [])]:

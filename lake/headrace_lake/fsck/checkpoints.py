@@ -5,10 +5,10 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
-from headrace_lake.fsck.damage import Findings, Kind
+from headrace_lake.fsck.damage import DamageKind, TableDamages
 from headrace_lake.fsck.log import POINTER, Checkpoint, Log
 from headrace_lake.fsck.parquet import NotWhole, read_footer, whole_file
-from headrace_lake.fsck.snapshot import DataFile, Snapshot
+from headrace_lake.fsck.snapshot import Snapshot, SnapshotFile
 from headrace_lake.objects import Folder
 
 ASIDE = ".damaged"
@@ -33,12 +33,12 @@ def broken(folder: Folder, log: Log, *, whole: bool) -> dict[Checkpoint, str]:
     """
     read = log.checkpoints if whole else (*log.checkpoints[:1], *log.checkpoints[-1:])
     found = {}
-    for one in log.checkpoints:
-        problem = incomplete(one)
-        if problem is None and one in read:
-            problem = unreadable(folder, one, whole=whole)
+    for checkpoint in log.checkpoints:
+        problem = incomplete(checkpoint)
+        if problem is None and checkpoint in read:
+            problem = unreadable(folder, checkpoint, whole=whole)
         if problem is not None:
-            found[one] = problem
+            found[checkpoint] = problem
     return found
 
 
@@ -46,21 +46,21 @@ def incomplete(checkpoint: Checkpoint) -> str | None:
     """What of a checkpoint is not there, by the listing."""
     if len(checkpoint.files) != checkpoint.count:
         return f"{len(checkpoint.files)} of the checkpoint's {checkpoint.count} files are there"
-    if not all(one.size for one in checkpoint.files):
+    if not all(file.size for file in checkpoint.files):
         return "the checkpoint has 0 bytes"
     return None
 
 
 def unreadable(folder: Folder, checkpoint: Checkpoint, *, whole: bool) -> str | None:
     """What of a checkpoint's files is no Parquet."""
-    for one in checkpoint.files:
-        if one.path.endswith(".parquet"):
-            read = partial(folder.read, one.path)
+    for file in checkpoint.files:
+        if file.path.endswith(".parquet"):
+            read = partial(folder.read, file.path)
             try:
                 if whole:
-                    whole_file(read, one.size, lambda _: None)
+                    whole_file(read, file.size, lambda _: None)
                 else:
-                    read_footer(read, one.size)
+                    read_footer(read, file.size)
             except FileNotFoundError:
                 return "the checkpoint is gone"
             except NotWhole as found:
@@ -69,7 +69,7 @@ def unreadable(folder: Folder, checkpoint: Checkpoint, *, whole: bool) -> str | 
 
 
 def note_broken(
-    findings: Findings,
+    findings: TableDamages,
     folder: Folder,
     log: Log,
     found: dict[Checkpoint, str],
@@ -78,11 +78,11 @@ def note_broken(
 ) -> None:
     """Say which checkpoints cannot be read, and whether the pointer leads to one that is there."""
     advice = REPAIR if are_commits_whole else NO_REPAIR
-    for one, problem in found.items():
+    for checkpoint, problem in found.items():
         findings.note(
-            Kind.CHECKPOINT_BROKEN,
-            one.path,
-            one.version,
+            DamageKind.CHECKPOINT_BROKEN,
+            checkpoint.path,
+            checkpoint.version,
             problem,
             advice,
             is_repairable=are_commits_whole,
@@ -95,7 +95,7 @@ def note_broken(
         return
     except (LookupError, TypeError, ValueError):
         findings.note(
-            Kind.POINTER_BROKEN,
+            DamageKind.POINTER_BROKEN,
             POINTER,
             None,
             "the pointer to the newest checkpoint is no JSON",
@@ -103,9 +103,9 @@ def note_broken(
             is_repairable=True,
         )
         return
-    if version not in {one.version for one in log.checkpoints}:
+    if version not in {checkpoint.version for checkpoint in log.checkpoints}:
         findings.note(
-            Kind.POINTER_ASTRAY,
+            DamageKind.POINTER_ASTRAY,
             POINTER,
             version,
             "it leads to a checkpoint that is not there; some readers stop at that",
@@ -126,7 +126,7 @@ def content(uri: str, version: int) -> Snapshot | None:
     columns: dict[str, Any] = {name: rows.column(name).to_pylist() for name in rows.schema.names}
     files = {}
     for index, path in enumerate(columns["path"]):
-        file = DataFile(
+        file = SnapshotFile(
             unquote(path),
             columns["size_bytes"][index],
             columns["modification_time"][index] / 1000,
@@ -136,7 +136,7 @@ def content(uri: str, version: int) -> Snapshot | None:
             is_literal=False,
         )
         files[file.path] = file
-    return Snapshot(files, sum(one.size for one in files.values()))
+    return Snapshot(files, sum(file.size for file in files.values()))
 
 
 def partition_of(columns: dict[str, Any], index: int) -> dict[str, Any]:

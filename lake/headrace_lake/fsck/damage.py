@@ -6,7 +6,7 @@ from enum import StrEnum
 from headrace_schemas.declarations.declaration import Frozen
 
 
-class Kind(StrEnum):
+class DamageKind(StrEnum):
     """What is wrong; the values are what `headrace fsck --json` says."""
 
     LOG_MISSING = "log-missing"
@@ -27,7 +27,12 @@ class Kind(StrEnum):
 
 
 HARMLESS = frozenset(
-    {Kind.CHECKSUM_BROKEN, Kind.POINTER_BROKEN, Kind.FILE_TOUCHED, Kind.DIGESTS_BROKEN}
+    {
+        DamageKind.CHECKSUM_BROKEN,
+        DamageKind.POINTER_BROKEN,
+        DamageKind.FILE_TOUCHED,
+        DamageKind.DIGESTS_BROKEN,
+    }
 )
 """No reader gets other rows by these."""
 
@@ -47,7 +52,7 @@ class Damage(Frozen):
     table: str
     file: str
     version: int | None
-    kind: Kind
+    kind: DamageKind
     problem: str
     advice: str
     is_repairable: bool = False
@@ -63,7 +68,7 @@ class Damage(Frozen):
 
 
 @dataclass
-class Findings:
+class TableDamages:
     """What is wrong with one table, as it is found."""
 
     table: str
@@ -71,7 +76,7 @@ class Findings:
 
     def note(
         self,
-        kind: Kind,
+        kind: DamageKind,
         file: str,
         version: int | None,
         problem: str,
@@ -92,6 +97,6 @@ class Findings:
             )
         )
 
-    def has(self, *kinds: Kind) -> bool:
+    def has(self, *kinds: DamageKind) -> bool:
         """Whether something of these kinds was found."""
-        return any(one.kind in kinds for one in self.found)
+        return any(damage.kind in kinds for damage in self.found)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 
-from headrace_lake.fsck.damage import Findings, Kind
+from headrace_lake.fsck.damage import DamageKind, TableDamages
 from headrace_lake.fsck.parquet import NotWhole, whole_file
-from headrace_lake.fsck.snapshot import DataFile
+from headrace_lake.fsck.snapshot import SnapshotFile
 from headrace_lake.fsck.statistics import differences
 from headrace_lake.objects import Folder, Stored
 
@@ -20,7 +20,7 @@ FILE_READERS = 4
 """How many files are read at once; each reader holds a column of a row group in memory."""
 
 SHOWN_DIFFERENCES = 3
-"""How many of a file's differences are told: a file that was exchanged differs everywhere."""
+"""How many of a file's differences are listed: a file that was exchanged differs everywhere."""
 
 RESTORE = (
     "Restore this file from a backup of the table; else build the partitions again that it holds "
@@ -30,51 +30,55 @@ DERIVED = "Then build again, or learn again, what was made from it since."
 
 
 def check_listing(
-    findings: Findings, files: Iterable[DataFile], stored: Mapping[str, Stored]
-) -> list[DataFile]:
+    findings: TableDamages, files: Iterable[SnapshotFile], stored: Mapping[str, Stored]
+) -> list[SnapshotFile]:
     """Compare the log's files with a listing of the table's folder.
 
     Returns:
         Those that are there, as long as they should be.
     """
     there, touched = [], []
-    for one in files:
-        if is_elsewhere(one):
+    for file in files:
+        if is_elsewhere(file):
             continue
-        found = stored.get(one.path)
+        found = stored.get(file.path)
         if found is None:
             findings.note(
-                Kind.FILE_MISSING, one.path, one.version, "the data file is not there", RESTORE
+                DamageKind.FILE_MISSING,
+                file.path,
+                file.version,
+                "the data file is not there",
+                RESTORE,
             )
-        elif found.size != one.size:
+        elif found.size != file.size:
             findings.note(
-                Kind.FILE_RESIZED,
-                one.path,
-                one.version,
-                f"the data file has {found.size:,} bytes, the log says {one.size:,}",
+                DamageKind.FILE_RESIZED,
+                file.path,
+                file.version,
+                f"the data file has {found.size:,} bytes, the log says {file.size:,}",
                 RESTORE,
             )
         else:
-            there.append(one)
-            if found.modified > one.modified + TOUCHED_SECONDS:
-                touched.append((one, found))
+            there.append(file)
+            if found.modified > file.modified + TOUCHED_SECONDS:
+                touched.append((file, found))
     if touched:
         note_touched(findings, touched)
     return there
 
 
-def is_elsewhere(file: DataFile) -> bool:
+def is_elsewhere(file: SnapshotFile) -> bool:
     """Whether a file lies outside of the table's folder, as those of a shallow clone do."""
     return "://" in file.path or file.path.startswith("/")
 
 
-def note_touched(findings: Findings, touched: list[tuple[DataFile, Stored]]) -> None:
+def note_touched(findings: TableDamages, touched: list[tuple[SnapshotFile, Stored]]) -> None:
     """Say that files were written again: one note, as whoever copies a lake touches all of them."""
     file, found = touched[0]
     when = datetime.fromtimestamp(found.modified, UTC).isoformat(timespec="seconds")
     others = f" ({len(touched) - 1:,} more like it)" if len(touched) > 1 else ""
     findings.note(
-        Kind.FILE_TOUCHED,
+        DamageKind.FILE_TOUCHED,
         file.path,
         file.version,
         f"the data file was written at {when}, after its commit{others}",
@@ -84,17 +88,17 @@ def note_touched(findings: Findings, touched: list[tuple[DataFile, Stored]]) -> 
 
 
 def check_contents(
-    findings: Findings,
+    findings: TableDamages,
     folder: Folder,
-    files: Iterable[DataFile],
+    files: Iterable[SnapshotFile],
     known: Mapping[str, str],
-    seen: Callable[[DataFile], None],
+    seen: Callable[[SnapshotFile], None],
 ) -> dict[str, str]:
     """Read files whole, and compare them with their own checksums, the log and their digests.
 
     Args:
         known: Digests of files that were read before, by path.
-        seen: Is told of each file that was read.
+        seen: Called with each file that was read.
 
     Returns:
         Digests of those that are as they should be.
@@ -104,7 +108,11 @@ def check_contents(
         for file, digest, problem in pool.map(partial(read_whole, folder, known), files):
             if problem:
                 findings.note(
-                    Kind.FILE_DIFFERS, file.path, file.version, problem, f"{RESTORE} {DERIVED}"
+                    DamageKind.FILE_DIFFERS,
+                    file.path,
+                    file.version,
+                    problem,
+                    f"{RESTORE} {DERIVED}",
                 )
             else:
                 digests[file.path] = digest
@@ -113,8 +121,8 @@ def check_contents(
 
 
 def read_whole(
-    folder: Folder, known: Mapping[str, str], file: DataFile
-) -> tuple[DataFile, str, str]:
+    folder: Folder, known: Mapping[str, str], file: SnapshotFile
+) -> tuple[SnapshotFile, str, str]:
     """Read a file: itself, its digest, and what is wrong with it, empty where nothing is."""
     digest = hashlib.sha256()
     try:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from headrace_lake.fsck import checkpoints
-from headrace_lake.fsck.damage import Findings, Kind
+from headrace_lake.fsck.damage import DamageKind, TableDamages
 from headrace_lake.fsck.depth import Depth
 from headrace_lake.fsck.log import Checkpoint, Log, actions, checksum, commit_path
-from headrace_lake.fsck.snapshot import DataFile, Snapshot, data_file, described, supported
+from headrace_lake.fsck.snapshot import Snapshot, SnapshotFile, data_file, described, supported
 from headrace_lake.objects import READERS, Folder, Stored
 
 RESTORE = "Restore it from a backup of the table"
@@ -44,7 +44,7 @@ class History:
         missed: Files and bytes that a checksum counts and no commit that can be read has added.
     """
 
-    findings: Findings
+    findings: TableDamages
     folder: Folder
     log: Log
     sound: list[Checkpoint]
@@ -58,7 +58,10 @@ class History:
     def are_commits_whole(self) -> bool:
         """Whether all rows can be had from commits, and the checkpoint that they begin with."""
         return self.snapshot is not None and not self.findings.has(
-            Kind.COMMIT_MISSING, Kind.COMMIT_EMPTY, Kind.COMMIT_BROKEN, Kind.COMMIT_DIFFERS
+            DamageKind.COMMIT_MISSING,
+            DamageKind.COMMIT_EMPTY,
+            DamageKind.COMMIT_BROKEN,
+            DamageKind.COMMIT_DIFFERS,
         )
 
     def read(self, version: int) -> Version:
@@ -78,15 +81,15 @@ class History:
 
 
 def go_through(
-    findings: Findings, folder: Folder, log: Log, depth: Depth, at_least: int
+    findings: TableDamages, folder: Folder, log: Log, depth: Depth, at_least: int
 ) -> History:
     """Read commits and their checksums.
 
     Args:
-        at_least: A version that somebody was told of: it must be there.
+        at_least: A version that somebody was given: it must be there.
     """
     broken = checkpoints.broken(folder, log, whole=depth is Depth.FULL)
-    sound = [one for one in log.checkpoints if one not in broken]
+    sound = [checkpoint for checkpoint in log.checkpoints if checkpoint not in broken]
     history = History(findings, folder, log, sound)
     if sound and depth is not Depth.FULL:
         history.lists_from = sound[-1].version
@@ -111,10 +114,10 @@ def begin(history: History, depth: Depth) -> None:
         history.snapshot = Snapshot()
     else:
         # The oldest: older versions are read from there.
-        usable = [one for one in sound if one.version >= first - 1]
+        usable = [checkpoint for checkpoint in sound if checkpoint.version >= first - 1]
         if not usable or not build_on(history, usable[0]):
             history.findings.note(
-                Kind.COMMIT_MISSING,
+                DamageKind.COMMIT_MISSING,
                 commit_path(first - 1),
                 first - 1,
                 "the commit is not there, nor is a checkpoint that can be read in its place",
@@ -163,11 +166,18 @@ def begin_again(history: History, missing_from: int, version: int) -> bool:
     """Whether commits may be missing, and a later one builds on a checkpoint of its own.
 
     So it is where a cleaning has kept old versions that somebody needs, with the checkpoint before
-    them, and removed what lay between. It removes checksums, too: one that is there tells of a loss.
+    them, and removed what lay between. It removes checksums, too: one that is there shows a loss.
     """
-    if any(missing_from <= one < version for one in history.log.checksums):
+    if any(missing_from <= checksummed < version for checksummed in history.log.checksums):
         return False
-    base = next((one for one in history.sound if one.version in (version - 1, version)), None)
+    base = next(
+        (
+            checkpoint
+            for checkpoint in history.sound
+            if checkpoint.version in (version - 1, version)
+        ),
+        None,
+    )
     if base is None or version < history.reads_from:
         return base is not None
     history.missed = (0, 0)
@@ -178,10 +188,10 @@ def apply(history: History, version: int, content: bytes | None) -> bool:
     """Do what a commit does; whether it could be read."""
     file = history.log.commits.get(version)
     if file is None or (content is None and version < history.reads_from and file.size):
-        return True  # told with those that are missing beside it, or not wanted
-    kind, problem = Kind.COMMIT_BROKEN, ""
+        return True  # noted with those that are missing beside it, or not wanted
+    kind, problem = DamageKind.COMMIT_BROKEN, ""
     if not (content or b"").strip():
-        kind, problem = Kind.COMMIT_EMPTY, f"it has {file.size} bytes and no action"
+        kind, problem = DamageKind.COMMIT_EMPTY, f"it has {file.size} bytes and no action"
     else:
         try:
             found = actions(content or b"")
@@ -203,10 +213,10 @@ def note_missing(history: History, first: int, last: int) -> None:
         problem = f"the commits of the versions {first:,} to {last:,} are not there"
     if last > history.log.newest:
         problem += f", though somebody was told of version {last:,}"
-    note_commit(history, Kind.COMMIT_MISSING, first, problem)
+    note_commit(history, DamageKind.COMMIT_MISSING, first, problem)
 
 
-def note_commit(history: History, kind: Kind, version: int, problem: str) -> None:
+def note_commit(history: History, kind: DamageKind, version: int, problem: str) -> None:
     """Remember a commit that cannot be used, and what to do about it."""
     is_newest = version >= max(history.log.commits, default=0)
     history.findings.note(
@@ -227,43 +237,46 @@ def compare(
         is_known: Whether they are before. Else a difference is what is said already.
     """
     try:
-        said = checksum(content)
-        listed = listed_files(said, version) if version >= history.lists_from else None
+        version_checksum = checksum(content)
+        listed = listed_files(version_checksum, version) if version >= history.lists_from else None
     except (LookupError, TypeError, ValueError) as error:
         history.findings.note(
-            Kind.CHECKSUM_BROKEN,
+            DamageKind.CHECKSUM_BROKEN,
             history.log.checksums[version].path,
             version,
             f"the checksum cannot be read ({error})",
             "Remove it: the commit itself is there, only less of it can be checked.",
         )
         return is_known
-    for at, clause in disagreements(history, snapshot, said, listed):
+    for at, clause in disagreements(history, snapshot, version_checksum, listed):
         if is_known:
             problem = f"the commit is not what the checksum of version {version} says: {clause}"
-            note_commit(history, Kind.COMMIT_DIFFERS, version if at is None else at, problem)
-    # Each damage is told once: what follows is compared with what should be there now.
-    believe(history, snapshot, said, listed)
+            note_commit(history, DamageKind.COMMIT_DIFFERS, version if at is None else at, problem)
+    # Each damage is noted once: what follows is compared with what should be there now.
+    believe(history, snapshot, version_checksum, listed)
     return True
 
 
-def listed_files(said: dict[str, Any], version: int) -> dict[str, DataFile] | None:
+def listed_files(version_checksum: dict[str, Any], version: int) -> dict[str, SnapshotFile] | None:
     """The files that a checksum lists; None where they are too many for it.
 
     Raises:
         LookupError, TypeError, ValueError: One of them is in another form.
     """
-    if (found := said.get("allFiles")) is None:
+    if (found := version_checksum.get("allFiles")) is None:
         return None
-    return {one.path: one for one in (data_file(entry, version) for entry in found)}
+    return {file.path: file for file in (data_file(entry, version) for entry in found)}
 
 
 def disagreements(
-    history: History, snapshot: Snapshot, said: dict[str, Any], listed: dict[str, DataFile] | None
+    history: History,
+    snapshot: Snapshot,
+    version_checksum: dict[str, Any],
+    listed: dict[str, SnapshotFile] | None,
 ) -> Iterator[tuple[int | None, str]]:
     """What a checksum says otherwise than the commits: of which version if not its own, and what."""
     count, size = len(snapshot.files) + history.missed[0], snapshot.size + history.missed[1]
-    expected = said["numFiles"], said.get("tableSizeBytes", size)
+    expected = version_checksum["numFiles"], version_checksum.get("tableSizeBytes", size)
     if (count, size) != expected:
         yield (
             None,
@@ -282,7 +295,7 @@ def disagreements(
         )
         if (key := next(differing, None)) is not None:
             yield snapshot.files[key].version, f"it tells other things of {key}"
-    metadata, protocol = said.get("metadata"), said.get("protocol")
+    metadata, protocol = version_checksum.get("metadata"), version_checksum.get("protocol")
     if metadata and snapshot.metadata and described(metadata) != described(snapshot.metadata):
         yield None, "it gives the table other columns or properties"
     if protocol and snapshot.protocol and supported(protocol) != supported(snapshot.protocol):
@@ -290,7 +303,10 @@ def disagreements(
 
 
 def believe(
-    history: History, snapshot: Snapshot, said: dict[str, Any], listed: dict[str, DataFile] | None
+    history: History,
+    snapshot: Snapshot,
+    version_checksum: dict[str, Any],
+    listed: dict[str, SnapshotFile] | None,
 ) -> None:
     """Make the table what its checksum says, as far as the checksum says it."""
     if listed is not None:
@@ -298,11 +314,11 @@ def believe(
             if path in listed and not file.differs(listed[path]):
                 listed[path] = file  # which knows the version that added it
         snapshot.files = listed
-        snapshot.size = sum(one.size for one in listed.values())
-    snapshot.metadata = said.get("metadata") or snapshot.metadata
-    snapshot.protocol = said.get("protocol") or snapshot.protocol
+        snapshot.size = sum(file.size for file in listed.values())
+    snapshot.metadata = version_checksum.get("metadata") or snapshot.metadata
+    snapshot.protocol = version_checksum.get("protocol") or snapshot.protocol
     size = snapshot.size
     history.missed = (
-        said["numFiles"] - len(snapshot.files),
-        said.get("tableSizeBytes", size) - size,
+        version_checksum["numFiles"] - len(snapshot.files),
+        version_checksum.get("tableSizeBytes", size) - size,
     )

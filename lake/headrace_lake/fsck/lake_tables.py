@@ -37,7 +37,7 @@ def lake_tables(root: Folder, names: Collection[str] = ()) -> list[LakeTable]:
     """
     places = list(KINDS.items())
     with ThreadPoolExecutor(READERS) as pool:
-        found = pool.map(lambda one: below(root, *one), places)
+        found = pool.map(lambda place: below(root, *place), places)
     tables = [LakeTable(path) for paths in found for path in paths]
     return chosen(tables, names) if names else tables
 
@@ -46,8 +46,8 @@ def below(root: Folder, path: str, steps: int) -> list[str]:
     """Folders that are so many steps below one."""
     folders = [f"{path}/{name}" for name in root.folders(path)]
     if steps > 1:
-        return [found for one in folders for found in below(root, one, steps - 1)]
-    return [one for one in folders if one != DIGESTS]
+        return [found for folder in folders for found in below(root, folder, steps - 1)]
+    return [folder for folder in folders if folder != DIGESTS]
 
 
 def chosen(tables: list[LakeTable], names: Collection[str]) -> list[LakeTable]:
@@ -56,8 +56,8 @@ def chosen(tables: list[LakeTable], names: Collection[str]) -> list[LakeTable]:
     Raises:
         TableMissing: One is not there.
     """
-    known = {one.name for one in tables}
+    known = {table.name for table in tables}
     for name in sorted(set(names)):
         if name not in known:
             raise TableMissing(name, sorted(known))
-    return [one for one in tables if one.name in names]
+    return [table for table in tables if table.name in names]

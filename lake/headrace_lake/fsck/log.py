@@ -58,13 +58,17 @@ class Log:
 
     @property
     def newest(self) -> int:
-        """The newest version that anything tells of; -1 for an empty log.
+        """The newest version that anything mentions; -1 for an empty log.
 
-        A commit is written before its checksum and before its checkpoint: what tells of a newer
+        A commit is written before its checksum and before its checkpoint: what mentions a newer
         version than the commits do has seen one that is gone.
         """
-        told = [*self.commits, *self.checksums, *(one.version for one in self.checkpoints)]
-        return max(told, default=-1)
+        versions = [
+            *self.commits,
+            *self.checksums,
+            *(checkpoint.version for checkpoint in self.checkpoints),
+        ]
+        return max(versions, default=-1)
 
     @classmethod
     def of(cls, files: Iterable[Stored]) -> "Log":
@@ -73,25 +77,25 @@ class Log:
         checksums: dict[int, Stored] = {}
         parts: dict[tuple[int, int, str | None], list[Stored]] = defaultdict(list)
         pointer = None
-        for one in files:
-            if one.path == POINTER:
-                pointer = one
-            elif found := NAMES.fullmatch(one.path):
+        for file in files:
+            if file.path == POINTER:
+                pointer = file
+            elif found := NAMES.fullmatch(file.path):
                 version = int(found["version"])
                 if found["commit"]:
-                    commits[version] = one
+                    commits[version] = file
                 elif found["checksum"]:
-                    checksums[version] = one
+                    checksums[version] = file
                 else:
-                    parts[version, int(found["parts"] or 1), found["id"]].append(one)
+                    parts[version, int(found["parts"] or 1), found["id"]].append(file)
         checkpoints = [
-            Checkpoint(version, tuple(sorted(found, key=lambda one: one.path)), count, id)
+            Checkpoint(version, tuple(sorted(found, key=lambda file: file.path)), count, id)
             for (version, count, id), found in parts.items()
         ]
         return cls(
             dict(sorted(commits.items())),
             checksums,
-            tuple(sorted(checkpoints, key=lambda one: one.version)),
+            tuple(sorted(checkpoints, key=lambda checkpoint: checkpoint.version)),
             pointer,
         )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from headrace_lake.fsck.thrift import Reader
+from headrace_lake.fsck.thrift import ThriftReader
 
 MAGIC = b"PAR1"
 TAIL = 64 * 1024
@@ -87,7 +87,7 @@ def read_footer(read: ReadRange, size: int) -> Footer:
     if length + 8 > len(tail):
         tail = read(size - length - 8, length + 8)
     try:
-        return footer_of(Reader(tail[-length - 8 : -8]).struct(), size - length - 8)
+        return footer_of(ThriftReader(tail[-length - 8 : -8]).struct(), size - length - 8)
     except (LookupError, TypeError, ValueError) as error:
         raise NotWhole(f"its footer cannot be read ({error})") from error
 
@@ -115,7 +115,7 @@ def footer_of(fields: dict[int, Any], start: int) -> Footer:
             chunks.append(Chunk(leaf, first, known[7], known[5], known.get(12, {})))
     if sum(group[3] for group in fields[4]) != fields[3]:
         raise ValueError("its row groups have not as many rows as it says")
-    return Footer(fields[3], leaves, tuple(sorted(chunks, key=lambda one: one.start)), start)
+    return Footer(fields[3], leaves, tuple(sorted(chunks, key=lambda chunk: chunk.start)), start)
 
 
 def leaves_of(
@@ -142,7 +142,7 @@ def check_pages(chunk: Chunk, content: bytes) -> None:
     """
     name, view, at, values = ".".join(chunk.leaf.path), memoryview(content), 0, 0
     while at < len(content):
-        page = Reader(view, at)
+        page = ThriftReader(view, at)
         try:
             head = page.struct()
             kind, length = head[1], head[3]

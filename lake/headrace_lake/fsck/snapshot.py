@@ -12,7 +12,7 @@ METADATA = ("id", "schemaString", "partitionColumns", "configuration")
 
 
 @dataclass(frozen=True)
-class DataFile:
+class SnapshotFile:
     """A data file as the log knows it.
 
     Attributes:
@@ -32,7 +32,7 @@ class DataFile:
     version: int
     is_literal: bool = True
 
-    def differs(self, other: "DataFile") -> bool:
+    def differs(self, other: "SnapshotFile") -> bool:
         """Whether both say different things of the same file."""
         if self.size != other.size:
             return True
@@ -53,7 +53,7 @@ class Snapshot:
         protocol: Its protocol action; None until one was seen.
     """
 
-    files: dict[str, DataFile] = field(default_factory=dict)
+    files: dict[str, SnapshotFile] = field(default_factory=dict)
     size: int = 0
     metadata: dict[str, Any] | None = None
     protocol: dict[str, Any] | None = None
@@ -64,7 +64,7 @@ class Snapshot:
         Raises:
             LookupError, TypeError, ValueError: An action lacks what it needs.
         """
-        added: list[DataFile] = []
+        added: list[SnapshotFile] = []
         for action in actions:
             if add := action.get("add"):
                 added.append(data_file(add, version))
@@ -85,14 +85,14 @@ class Snapshot:
             self.size -= file.size
 
 
-def data_file(add: Mapping[str, Any], version: int) -> DataFile:
+def data_file(add: Mapping[str, Any], version: int) -> SnapshotFile:
     """The file that an action adds.
 
     Raises:
         LookupError, TypeError, ValueError: The action lacks something, or has it in another form.
     """
     statistics = JSON.decode(add.get("stats") or "{}")
-    return DataFile(
+    return SnapshotFile(
         unquote(add["path"]),
         int(add["size"]),
         int(add["modificationTime"]) / 1000,

@@ -40,10 +40,10 @@ def differences(logged: Mapping[str, Any], footer: Footer) -> Iterator[str]:
     names = {leaf.path[0] for leaf in footer.leaves}
     nulls = (logged.get("nullCount") or {}).items()
     lacking = (name for name, count in nulls if name not in names and has_values(count, rows))
-    if told := ", ".join(sorted(lacking)):
-        yield f"it has no column {told}"
+    if columns := ", ".join(sorted(lacking)):
+        yield f"it has no column {columns}"
     for leaf in footer.leaves:
-        chunks = [one for one in footer.chunks if one.leaf is leaf]
+        chunks = [chunk for chunk in footer.chunks if chunk.leaf is leaf]
         if chunks and not leaf.is_repeated:
             yield from column_differences(logged, leaf, chunks)
 
@@ -54,29 +54,29 @@ def has_values(nulls: Any, rows: int | None) -> bool:
     A writer may leave a column out that is NULL everywhere, and the log says so.
     """
     if isinstance(nulls, Mapping):
-        return any(has_values(one, rows) for one in nulls.values())
+        return any(has_values(inner, rows) for inner in nulls.values())
     return nulls is not None and rows is not None and nulls != rows
 
 
 def column_differences(logged: Mapping[str, Any], leaf: Leaf, chunks: list[Chunk]) -> Iterator[str]:
     """The same for one column."""
     name = ".".join(leaf.path)
-    said = within(logged.get("nullCount"), leaf.path)
-    if isinstance(said, int) and all(3 in chunk.statistics for chunk in chunks):
+    logged_value = within(logged.get("nullCount"), leaf.path)
+    if isinstance(logged_value, int) and all(3 in chunk.statistics for chunk in chunks):
         nulls = sum(chunk.statistics[3] for chunk in chunks)
-        if nulls != said:
-            yield f"column {name} is NULL in {nulls:,} rows, the log says {said:,}"
+        if nulls != logged_value:
+            yield f"column {name} is NULL in {nulls:,} rows, the log says {logged_value:,}"
     if (decode := decoder(leaf)) is None:
         return
     for key, field, choose in (("minValues", 6, min), ("maxValues", 5, max)):
-        said = within(logged.get(key), leaf.path)
+        logged_value = within(logged.get(key), leaf.path)
         ends = [chunk.statistics[field] for chunk in chunks if field in chunk.statistics]
         full = [chunk for chunk in chunks if chunk.statistics.get(3) != chunk.values]
-        if said is None or not ends or len(ends) != len(full):
+        if logged_value is None or not ends or len(ends) != len(full):
             continue
         try:
-            found = choose(decode(one) for one in ends)
-            is_same = agree(said, found)
+            found = choose(decode(end) for end in ends)
+            is_same = agree(logged_value, found)
         except (ArithmeticError, ValueError, struct.error):  # a value that Python has no form for
             continue
         if not is_same:
@@ -86,10 +86,10 @@ def column_differences(logged: Mapping[str, Any], leaf: Leaf, chunks: list[Chunk
 
 def within(tree: Any, path: tuple[str, ...]) -> Any:
     """What stands in nested objects under a path; None if nothing does."""
-    for part in path:
+    for step in path:
         if not isinstance(tree, Mapping):
             return None
-        tree = tree.get(part)
+        tree = tree.get(step)
     return tree
 
 
@@ -130,7 +130,7 @@ def micros_each(meant: int | None, logical: Mapping[int, Any]) -> int | None:
     return 1 if meant == MICROS or 2 in unit else None
 
 
-def agree(said: Any, found: Any) -> bool:
+def agree(logged_value: Any, found: Any) -> bool:
     """Whether the log's value stands for the file's.
 
     Raises:
@@ -138,19 +138,30 @@ def agree(said: Any, found: Any) -> bool:
     """
     if isinstance(found, str):
         kept = min(len(found), KEPT_CHARACTERS)
-        return str(said)[:kept] == found[:kept]
+        return str(logged_value)[:kept] == found[:kept]
     if isinstance(found, datetime):
-        instant = said if isinstance(said, datetime) else datetime.fromisoformat(str(said))
+        instant = (
+            logged_value
+            if isinstance(logged_value, datetime)
+            else datetime.fromisoformat(str(logged_value))
+        )
         if instant.tzinfo is None:
             instant = instant.replace(tzinfo=UTC)
         return in_millis(instant) == in_millis(found)
     if isinstance(found, date):
-        return (said if isinstance(said, date) else date.fromisoformat(str(said))) == found
+        return (
+            logged_value
+            if isinstance(logged_value, date)
+            else date.fromisoformat(str(logged_value))
+        ) == found
     if isinstance(found, float):
-        if math.isnan(found) or math.isnan(float(said)):
+        if math.isnan(found) or math.isnan(float(logged_value)):
             return True  # the largest number to some writers, and no number to others
-        return struct.pack("<f", float(said)) == struct.pack("<f", found) or float(said) == found
-    return bool(Decimal(str(said)) == found)
+        return (
+            struct.pack("<f", float(logged_value)) == struct.pack("<f", found)
+            or float(logged_value) == found
+        )
+    return bool(Decimal(str(logged_value)) == found)
 
 
 def in_millis(instant: datetime) -> int:

@@ -12,7 +12,7 @@ DEEPEST = 32
 """Structs within structs; Parquet needs six. Damaged bytes could ask for any depth."""
 
 
-class Reader:
+class ThriftReader:
     """Reads values one after the other.
 
     Every method raises ValueError where the bytes are none of Thrift's.

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
-from headrace_lake.fsck.check import Checked, check_lake, repair
+from headrace_lake.fsck.check import FsckResult, check_lake, repair
 from headrace_lake.fsck.depth import Depth
 from headrace_launcher.services.settings import Settings
 from headrace_schemas.places import Lake
@@ -22,7 +22,7 @@ class FsckReport:
 
     lake: str
     depth: Depth
-    checked: Checked
+    checked: FsckResult
     moved: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:

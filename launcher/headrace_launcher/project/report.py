@@ -8,7 +8,7 @@ from typing import Any, cast
 from jinja2 import Environment, PackageLoader, select_autoescape
 from rich.table import Table as RichTable
 
-from headrace_lake.story import Story, Window
+from headrace_lake.story import Story, WindowStory
 from headrace_schemas.decisions.decision import Decision
 from headrace_schemas.declarations.model import Model
 
@@ -45,7 +45,7 @@ def terminal_table(story: Story) -> RichTable:
     return table
 
 
-def counted(line: Window) -> tuple[str, str, str]:
+def counted(line: WindowStory) -> tuple[str, str, str]:
     """Rows in, quarantined and published."""
     return f"{line.rows_in:,}", f"{line.quarantined:,}", f"{line.published:,}"
 
@@ -55,7 +55,7 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def drifted(line: Window) -> str:
+def drifted(line: WindowStory) -> str:
     """Share of the importance that lies in features that drifted."""
     if line.evidence is None or not line.evidence.weighed:
         return "-"
@@ -67,12 +67,12 @@ def outcome(judged: Decision) -> str:
     return f"v{judged.model_version} {judged.verdict.value}d: {judged.reason}"
 
 
-def answered(line: Window) -> str:
+def answered(line: WindowStory) -> str:
     """What came of the decision."""
     return outcome(line.answer) if line.answer else ""
 
 
-def reason(line: Window) -> str:
+def reason(line: WindowStory) -> str:
     """Why it was decided so."""
     return line.decision.reason if line.decision else ""
 

@@ -16,7 +16,7 @@ from headrace_launcher.project.transform_files import check_transform
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.declaration import KeyPath
 from headrace_schemas.declarations.declaration_file import DeclarationFile, Problems, related
-from headrace_schemas.declarations.folder import Folder, Read
+from headrace_schemas.declarations.folder import DeclarationFolder, Read
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import Pipeline
 from headrace_schemas.declarations.references import check_references
@@ -47,7 +47,7 @@ def validate(root: Path) -> DeclarationCounts:
         DeclarationInvalid: Something can never run as it is declared; its `problems` are all that
             is wrong, by file and line.
     """
-    folder = Folder.read(root)
+    folder = DeclarationFolder.read(root)
     check_references(folder)
     check_contracts(folder)
     check_rule_queries(folder)
@@ -69,7 +69,7 @@ def validate(root: Path) -> DeclarationCounts:
     )
 
 
-def check_contracts(folder: Folder) -> None:
+def check_contracts(folder: DeclarationFolder) -> None:
     """Each contract against its standard, and its words against each other."""
     for contract in folder.contracts.values():
         if contract is not None:
@@ -95,7 +95,7 @@ def add_finer(problems: Problems, file: DeclarationFile, problem: DeclarationInv
     problems.add(problem)
 
 
-def check_rule_queries(folder: Folder) -> None:
+def check_rule_queries(folder: DeclarationFolder) -> None:
     """SQL of rules that cannot be read, or looks at more than its batch."""
     for contract in filter(None, folder.contracts.values()):
         for found in check_rule_sql(contract.declared):
@@ -113,7 +113,7 @@ def is_said(problems: Problems, file: str, key: str) -> bool:
     return any(other == file and related(key, where) for other, _, where in said)
 
 
-def check_calendars(folder: Folder) -> None:
+def check_calendars(folder: DeclarationFolder) -> None:
     """Cron expressions that never come."""
     asked: list[tuple[Read[Any], KeyPath, str | None]] = []
     for pipeline in folder.pipelines:
@@ -130,7 +130,7 @@ def check_calendars(folder: Folder) -> None:
             folder.problems.add(declaration.refusal(path, problem, advice=advice))
 
 
-def check_transforms(folder: Folder) -> None:
+def check_transforms(folder: DeclarationFolder) -> None:
     """Functions and queries that are missing, or do not take what is declared."""
     for entry in folder.entries():
         file, path = str(entry.pipeline.file.path), ".".join(map(str, entry.path))

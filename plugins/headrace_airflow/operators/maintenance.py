@@ -60,7 +60,7 @@ class CheckLakeOperator(BaseOperator):
         checked = check_lake(
             DeploymentSettings.current().lake,
             Depth.FULL,
-            tell=lambda doing: self.log.info("%s", doing),
+            on_progress=lambda doing: self.log.info("%s", doing),
         )
         for damage in checked.damages:
             self.log.log(WARNING if damage.is_harmless else ERROR, "%s %s", damage.kind, damage)

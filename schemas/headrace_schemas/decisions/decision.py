@@ -80,16 +80,18 @@ def as_of_label(instant: datetime) -> str:
 def decide_retraining(
     model: Model, evidence: MonitorEvidence, history: Sequence[Decision], as_of: datetime
 ) -> Decision:
-    """Whether the model is learnt again, and why.
+    """Whether the model is retrained, and why.
 
     Inputs may move without harm and a model may rot with still inputs, so both are weighed: worse
-    results on matured labels train; moved inputs train unless the results hold; age trains in the
+    results on matured labels train; drifted inputs train unless the results hold; age trains in the
     end.
 
     Args:
         history: Earlier decisions of the model; those at or after `as_of` are not looked at.
     """
-    earlier = [one for one in history if one.model == model.name and one.as_of < as_of]
+    earlier = [
+        decision for decision in history if decision.model == model.name and decision.as_of < as_of
+    ]
     verdict, reason = weigh(model, evidence, earlier, as_of)
     return Decision(
         id=f"{model.name}/retraining/{evidence.window}/{as_of_label(as_of)}",
@@ -116,8 +118,8 @@ def weigh(
             f"no model yet: {evidence.matured_partitions} of {needed} partitions of history"
         )
     cooldown = timedelta(days=model.retraining.cooldown_days)
-    trained = [one for one in history if one.verdict is Verdict.TRAIN]
-    latest = max((one.as_of for one in trained), default=None)
+    trained = [decision for decision in history if decision.verdict is Verdict.TRAIN]
+    latest = max((decision.as_of for decision in trained), default=None)
     if latest is not None and as_of - latest < cooldown:
         days = model.retraining.cooldown_days
         return Verdict.KEEP, f"cooldown: trained at {as_of_label(latest)}, {days:g} days must pass"
@@ -144,19 +146,19 @@ class Ages:
     def of(cls, learnt_at: datetime, history: Sequence[Decision], as_of: datetime) -> "Ages":
         """Ages at `as_of`, of a champion that learnt by `learnt_at`."""
         asked = [
-            one.as_of
-            for one in history
-            if one.verdict is Verdict.TRAIN or one.kind is Kind.PROMOTION
+            decision.as_of
+            for decision in history
+            if decision.verdict is Verdict.TRAIN or decision.kind is Kind.PROMOTION
         ]
         return cls(as_of - learnt_at, as_of - max([learnt_at, *asked]))
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a window says of the inputs: in words, and whether they moved."""
+    """What a window says of the inputs: in words, and whether they drifted."""
 
     text: str
-    moved: bool = False
+    drifted: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,29 +166,29 @@ class Results:
     """What a window says of the results.
 
     Attributes:
-        is_told: Whether they can be judged at all.
+        is_known: Whether they can be judged at all.
         worse: More is lost than the model allows, and than chance explains.
         hold: Nothing is lost.
     """
 
     text: str
-    is_told: bool = False
+    is_known: bool = False
     worse: bool = False
     hold: bool = False
 
 
 def weigh_drift(model: Model, evidence: MonitorEvidence, ages: Ages) -> tuple[Verdict, str]:
-    """Results, inputs and age of a champion that may be relearned."""
+    """Results, inputs and age of a champion that may be retrained."""
     inputs = judge_inputs(model.monitors.inputs, evidence)
     if raised := evidence.raised(Question.INPUTS):
-        inputs = Inputs("; ".join([*raised, inputs.text]), moved=True)
+        inputs = Inputs("; ".join([*raised, inputs.text]), drifted=True)
     results = judge_results(model.monitors.performance, evidence)
     if results.worse:
         limit = model.monitors.performance.max_drop
         return Verdict.TRAIN, f"results got worse: {results.text}, more than {limit:g} lost"
     if raised := evidence.raised(Question.RESULTS):
         return Verdict.TRAIN, f"results got worse: {'; '.join(raised)}; {results.text}"
-    if inputs.moved and not results.hold:
+    if inputs.drifted and not results.hold:
         return Verdict.TRAIN, f"inputs moved: {inputs.text}; {results.text}"
     limit = model.retraining.max_age_days
     if ages.training > timedelta(days=limit):
@@ -195,16 +197,18 @@ def weigh_drift(model: Model, evidence: MonitorEvidence, ages: Ages) -> tuple[Ve
         return Verdict.TRAIN, (
             f"old: learnt {ages.champion.days} days ago{since}, {limit:g} allowed; {results.text}"
         )
-    if inputs.moved:
+    if inputs.drifted:
         return Verdict.KEEP, f"inputs moved but the results hold: {results.text}; {inputs.text}"
-    head = "nothing to gain" if results.is_told else "nothing to go by"
+    head = "nothing to gain" if results.is_known else "nothing to go by"
     return Verdict.KEEP, f"{head}: {results.text}; {inputs.text}"
 
 
 def judge_inputs(monitor: InputMonitor, evidence: MonitorEvidence) -> Inputs:
-    """Whether features that matter moved; said as unknown where chance could do the same."""
-    if odd := next((one for one in evidence.weighed if not one.is_measured), None):
-        text = f"inputs were not measured: {odd.method} of {odd.subject} is not a number"
+    """Whether features that matter drifted; said as unknown where chance could do the same."""
+    if unmeasured := next((signal for signal in evidence.weighed if not signal.is_measured), None):
+        text = (
+            f"inputs were not measured: {unmeasured.method} of {unmeasured.subject} is not a number"
+        )
         return Inputs(text)
     needed = evidence.lacking_rows(monitor.importance_share)
     if needed is not None:
@@ -212,12 +216,16 @@ def judge_inputs(monitor: InputMonitor, evidence: MonitorEvidence) -> Inputs:
         if isinf(needed):
             wanted = "and the champion learnt from too few to compare any with"
         return Inputs(f"inputs cannot be judged: {evidence.rows} rows, {wanted}")
-    moved = evidence.moved_importance
-    asked = {f"{one.method} >= {one.threshold:g}" for one in evidence.weighed if one.threshold}
+    drifted_share = evidence.moved_importance
+    asked = {
+        f"{signal.method} >= {signal.threshold:g}"
+        for signal in evidence.weighed
+        if signal.threshold
+    }
     limits = ", ".join(sorted(asked)) or f"{METHOD} >= {monitor.psi:g}"
     return Inputs(
-        f"{moved:.0%} of the importance lies in features that moved ({limits})",
-        moved=moved >= monitor.importance_share,
+        f"{drifted_share:.0%} of the importance lies in features that moved ({limits})",
+        drifted=drifted_share >= monitor.importance_share,
     )
 
 
@@ -243,8 +251,8 @@ def judge_results(monitor: PerformanceMonitor, evidence: MonitorEvidence) -> Res
     text = f"{found.metric} {found.current:.3f} against {found.reference:.3f} on its own holdout"
     if chance > monitor.max_drop and not worse:
         text += f", and chance alone makes up to {chance:.3f} on {rows} labelled rows"
-    is_told = error <= monitor.max_drop
-    return Results(text, is_told=is_told, worse=worse, hold=is_told and lost <= 0)
+    is_known = error <= monitor.max_drop
+    return Results(text, is_known=is_known, worse=worse, hold=is_known and lost <= 0)
 
 
 def decide_promotion(
@@ -328,7 +336,11 @@ def champion_at(history: Sequence[Decision], model: str, instant: datetime) -> s
     A promotion at the very instant does not count: it may have learnt from what is scored then.
     """
     in_force = promotions(history, model)
-    in_force = [one for one in in_force if one.effective_from and one.effective_from < instant]
+    in_force = [
+        decision
+        for decision in in_force
+        if decision.effective_from and decision.effective_from < instant
+    ]
     return in_force[-1].model_version if in_force else None
 
 
@@ -340,17 +352,27 @@ def first_champion(history: Sequence[Decision], model: str) -> str | None:
 
 def promotions(history: Sequence[Decision], model: str) -> list[Decision]:
     """The model's promotions, oldest in force first."""
-    promoted = [one for one in history if one.model == model and one.verdict is Verdict.PROMOTE]
-    return sorted(promoted, key=lambda one: (one.effective_from or one.as_of, one.id))
+    promoted = [
+        decision
+        for decision in history
+        if decision.model == model and decision.verdict is Verdict.PROMOTE
+    ]
+    return sorted(
+        promoted, key=lambda decision: (decision.effective_from or decision.as_of, decision.id)
+    )
 
 
 def open_request(history: Sequence[Decision], model: str) -> Decision | None:
     """The newest decision to train, unless a promotion decision has answered it."""
-    own = [one for one in history if one.model == model]
-    asked = [one for one in own if one.verdict is Verdict.TRAIN]
+    own = [decision for decision in history if decision.model == model]
+    asked = [decision for decision in own if decision.verdict is Verdict.TRAIN]
     if not asked:
         return None
-    newest = max(asked, key=lambda one: (one.as_of, one.id))
-    answered = {one.request_id for one in own if one.kind is Kind.PROMOTION}
-    later = [one for one in own if one.kind is Kind.PROMOTION and one.as_of >= newest.as_of]
+    newest = max(asked, key=lambda decision: (decision.as_of, decision.id))
+    answered = {decision.request_id for decision in own if decision.kind is Kind.PROMOTION}
+    later = [
+        decision
+        for decision in own
+        if decision.kind is Kind.PROMOTION and decision.as_of >= newest.as_of
+    ]
     return None if newest.id in answered or later else newest

@@ -31,18 +31,20 @@ def drift_in(history: Sequence[Decision], model: str, window: str | None = None)
         window: Key of the partition; None for the newest that was decided on.
     """
     decided = [
-        one
-        for one in history
-        if one.model == model and one.kind is Kind.RETRAINING and window in (None, one.window)
+        decision
+        for decision in history
+        if decision.model == model
+        and decision.kind is Kind.RETRAINING
+        and window in (None, decision.window)
     ]
     if not decided:
         return None
-    newest = max(decided, key=lambda one: (one.as_of, one.id))
+    newest = max(decided, key=lambda decision: (decision.as_of, decision.id))
     evidence = read_evidence(newest)
     monitor = InputMonitor.model_validate(json.loads(newest.policy)["monitors"]["inputs"])
     signals = evidence.raised(Question.INPUTS)
     weighed = judge_inputs(monitor, evidence)
-    if weighed.moved:
+    if weighed.drifted:
         signals.append(weighed.text)
     return (
         Drift(window=newest.window, decision=newest.id, signals=tuple(signals)) if signals else None

@@ -30,7 +30,7 @@ class Performance(Evidence):
     Attributes:
         current: Of the predictions that were served.
         reference: Of the champion on its own holdout.
-        first: What a first model, never relearned, would have reached; None before it exists.
+        first: What the static baseline, the first model, would have reached; None before it exists.
         error: Standard error of `current`; None where it was not measured.
         reference_error: Standard error of `reference`; None where it was not measured.
     """
@@ -50,7 +50,7 @@ class Performance(Evidence):
     @property
     def standard_error(self) -> float:
         """Of the difference of the two; 0 where neither was measured, as before errors were kept."""
-        known = [one for one in (self.error, self.reference_error) if one is not None]
+        known = [error for error in (self.error, self.reference_error) if error is not None]
         return math.hypot(*known)
 
 
@@ -82,47 +82,47 @@ class MonitorEvidence(Evidence):
     def raised(self, question: Question) -> list[str]:
         """The signals on a question that count by themselves, in words."""
         return [
-            one.text
-            for one in self.signals
-            if one.question is question and one.weight is None and one.counts
+            signal.text
+            for signal in self.signals
+            if signal.question is question and signal.weight is None and signal.counts
         ]
 
     @property
     def weighed(self) -> list[Signal]:
         """The signals on inputs that count together, by their weights."""
         return [
-            one
-            for one in self.signals
-            if one.question is Question.INPUTS and one.weight is not None
+            signal
+            for signal in self.signals
+            if signal.question is Question.INPUTS and signal.weight is not None
         ]
 
     @property
     def moved_importance(self) -> float:
-        """Share of the champion's gain that lies in features that moved.
+        """Share of the champion's gain that lies in features that drifted.
 
-        Only of features that so many rows can tell anything of.
+        Only of features that so many rows say anything of.
         """
-        return weight_of([one for one in self.weighed if one.counts])
+        return weight_of([signal for signal in self.weighed if signal.counts])
 
     def lacking_rows(self, importance_share: float) -> float | None:
-        """Rows that are needed where they are too few to say whether inputs moved; else None.
+        """Rows that are needed where they are too few to say whether inputs drifted; else None.
 
         Features that cannot be judged do not matter as long as their importance, added to that of
-        features that moved, would not reach the share.
+        features that drifted, would not reach the share.
         """
-        unjudged = [one for one in self.weighed if one.why_not is not None]
-        open_share, moved = weight_of(unjudged), self.moved_importance
+        unjudged = [signal for signal in self.weighed if signal.why_not is not None]
+        open_share, drifted = weight_of(unjudged), self.moved_importance
         needed: float | None = None
-        for one in sorted(unjudged, key=rows_needed):
-            if moved >= importance_share or moved + open_share < importance_share:
+        for signal in sorted(unjudged, key=rows_needed):
+            if drifted >= importance_share or drifted + open_share < importance_share:
                 break
-            needed, open_share = rows_needed(one), open_share - weight_of([one])
+            needed, open_share = rows_needed(signal), open_share - weight_of([signal])
         return needed
 
 
 def weight_of(signals: Sequence[Signal]) -> float:
     """The weights of signals together."""
-    return sum((one.weight or 0.0 for one in signals), 0.0)
+    return sum((signal.weight or 0.0 for signal in signals), 0.0)
 
 
 def rows_needed(signal: Signal) -> float:

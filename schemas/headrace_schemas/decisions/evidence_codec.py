@@ -21,21 +21,21 @@ def as_signals(content: dict[str, Any], threshold: float) -> MonitorEvidence:
     """Evidence, of which an older release has kept `shifts` of features.
 
     Args:
-        threshold: Population stability index from which a feature counted as moved.
+        threshold: Population stability index from which a feature counted as drifted.
     """
     rest = dict(content)
     rows = int(rest.get("rows", 0))
-    moved = [
+    drifted = [
         psi_signal(
-            one["feature"],
-            float(one["psi"]),
-            float(one["importance"]),
+            shift["feature"],
+            float(shift["psi"]),
+            float(shift["importance"]),
             rows,
             threshold,
-            one.get("bins"),
-            one.get("trained_rows"),
+            shift.get("bins"),
+            shift.get("trained_rows"),
         )
-        for one in rest.pop("shifts", ())
+        for shift in rest.pop("shifts", ())
     ]
     found = MonitorEvidence.model_validate(rest)
-    return found.model_copy(update={"signals": (*moved, *found.signals)})
+    return found.model_copy(update={"signals": (*drifted, *found.signals)})

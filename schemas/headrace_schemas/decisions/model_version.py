@@ -1,7 +1,7 @@
 """What the ledger knows of a model's versions: the digests that their bytes must have.
 
 The registry keeps the bytes. Who can write to it could exchange them and whatever it says of them;
-so what they must be stands elsewhere, and jobs are told it with every version that they load.
+so what they must be stands elsewhere, and jobs are given it with every version that they load.
 """
 
 from collections.abc import Sequence
@@ -66,10 +66,14 @@ def pinned(
     Raises:
         VersionUnknown: It holds none.
     """
-    known = [one for one in versions if (one.model, one.version) == (model, version)]
+    known = [row for row in versions if (row.model, row.version) == (model, version)]
     if not known:
         raise VersionUnknown(model, version)
-    judged = [one.sha256 for one in evaluations if (one.model, one.version) == (model, version)]
+    judged = [
+        evaluation.sha256
+        for evaluation in evaluations
+        if (evaluation.model, evaluation.version) == (model, version)
+    ]
     return PinnedModel(
         version=version,
         booster_sha256=known[0].booster_sha256,

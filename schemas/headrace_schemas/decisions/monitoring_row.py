@@ -11,7 +11,7 @@ class MonitoringRow(Frozen):
         champion: Version that served the window; None if none did.
         labelled: Rows with a matured label and a prediction.
         metric: Which one `current`, `reference` and `first` are of; None where none was measured.
-        moved_importance: Share of the champion's gain that lies in features that moved, 0 to 1.
+        moved_importance: Share of the champion's gain that lies in features that drifted, 0 to 1.
         evidence: A `MonitorEvidence`, as JSON.
     """
 

@@ -22,13 +22,13 @@ def psi_signal(
     bins: int | None = None,
     trained_rows: int | None = None,
 ) -> Signal:
-    """How far one feature moved from the champion's training window.
+    """How far one feature drifted from the champion's training window.
 
     Args:
         psi: Population stability index.
         importance: Share of the champion's total gain, 0 to 1.
         rows: Of the window.
-        threshold: From which index on it counts as moved.
+        threshold: From which index on it counts as drifted.
         bins: Bins that training rows fell into; None where they were not counted.
         trained_rows: Rows that the bins' shares were made of; None where they were not counted.
     """

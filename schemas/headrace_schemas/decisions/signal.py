@@ -32,13 +32,13 @@ class Signal(Evidence):
         question: `inputs`: did they move; `results`: are they worse.
         subject: What was measured, such as a column.
         method: How, such as `psi`.
-        value: The larger, the more it moved, or the worse it is.
+        value: The larger, the more it drifted, or the worse it is.
         low: Lower end of its interval; None where no interval is known.
         high: Upper end of its interval; None where no interval is known.
         threshold: From which value on it counts; None if it is only kept.
         weight: Its share of the question, 0 to 1, such as a feature's share of the champion's gain:
             such signals count together. None for one that counts by itself.
-        rows_needed: Rows from which on it is told from chance; None where that is not known.
+        rows_needed: Rows from which on it is distinguished from chance; None where that is not known.
         why_not: Why it is not to be relied on; None if it is.
     """
 

@@ -248,10 +248,12 @@ def wrong(name: str, value: Any) -> str | None:
 def wrong_constraint(name: str, value: Any) -> str | None:
     """What is wrong with a constraint by the names of features."""
     if name == "monotone_constraints":
-        if isinstance(value, Mapping) and all(one in MONOTONE for one in value.values()):
+        if isinstance(value, Mapping) and all(
+            constraint in MONOTONE for constraint in value.values()
+        ):
             return None
         return f"{name}: is not features with -1, 0 or 1 each, such as {{age: 1, price: -1}}"
-    if isinstance(value, list | tuple) and all(isinstance(one, list | tuple) for one in value):
+    if isinstance(value, list | tuple) and all(isinstance(group, list | tuple) for group in value):
         return None
     return f"{name}: is not lists of features, such as [[age, price], [region]]"
 

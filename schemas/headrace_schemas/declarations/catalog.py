@@ -6,7 +6,7 @@ from typing import Self
 
 from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.declarations.declaration import Frozen
-from headrace_schemas.declarations.folder import Folder
+from headrace_schemas.declarations.folder import DeclarationFolder
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import Pipeline, TableBuild
 from headrace_schemas.declarations.references import check_references
@@ -30,12 +30,12 @@ class Catalog(Frozen):
             DeclarationInvalid: Something is wrong; the message names file, line and key of all that
                 is, as `DeclarationsInvalid` where it is more than one thing.
         """
-        folder = Folder.read(root)
+        folder = DeclarationFolder.read(root)
         check_references(folder)
         return cls.of(folder)
 
     @classmethod
-    def of(cls, folder: Folder) -> Self:
+    def of(cls, folder: DeclarationFolder) -> Self:
         """The catalogue of a folder in which nothing is wrong.
 
         Raises:
@@ -44,15 +44,17 @@ class Catalog(Frozen):
         folder.problems.raise_any()
         return cls(
             root=folder.root,
-            contracts={name: one.declared for name, one in folder.contracts.items() if one},
-            pipelines={one.declared.name: one.declared for one in folder.pipelines},
-            models={one.declared.name: one.declared for one in folder.models},
+            contracts={name: read.declared for name, read in folder.contracts.items() if read},
+            pipelines={read.declared.name: read.declared for read in folder.pipelines},
+            models={read.declared.name: read.declared for read in folder.models},
         )
 
     @property
     def builds(self) -> dict[str, TableBuild]:
         """Every table's build by its name."""
-        return {one.name: one for pipeline in self.pipelines.values() for one in pipeline.tables}
+        return {
+            table.name: table for pipeline in self.pipelines.values() for table in pipeline.tables
+        }
 
     def build(self, table: str) -> TableBuild:
         """How `table` is built.
@@ -102,7 +104,7 @@ class Catalog(Frozen):
             DeclarationInvalid: Tables feed each other in a circle.
         """
         graph = {
-            name: {one.table for one in build.inputs.values()}
+            name: {source.table for source in build.inputs.values()}
             for name, build in self.builds.items()
         }
         try:

@@ -112,13 +112,13 @@ class Contract(Frozen):
         freshness's column that does not say `partitioned: false`. None if there is none.
 
         Args:
-            others: Columns that are known from elsewhere to say when what a row tells happened.
+            others: Columns that are known from elsewhere to say when what a row records happened.
         """
-        times = [one for one in self.columns if ColumnType.parse(one.type).stem in TIMES]
-        if declared := [one for one in times if one.partitioned]:
+        times = [column for column in self.columns if ColumnType.parse(column.type).stem in TIMES]
+        if declared := [column for column in times if column.partitioned]:
             return declared[0]
         known = [*others, *([self.freshness.column] if self.freshness else [])]
-        found = {one.name: one for one in times if one.partitioned is None}
+        found = {column.name: column for column in times if column.partitioned is None}
         return next((found[name] for name in known if name in found), None)
 
 
@@ -148,11 +148,11 @@ def read_contract(file: DeclarationFile, problems: Problems) -> Contract | None:
     table = tables[0]
     name = standard.name or standard.id or ""
     columns = []
-    for index, one in properties(table):
+    for index, column in properties(table):
         with problems.caught():
-            columns.append(read_column(file.path, file.node, index, one))
+            columns.append(read_column(file.path, file.node, index, column))
     checks = (names_can_be_held, columns_are_told_apart, key_is_ordered)
-    for problem in (one for check in checks for one in check(file, table)):
+    for problem in (found for check in checks for found in check(file, table)):
         problems.add(problem)
     row_rules, table_rules = read_rules(file, table, problems)
     freshness = freshness_of(file, standard, problems)
@@ -204,9 +204,9 @@ def read_column(file: Path, node: Node, index: int, column: SchemaProperty) -> C
 
 def read_key(table: SchemaObject) -> tuple[str, ...]:
     """Primary key columns by their position."""
-    keys = [one for _, one in properties(table) if one.primaryKey]
-    keys.sort(key=lambda one: one.primaryKeyPosition or 0)
-    return tuple(str(one.name) for one in keys)
+    keys = [column for _, column in properties(table) if column.primaryKey]
+    keys.sort(key=lambda column: column.primaryKeyPosition or 0)
+    return tuple(str(column.name) for column in keys)
 
 
 def read_rules(

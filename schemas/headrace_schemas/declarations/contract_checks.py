@@ -48,7 +48,7 @@ def written_names(content: dict[str, Any]) -> set[str]:
     first = tables[0] if isinstance(tables, list) and tables else None
     columns = first.get("properties") if isinstance(first, dict) else None
     found = columns if isinstance(columns, list) else []
-    return {str(one.get("name")) for one in found if isinstance(one, dict)}
+    return {str(entry.get("name")) for entry in found if isinstance(entry, dict)}
 
 
 def qualities(table: SchemaObject) -> Iterator[tuple[KeyPath, str | None, DataQuality]]:
@@ -65,7 +65,7 @@ def second_place(table: SchemaObject, id: str) -> KeyPath:
     places = [path for path, _, rule in qualities(table) if id in (rule.name, rule.id)]
     if places:
         return places[-1]
-    named = [index for index, one in properties(table) if id.startswith(f"{one.name}.")]
+    named = [index for index, column in properties(table) if id.startswith(f"{column.name}.")]
     return (*COLUMNS, named[-1]) if named else ("schema",)
 
 
@@ -77,7 +77,7 @@ def names_can_be_held(file: DeclarationFile, table: SchemaObject) -> Iterator[De
             problem = "names that begin with _ are Headrace's own"
         elif not name.strip():
             problem = "is blank"
-        elif any(category(one) in INVISIBLE for one in name):
+        elif any(category(character) in INVISIBLE for character in name):
             problem = "holds a control character"
         elif "`" in name or name == "*":
             problem = "is none that Great Expectations can look up"
@@ -94,7 +94,7 @@ def names_can_be_held(file: DeclarationFile, table: SchemaObject) -> Iterator[De
 def columns_are_told_apart(
     file: DeclarationFile, table: SchemaObject
 ) -> Iterator[DeclarationInvalid]:
-    """Spark and Delta do not tell `Meter` from `meter`."""
+    """Spark and Delta do not distinguish `Meter` from `meter`."""
     seen: dict[str, str] = {}
     names: set[str] = set()
     for index, column in properties(table):
@@ -141,7 +141,7 @@ def cannot_be_compared(
 ) -> Iterator[DeclarationInvalid]:
     """Spark cannot group or join by a MAP."""
     found = column_type(column)
-    if found is not None and any(one.stem == "MAP" for one in found.walk()):
+    if found is not None and any(inner.stem == "MAP" for inner in found.walk()):
         yield file.refusal(
             (*COLUMNS, index),
             f"column {column.name} holds a MAP, which cannot be compared",
@@ -151,7 +151,9 @@ def cannot_be_compared(
 
 def readable_types(table: SchemaObject) -> dict[str, ColumnType]:
     """Columns whose name and type can be read."""
-    found = {str(one.name): column_type(one) for _, one in properties(table) if one.name}
+    found = {
+        str(column.name): column_type(column) for _, column in properties(table) if column.name
+    }
     return {name: type for name, type in found.items() if type is not None}
 
 
@@ -206,7 +208,7 @@ def timed_column(
     here: KeyPath = ("slaProperties", index, "element")
     element = str((standard.slaProperties or [])[index].element)
     table = (standard.schema_ or [])[0]
-    columns = {str(one.name): one for _, one in properties(table) if one.name}
+    columns = {str(declared.name): declared for _, declared in properties(table) if declared.name}
     own = [name for name in columns if element == name or element.endswith(f".{name}")]
     if not own:
         problems.add(

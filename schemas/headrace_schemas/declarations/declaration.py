@@ -81,11 +81,11 @@ class Misfits(ValueError):
         super().__init__("; ".join(map(self.worded, self.found)))
 
     @staticmethod
-    def worded(one: Misfit) -> str:
+    def worded(misfit: Misfit) -> str:
         """One of them, with its place unless that is said."""
-        place = ".".join(map(str, one.path))
-        is_said = not place or one.problem.startswith(f"{place}: ")
-        return one.problem if is_said else f"{place}: {one.problem}"
+        place = ".".join(map(str, misfit.path))
+        is_said = not place or misfit.problem.startswith(f"{place}: ")
+        return misfit.problem if is_said else f"{place}: {misfit.problem}"
 
 
 class Declaration(Frozen):

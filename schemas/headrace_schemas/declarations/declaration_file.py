@@ -22,12 +22,12 @@ class Problems:
 
     def add(self, problem: DeclarationInvalid) -> None:
         """Note a problem, unless it follows from one that is noted."""
-        for one in problem.problems:
-            file, _, key = one.place
+        for refusal in problem.problems:
+            file, _, key = refusal.place
             unread = self.unread.get(file, ())
-            is_new = all(one.message != other.message for other in self.found)
+            is_new = all(refusal.message != other.message for other in self.found)
             if is_new and not any(related(key, other) for other in unread):
-                self.found.append(one)
+                self.found.append(refusal)
 
     def leave_out(self, file: "DeclarationFile", path: KeyPath) -> None:
         """Say nothing of a value: another one stands where it is meant to be."""
@@ -128,8 +128,8 @@ def places(within: Any, value: object, path: KeyPath) -> Iterator[KeyPath]:
         yield path
     elif isinstance(within, dict | list):
         inner = within.items() if isinstance(within, dict) else enumerate(within)
-        for key, one in inner:
-            yield from places(one, value, (*path, key))
+        for key, child in inner:
+            yield from places(child, value, (*path, key))
 
 
 def key_places(within: Any, key: object, path: KeyPath) -> Iterator[KeyPath]:
@@ -137,8 +137,8 @@ def key_places(within: Any, key: object, path: KeyPath) -> Iterator[KeyPath]:
     if isinstance(within, dict) and isinstance(key, str) and key in within:
         yield (*path, key)
     if isinstance(within, dict | list):
-        for step, one in within.items() if isinstance(within, dict) else enumerate(within):
-            yield from key_places(one, key, (*path, step))
+        for step, child in within.items() if isinstance(within, dict) else enumerate(within):
+            yield from key_places(child, key, (*path, step))
 
 
 def line_of(node: yaml.Node, path: KeyPath) -> int:

@@ -10,14 +10,16 @@ ENTRY = re.compile(r"(\w+): (.*)")
 def purpose(documented: type) -> str:
     """What a class is for: its docstring as far as its first section, a line a paragraph."""
     text, _, _ = split(inspect.cleandoc(documented.__doc__ or ""), "Attributes")
-    return "\n".join(" ".join(one.split()) for one in text.split("\n\n") if one.strip())
+    return "\n".join(
+        " ".join(paragraph.split()) for paragraph in text.split("\n\n") if paragraph.strip()
+    )
 
 
 def attributes(documented: type) -> dict[str, str]:
     """What a class says of its attributes, those of the classes that it derives from included."""
     found: dict[str, str] = {}
-    for one in reversed(documented.__mro__):
-        found |= section(inspect.cleandoc(one.__doc__ or ""), "Attributes")
+    for base in reversed(documented.__mro__):
+        found |= section(inspect.cleandoc(base.__doc__ or ""), "Attributes")
     return found
 
 

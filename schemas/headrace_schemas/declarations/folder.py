@@ -17,15 +17,15 @@ from headrace_schemas.names import TABLE_NAME, form_of
 CONTRACTS, PIPELINES, MODELS = "*/*.odcs.yaml", "*.yaml", "*.yaml"
 """Which files are read below `contracts/`, `pipelines/` and `models/`."""
 
-Kind = TypeVar("Kind", Contract, Pipeline, Model)
+AnyDeclaration = TypeVar("AnyDeclaration", Contract, Pipeline, Model)
 
 
 @dataclass(frozen=True)
-class Read(Generic[Kind]):
+class Read(Generic[AnyDeclaration]):
     """A declaration and its file. What could not be read of it is not there."""
 
     file: DeclarationFile
-    declared: Kind
+    declared: AnyDeclaration
 
     def refusal(
         self, path: KeyPath, problem: str, allowed: tuple[str, ...] = (), advice: str = ""
@@ -35,7 +35,7 @@ class Read(Generic[Kind]):
 
     def has(self, *fields: str) -> bool:
         """Whether these fields could be read."""
-        return all(one in self.declared.__dict__ for one in fields)
+        return all(name in self.declared.__dict__ for name in fields)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Entry:
 
 
 @dataclass
-class Folder:
+class DeclarationFolder:
     """All files below `root`.
 
     Attributes:
@@ -81,7 +81,7 @@ class Folder:
     problems: Problems = field(default_factory=Problems)
 
     @classmethod
-    def read(cls, root: Path) -> "Folder":
+    def read(cls, root: Path) -> "DeclarationFolder":
         """Read every file; what is wrong in them is noted."""
         folder = cls(root)
         for kind in ("contracts", "pipelines"):
@@ -117,7 +117,7 @@ class Folder:
                 problem = f"{name or 'nothing'} must be {expected}, after the file"
                 self.problems.add(file.refusal((key,), problem))
 
-    def read_all(self, model: type[Kind], kind: str) -> list[Read[Kind]]:
+    def read_all(self, model: type[AnyDeclaration], kind: str) -> list[Read[AnyDeclaration]]:
         """All pipelines or models, by their files."""
         found = []
         for path in sorted((self.root / kind).glob("*.yaml")):
@@ -135,25 +135,27 @@ class Folder:
         """Two files of one kind cannot declare one name."""
         for kind in (self.pipelines, self.models):
             seen: dict[str, Path] = {}
-            for one in kind:
-                name = one.declared.__dict__.get("name")
+            for read in kind:
+                name = read.declared.__dict__.get("name")
                 if name in seen:
                     problem = f"{name} is declared by {seen[name].name} as well"
-                    self.problems.add(one.refusal(("name",), problem, advice="Rename one of them."))
+                    self.problems.add(
+                        read.refusal(("name",), problem, advice="Rename one of them.")
+                    )
                 elif name is not None:
-                    seen[name] = one.file.path
+                    seen[name] = read.file.path
 
     def entries(self) -> Iterator[Entry]:
         """Every table that a pipeline builds."""
-        for one in self.pipelines:
-            if one.has("entries"):
-                for name, entry in one.declared.entries.items():
-                    yield Entry(one, name, entry)
+        for pipeline in self.pipelines:
+            if pipeline.has("entries"):
+                for name, entry in pipeline.declared.entries.items():
+                    yield Entry(pipeline, name, entry)
 
     @property
     def is_read_whole(self) -> bool:
         """Whether every pipeline's tables are known."""
-        return all(one.has("entries") for one in self.pipelines) and not any(
+        return all(pipeline.has("entries") for pipeline in self.pipelines) and not any(
             path.parent.name == "pipelines" for path in self.unread
         )
 

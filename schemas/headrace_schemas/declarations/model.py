@@ -1,4 +1,4 @@
-"""Models: what is learnt from a table, when it is good enough, and when it must be relearned."""
+"""Models: what is learnt from a table, when it is good enough, and when it must be retrained."""
 
 import operator
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class Task(StrEnum):
     @property
     def metrics(self) -> tuple[str, ...]:
         """What Headrace itself measures on labelled rows."""
-        return tuple(one.name for one in METRICS.own if self.value in one.tasks)
+        return tuple(metric.name for metric in METRICS.own if self.value in metric.tasks)
 
 
 class Training(Frozen):
@@ -126,11 +126,11 @@ class Gates(Frozen):
 
 
 class InputMonitor(Frozen):
-    """When inputs count as moved.
+    """When inputs count as drifted.
 
     Attributes:
-        psi: Population stability index from which a feature counts as moved.
-        importance_share: Share of the champion's gain that moved features must hold.
+        psi: Population stability index from which a feature counts as drifted.
+        importance_share: Share of the champion's gain that drifted features must hold.
     """
 
     psi: float = Field(default=0.2, gt=0)
@@ -158,7 +158,7 @@ class Monitors(Frozen):
     """What is watched once a model serves.
 
     Attributes:
-        inputs: When inputs count as moved.
+        inputs: When inputs count as drifted.
         performance: When results count as worse.
         added: Monitors of extensions, whose signals are weighed with the others.
     """
@@ -169,14 +169,14 @@ class Monitors(Frozen):
 
 
 class Retraining(Frozen):
-    """When the model is learnt again.
+    """When the model is retrained.
 
     Attributes:
         schedule: Five fields of a cron expression in UTC: when a training is due by the calendar;
             without, never.
         cooldown_days: Least days between two trainings that monitoring asks for.
-        max_age_days: Days since the last training after which the model is learnt again although
-            nothing moved.
+        max_age_days: Days since the last training after which the model is retrained although
+            nothing drifted.
     """
 
     schedule: str | None = None
@@ -185,7 +185,7 @@ class Retraining(Frozen):
 
 
 class Model(Declaration):
-    """What is learnt from a gold table, and when it must be relearned.
+    """What is learnt from a gold table, and when it must be retrained.
 
     Attributes:
         version: Of the form of this file; another one than 1 is for a newer Headrace, and refused.
@@ -204,10 +204,10 @@ class Model(Declaration):
         split: Which rows are learnt from and which are kept for judging.
         gates: What a new version must pass before it serves.
         monitors: What is watched once a version serves.
-        retraining: When the model is learnt again.
+        retraining: When the model is retrained.
         approval: Whether a person must approve a promotion.
         time_limit_minutes: Minutes after which any other of its jobs than a training is ended.
-        notify: Notifiers that are told what is decided, refused, or to be approved.
+        notify: Notifiers that are sent what is decided, refused, or to be approved.
     """
 
     version: FormVersion = Field(default=1, exclude=True)  # of the file, so specs go without
@@ -235,7 +235,7 @@ class Model(Declaration):
     @property
     def metrics(self) -> tuple[str, ...]:
         """What is measured of its predictions: the task's own metrics, and others that it names."""
-        named = (one for _, one in model_checks.used_metrics(self))
+        named = (metric for _, metric in model_checks.used_metrics(self))
         return tuple(dict.fromkeys([*self.task.metrics, *named]))
 
     def with_training(self, params: Mapping[str, Any], **settings: Any) -> "Model":

@@ -59,7 +59,9 @@ def slices_stand_once(model: Model) -> Iterator[Misfit]:
 def used_metrics(model: Model) -> Iterator[tuple[KeyPath, str]]:
     """Every metric that is named, with its place."""
     if "gates" in model.__dict__:
-        yield from ((("gates", "floors", str(one)), str(one)) for one in model.gates.floors)
+        yield from (
+            (("gates", "floors", str(metric)), str(metric)) for metric in model.gates.floors
+        )
         yield ("gates", "champion", "metric"), model.gates.champion.metric
     if "monitors" in model.__dict__:
         yield ("monitors", "performance", "metric"), model.monitors.performance.metric
@@ -70,9 +72,11 @@ def metrics_fit_task(model: Model) -> Iterator[Misfit]:
     for path, metric in used_metrics(model):
         if model.task.value not in METRICS.named(metric).tasks:
             fitting = [
-                one for one in map(METRICS.named, METRICS.names()) if model.task in one.tasks
+                candidate
+                for candidate in map(METRICS.named, METRICS.names())
+                if model.task in candidate.tasks
             ]
-            known = ", ".join(one.name for one in fitting)
+            known = ", ".join(candidate.name for candidate in fitting)
             yield Misfit(path, f"metrics {metric} do not fit {model.task.value}: {known}")
 
 
@@ -167,16 +171,16 @@ def infinite(path: KeyPath, value: Any) -> Iterator[Misfit]:
         inner = value.items()
     elif isinstance(value, tuple | list):
         inner = enumerate(value)
-    for key, one in inner:
-        yield from infinite((*path, key), one)
+    for key, child in inner:
+        yield from infinite((*path, key), child)
 
 
 def params_are_xgboosts(model: Model) -> Iterator[Misfit]:
     """What parameters say of features and of the task; their names and values are read before."""
     is_share = model.task.value == "binary"
     params = model.training.params
-    for one in of_params(params, wrong_params(params, model.features, is_share)):
-        yield one._replace(path=("training", "params", *one.path))
+    for misfit in of_params(params, wrong_params(params, model.features, is_share)):
+        yield misfit._replace(path=("training", "params", *misfit.path))
 
 
 def of_params(params: Mapping[str, Any], problems: Iterable[str]) -> Iterator[Misfit]:

@@ -128,7 +128,7 @@ class TableEntry(Declaration):
         most_quarantined: Share of a batch, 0 to 1, that may go to quarantine; more publishes
             nothing. The pipeline's where nothing is said.
         unique_in: Where a key names one row: `table`, or `partition` for snapshots, in which each
-            partition tells of the same things anew.
+            partition describes the same things anew.
         history_days: Days that old versions of it and of its quarantine stay readable; the
             pipeline's where nothing is said.
     """
@@ -185,8 +185,8 @@ class TableEntry(Declaration):
 
     def looks_back_over_partitions(self) -> Iterator[Misfit]:
         """A table that is built whole reads its inputs whole."""
-        for name, one in self.inputs.items():
-            if self.partition == "none" and one.lookback:
+        for name, source in self.inputs.items():
+            if self.partition == "none" and source.lookback:
                 yield Misfit(
                     ("inputs", name, "lookback"),
                     "a table without partitions reads all of its inputs",
@@ -219,7 +219,7 @@ class Pipeline(Declaration):
             nothing. Without one it is a fifth, of batches in which that is 10 rows or more. A table
             may have its own.
         history_days: Days that old versions of its tables stay readable; a table may have its own.
-        notify: Notifiers that are told of a gate that fails.
+        notify: Notifiers that are called when a gate fails.
         entries: Its tables by name: how each is built. Their order does not count.
     """
 
@@ -298,7 +298,7 @@ class Pipeline(Declaration):
             yield Misfit((key,), f"{day} lies outside the years {FIRST_YEAR} to {LAST_YEAR}")
             return
         instant = datetime.combine(day, time(), tzinfo=UTC)
-        own = {one.partition or self.partition.value for one in self.entries.values()}
+        own = {entry.partition or self.partition.value for entry in self.entries.values()}
         for unit in sorted(own - {"none"}):
             first = Partition.of(PartitionUnit(unit), instant).start
             if first != instant:
@@ -311,8 +311,8 @@ class Pipeline(Declaration):
     def entries_fit(self) -> Iterator[Misfit]:
         """Every table's entry goes together."""
         for name, entry in self.entries.items():
-            for one in entry.misfits():
-                yield one._replace(path=("tables", name, *one.path))
+            for misfit in entry.misfits():
+                yield misfit._replace(path=("tables", name, *misfit.path))
 
     def files_are_one_batch(self) -> Iterator[Misfit]:
         """Each partition of a delivered table has files of its own."""

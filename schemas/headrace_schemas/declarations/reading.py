@@ -48,8 +48,8 @@ def innermost(annotation: Any) -> Any:
     """The model inside optional, list and mapping annotations; the annotation itself if none."""
     if get_origin(annotation) is None:
         return annotation
-    for part in reversed(get_args(annotation)):
-        inner = innermost(part)
+    for argument in reversed(get_args(annotation)):
+        inner = innermost(argument)
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             return inner
     is_union = get_origin(annotation) in (Union, types.UnionType)
@@ -144,17 +144,17 @@ def field_value(declared: Any, key: str) -> Any:
 def by_place(file: DeclarationFile, error: ValidationError) -> dict[KeyPath, list[Any]]:
     """What pydantic refuses, by where it stands in the file."""
     refused: dict[KeyPath, list[Any]] = {}
-    for one in error.errors():
-        path = in_file(file.node, one["loc"])
-        cause = one.get("ctx", {}).get("error")
+    for detail in error.errors():
+        path = in_file(file.node, detail["loc"])
+        cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, Misfits):  # of a field's validator, which knows places below it
             for misfit in cause.found:
-                said = {**one, "type": "misfit", "msg": misfit.problem}
+                said = {**detail, "type": "misfit", "msg": misfit.problem}
                 refused.setdefault((*path, *misfit.path), []).append(said)
             continue
-        if one["type"] == "missing":
-            path = (*in_file(file.node, one["loc"][:-1]), one["loc"][-1])
-        refused.setdefault(path, []).append(one)
+        if detail["type"] == "missing":
+            path = (*in_file(file.node, detail["loc"][:-1]), detail["loc"][-1])
+        refused.setdefault(path, []).append(detail)
     return refused
 
 
@@ -181,7 +181,7 @@ def refusal(
     model: type[BaseModel], file: DeclarationFile, path: KeyPath, found: list[Any]
 ) -> DeclarationInvalid:
     """One error about what pydantic found at one place."""
-    kinds = {one["type"] for one in found}
+    kinds = {detail["type"] for detail in found}
     if "extra_forbidden" in kinds:
         allowed = known_keys(model, path)
         close = get_close_matches(str(path[-1]), allowed, 1)
@@ -189,7 +189,7 @@ def refusal(
         return file.refusal(path, "unknown key", allowed, advice)
     if "missing" in kinds:
         return file.refusal(path, "is missing")
-    problem = " or ".join(dict.fromkeys(worded(one) for one in found))
+    problem = " or ".join(dict.fromkeys(worded(detail) for detail in found))
     node = located(file.node, path)[1]
     value, advice = shortened(found[0]["input"]), ""
     if isinstance(node, yaml.ScalarNode):
@@ -316,6 +316,8 @@ def models_within(model: type[BaseModel]) -> dict[str, type[BaseModel] | None]:
         for name, field in model.model_fields.items()
     }
     return {
-        key: one if isinstance(one, type) and issubclass(one, BaseModel) else None
-        for key, one in inner.items()
+        key: annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        else None
+        for key, annotation in inner.items()
     }

@@ -9,7 +9,7 @@ from headrace_schemas.declarations.column_name import PREDICTIONS, folded
 from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.declarations.contract_checks import written_names
 from headrace_schemas.declarations.declaration import KeyPath
-from headrace_schemas.declarations.folder import Entry, Folder, Read
+from headrace_schemas.declarations.folder import DeclarationFolder, Entry, Read
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import Pipeline, WriteMode
 from headrace_schemas.declarations.source import misfits
@@ -22,22 +22,22 @@ LONGEST_WAIT = timedelta(days=36_525)
 """A hundred years: no model waits longer for its first training."""
 
 
-def check_references(folder: Folder) -> None:
+def check_references(folder: DeclarationFolder) -> None:
     """Note everything that does not fit; what could not be read is not looked for."""
     entries: dict[str, Entry] = {}
-    for one in folder.entries():
-        if one.name in entries:
-            other = entries[one.name].pipeline.declared.__dict__.get("name")
+    for entry in folder.entries():
+        if entry.name in entries:
+            other = entries[entry.name].pipeline.declared.__dict__.get("name")
             folder.problems.add(
-                one.refusal(
+                entry.refusal(
                     (),
-                    f"pipeline {other} builds {one.name} as well",
+                    f"pipeline {other} builds {entry.name} as well",
                     "A table is built in one place.",
                 )
             )
-        entries.setdefault(one.name, one)
-    for one in entries.values():
-        for problem in check_entry(folder, entries, one):
+        entries.setdefault(entry.name, entry)
+    for entry in entries.values():
+        for problem in check_entry(folder, entries, entry):
             folder.problems.add(problem)
     for problem in (*circles(entries), *unbuilt(folder, entries)):
         folder.problems.add(problem)
@@ -47,70 +47,72 @@ def check_references(folder: Folder) -> None:
 
 
 def check_entry(
-    folder: Folder, entries: dict[str, Entry], one: Entry
+    folder: DeclarationFolder, entries: dict[str, Entry], entry: Entry
 ) -> Iterator[DeclarationInvalid]:
     """A table has a contract, and its inputs are built by partitions that go together."""
-    contract = folder.contracts.get(one.name)
-    if form_of(one.name, TABLE_NAME):
+    contract = folder.contracts.get(entry.name)
+    if form_of(entry.name, TABLE_NAME):
         pass  # no contract can be called so, and the name is refused
-    elif one.name not in folder.contracts:
-        layer, _, table = one.name.partition(".")
-        problem = f"table {one.name} is not declared: it has no contract"
+    elif entry.name not in folder.contracts:
+        layer, _, table = entry.name.partition(".")
+        problem = f"table {entry.name} is not declared: it has no contract"
         file = f"contracts/{layer}/{table}.odcs.yaml"
-        advice = close_to(one.name, folder.contracts) or f"Write {file}, or leave the table out."
-        yield one.refusal((), problem, advice)
-    elif contract is not None and one.entry.write is WriteMode.MERGE and not contract.declared.key:
-        yield one.refusal(
+        advice = close_to(entry.name, folder.contracts) or f"Write {file}, or leave the table out."
+        yield entry.refusal((), problem, advice)
+    elif (
+        contract is not None and entry.entry.write is WriteMode.MERGE and not contract.declared.key
+    ):
+        yield entry.refusal(
             ("write",),
             "merge needs a key and the contract has none",
             "Mark the key's columns with primaryKey, or choose another write mode.",
         )
-    if contract is not None and one.entry.source is not None:
-        for key, problem in misfits(one.entry.source, contract.declared):
-            own = [name for name in one.entry.source.columns if f"{key}.".startswith(f"{name}.")]
+    if contract is not None and entry.entry.source is not None:
+        for key, problem in misfits(entry.entry.source, contract.declared):
+            own = [name for name in entry.entry.source.columns if f"{key}.".startswith(f"{name}.")]
             path = ("source", "columns", *own[:1]) if own else ("source",)
-            yield one.refusal(path, f"columns.{key}: {problem}")
-    for name, asked in one.entry.inputs.items():
+            yield entry.refusal(path, f"columns.{key}: {problem}")
+    for name, asked in entry.entry.inputs.items():
         here: KeyPath = ("inputs", name)
         source = entries.get(asked.table)
         if source is None:
             if folder.is_read_whole:
                 advice = close_to(asked.table, entries) or "Declare it in a pipeline."
-                yield one.refusal(here, f"table {asked.table} is not declared", advice)
+                yield entry.refusal(here, f"table {asked.table} is not declared", advice)
         elif asked.lookback and source.unit == "none":
-            yield one.refusal(
+            yield entry.refusal(
                 here,
-                f"{one.name} looks back over {asked.table}, which has no partitions",
+                f"{entry.name} looks back over {asked.table}, which has no partitions",
                 "Leave `lookback` out.",
             )
-        elif one.unit != source.unit and not {one.unit, source.unit} & {None, "none"}:
-            yield one.refusal(
+        elif entry.unit != source.unit and not {entry.unit, source.unit} & {None, "none"}:
+            yield entry.refusal(
                 here,
-                f"{one.name} is built by {one.unit}, {asked.table} by {source.unit}",
+                f"{entry.name} is built by {entry.unit}, {asked.table} by {source.unit}",
                 "Give both the same partition.",
             )
 
 
 def close_to(name: str, known: Mapping[str, object]) -> str:
     """A question about what may have been meant; empty if nothing is close."""
-    close = get_close_matches(name, [one for one in known if one != name], 1, 0.8)
+    close = get_close_matches(name, [other for other in known if other != name], 1, 0.8)
     return f"Did you mean {close[0]}?" if close else ""
 
 
 def circles(entries: dict[str, Entry]) -> Iterator[DeclarationInvalid]:
     """Tables that feed each other, each circle once."""
     graph = {
-        name: {asked.table for asked in one.entry.inputs.values() if asked.table in entries}
-        for name, one in entries.items()
+        name: {asked.table for asked in entry.entry.inputs.values() if asked.table in entries}
+        for name, entry in entries.items()
     }
     while True:
         try:
             TopologicalSorter(graph).prepare()
         except CycleError as error:
             circle: list[str] = list(reversed(error.args[1]))
-            one = entries[circle[-1]]
-            names = [key for key, asked in one.entry.inputs.items() if asked.table == circle[-2]]
-            yield one.refusal(
+            entry = entries[circle[-1]]
+            names = [key for key, asked in entry.entry.inputs.items() if asked.table == circle[-2]]
+            yield entry.refusal(
                 ("inputs", *names[:1]),
                 f"tables feed each other: {' -> '.join(circle)}",
                 "Take one of these inputs away.",
@@ -120,7 +122,7 @@ def circles(entries: dict[str, Entry]) -> Iterator[DeclarationInvalid]:
             return
 
 
-def unbuilt(folder: Folder, entries: dict[str, Entry]) -> Iterator[DeclarationInvalid]:
+def unbuilt(folder: DeclarationFolder, entries: dict[str, Entry]) -> Iterator[DeclarationInvalid]:
     """Contracts that no pipeline builds."""
     if not folder.is_read_whole:
         return
@@ -134,7 +136,7 @@ def unbuilt(folder: Folder, entries: dict[str, Entry]) -> Iterator[DeclarationIn
 
 
 def check_model(
-    folder: Folder, entries: dict[str, Entry], model: Read[Model]
+    folder: DeclarationFolder, entries: dict[str, Entry], model: Read[Model]
 ) -> Iterator[DeclarationInvalid]:
     """A model's table exists, has partitions and a key, and its columns are of types that serve."""
     if not model.has("table"):
@@ -212,7 +214,7 @@ def check_columns(model: Read[Model], contract: Read[Contract]) -> Iterator[Decl
         column = contract.declared.column(name)
         if column is None:
             if name not in written:  # otherwise it could not be read, and is refused there
-                known = sorted(one.name for one in columns)
+                known = sorted(declared.name for declared in columns)
                 advice = close_to(name, dict.fromkeys(known)) or f"It has {listed(known)}."
                 yield model.refusal(
                     path, f"no such column in {table} (found: {name})", advice=advice

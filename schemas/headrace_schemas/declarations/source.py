@@ -69,7 +69,7 @@ def as_list(given: object) -> object:
 
 def quoted_words(given: object) -> object:
     """YAML reads `yes`, `no` and `1` as something else than texts."""
-    if isinstance(given, list) and not all(isinstance(one, str) for one in given):
+    if isinstance(given, list) and not all(isinstance(word, str) for word in given):
         raise ValueError('write each value in quotes, such as ["yes", "1"]')
     return given
 
@@ -95,7 +95,7 @@ def is_group_sign(thousands: str) -> str:
 
 def can_be_read(formats: tuple[str, ...]) -> tuple[str, ...]:
     """Each is a pattern or a word for a count."""
-    return tuple(check_format(one) for one in formats)
+    return tuple(check_format(pattern) for pattern in formats)
 
 
 Formats = Annotated[
@@ -130,7 +130,7 @@ class ColumnReading(Frozen):
     false_values: Words | None = None
 
 
-class Reading(Frozen):
+class ValueNotation(Frozen):
     """How values are written.
 
     Attributes:
@@ -157,13 +157,13 @@ class Reading(Frozen):
         return self
 
 
-class ValueForm(Reading):
+class ValueForm(ValueNotation):
     """How the values of one column are written, with all that its source says."""
 
     formats: tuple[str, ...] = ()
 
 
-class Source(Reading):
+class Source(ValueNotation):
     """Files that someone delivers.
 
     Attributes:
@@ -273,12 +273,18 @@ class Source(Reading):
         if self.format != "csv":
             fields = type(self).model_fields
             file = "Parquet" if self.format == "parquet" else self.format
-            if given := [one for one in FORMS if getattr(self, one) != fields[one].default]:
+            if given := [
+                option for option in FORMS if getattr(self, option) != fields[option].default
+            ]:
                 raise ValueError(f"a {file} file has no `{given[0]}`: that is said of CSV only")
         signs = {"delimiter": self.delimiter, "quote": self.quote, "comment": self.comment}
-        for one, other in (("delimiter", "quote"), ("delimiter", "comment"), ("quote", "comment")):
-            if signs[one] == signs[other]:
-                raise ValueError(f"`{one}` and `{other}` are both {signs[one]!r}")
+        for option, other in (
+            ("delimiter", "quote"),
+            ("delimiter", "comment"),
+            ("quote", "comment"),
+        ):
+            if signs[option] == signs[other]:
+                raise ValueError(f"`{option}` and `{other}` are both {signs[option]!r}")
         if not self.is_quoted and self.delimiter in (self.decimal, self.thousands):
             raise ValueError(
                 f"values with {self.delimiter!r} inside cannot be told apart: without quotes it is "
@@ -301,7 +307,7 @@ class Source(Reading):
 
     def form_of(self, column: str, stem: str) -> ValueForm:
         """How a column of a type is written: by the source's words, or its own."""
-        fields = {name: getattr(self, name) for name in Reading.model_fields}
+        fields = {name: getattr(self, name) for name in ValueNotation.model_fields}
         own = self.columns.get(column, ColumnReading())
         fields |= own.model_dump(exclude={"format"}, exclude_none=True)
         formats = self.date_format if stem == "DATE" else self.timestamp_format
@@ -355,8 +361,11 @@ def misfits(source: Source, contract: Contract) -> list[tuple[str, str]]:
         if stem == "TIMESTAMP_NTZ":
             formats = source.form_of(column.name, stem).formats
             found += [
-                (f"{column.name}.format", f"{one!r} has an offset, which TIMESTAMP_NTZ would lose")
-                for one in formats
-                if has_offset(one)
+                (
+                    f"{column.name}.format",
+                    f"{pattern!r} has an offset, which TIMESTAMP_NTZ would lose",
+                )
+                for pattern in formats
+                if has_offset(pattern)
             ]
     return found

@@ -49,22 +49,22 @@ def source_problem(
 
 def bindings(statements: list[ast.stmt], name: str) -> Iterator[ast.stmt]:
     """Every statement of a module that may give `name` a value, in order."""
-    for one in statements:
-        if isinstance(one, Function | ast.ClassDef):
-            if one.name == name:
-                yield one
-        elif isinstance(one, ast.Import | ast.ImportFrom):
-            if any((it.asname or it.name) in (name, "*") for it in one.names):
-                yield one
+    for statement in statements:
+        if isinstance(statement, Function | ast.ClassDef):
+            if statement.name == name:
+                yield statement
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
+            if any((alias.asname or alias.name) in (name, "*") for alias in statement.names):
+                yield statement
         elif any(
-            isinstance(it, ast.Name) and it.id == name and isinstance(it.ctx, ast.Store)
-            for it in ast.walk(one)
+            isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
+            for node in ast.walk(statement)
         ):
-            yield one
+            yield statement
         else:
             for inner in ("body", "orelse", "finalbody"):
-                yield from bindings(getattr(one, inner, []), name)
-            for handler in getattr(one, "handlers", []):
+                yield from bindings(getattr(statement, inner, []), name)
+            for handler in getattr(statement, "handlers", []):
                 yield from bindings(handler.body, name)
 
 
@@ -75,8 +75,8 @@ def parameters_problem(
     if arguments.posonlyargs:
         return f"parameter {arguments.posonlyargs[0].arg} cannot be given by name"
     given = [*arguments.args, *arguments.kwonlyargs]
-    given += [one for one in (arguments.vararg, arguments.kwarg) if one is not None]
-    names = {one.arg for one in given}
+    given += [argument for argument in (arguments.vararg, arguments.kwarg) if argument is not None]
+    names = {argument.arg for argument in given}
     asked = names - PARTITION_BOUNDS
     if asked != set(inputs):
         return f"its parameters are {sorted(asked)}, the declared inputs {sorted(inputs)}"

@@ -35,10 +35,10 @@ def refuse_gaps(catalog: Catalog, table: str, partition: Partition, published: P
     Raises:
         StaleInput: One is not published yet; trying again helps.
     """
-    for one in catalog.build(table).inputs.values():
-        if one.lookback:
-            first = catalog.pipeline_of(one.table).starts_at
-            held = published(one.table)
-            for key in partition.lookback(one.lookback, first):
+    for source in catalog.build(table).inputs.values():
+        if source.lookback:
+            first = catalog.pipeline_of(source.table).starts_at
+            held = published(source.table)
+            for key in partition.lookback(source.lookback, first):
                 if key not in held:
-                    raise StaleInput(table, one.table, key)
+                    raise StaleInput(table, source.table, key)

@@ -59,7 +59,7 @@ class Upkeep:
     def ledger(self, job_id: str) -> MaintainSpec:
         """Decisions, versions of models, and holds."""
         lake = self.planner.lake
-        kept = {f"ledger.{one}": lake.at("ledger", one) for one in LEDGERS}
+        kept = {f"ledger.{name}": lake.at("ledger", name) for name in LEDGERS}
         return self.spec(job_id, kept, HISTORY_DAYS, lake.at("staging", "ledger"))
 
     def spec(
@@ -78,7 +78,9 @@ class Upkeep:
         )
         here = f"{staging}/"
         used = staged_by_running(self.folders, self.now, staging)
-        published = {one for one in published_staging(self.folders) if one.startswith(here)}
+        published = {
+            folder for folder in published_staging(self.folders) if folder.startswith(here)
+        }
         return MaintainSpec(
             **self.planner.head(job_id),
             tables=maintained,

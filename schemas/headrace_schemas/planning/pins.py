@@ -63,7 +63,7 @@ def of_model(row: ModelVersion, kind: PinKind, why: str, since: datetime | None)
 
 
 def model_pins(
-    learnt: Sequence[ModelVersion], history: Sequence[Decision], now: datetime, history_days: int
+    versions: Sequence[ModelVersion], history: Sequence[Decision], now: datetime, history_days: int
 ) -> list[Pin]:
     """What the registered versions of one model keep.
 
@@ -72,22 +72,22 @@ def model_pins(
         history_days: Of the feature table: a version whose service ended within them is kept, too.
     """
     found: list[Pin] = []
-    by_version = {one.version: one for one in learnt}
-    serving = promotions(history, learnt[0].model) if learnt else []
-    for one, following in zip_longest(serving, serving[1:]):
+    by_version = {version.version: version for version in versions}
+    serving = promotions(history, versions[0].model) if versions else []
+    for promotion, following in zip_longest(serving, serving[1:]):
         until = following.effective_from if following else None
-        row = by_version.get(str(one.model_version))
+        row = by_version.get(str(promotion.model_version))
         if row and (until is None or until > now - timedelta(days=history_days)):
             words = "serves" if until is None else f"served until {until:%Y-%m-%d}"
-            found.append(of_model(row, PinKind.MODEL, words, one.effective_from))
-    judged = [one for one in history if one.kind is Kind.PROMOTION]
+            found.append(of_model(row, PinKind.MODEL, words, promotion.effective_from))
+    judged = [decision for decision in history if decision.kind is Kind.PROMOTION]
     if judged:
-        newest = max(judged, key=lambda one: (one.as_of, one.id))
+        newest = max(judged, key=lambda decision: (decision.as_of, decision.id))
         if row := by_version.get(str(newest.model_version)):
             words = f"the newest judgement is about it ({newest.verdict.value})"
             found.append(of_model(row, PinKind.EVIDENCE, words, newest.as_of))
-    decided = {one.model_version for one in judged}
-    newest_version = max(learnt, key=lambda one: int(one.version), default=None)
+    decided = {decision.model_version for decision in judged}
+    newest_version = max(versions, key=lambda version: int(version.version), default=None)
     # A person may still be asked about it; one that came after says that they were.
     if newest_version is not None and newest_version.version not in decided:
         row = newest_version
@@ -95,29 +95,29 @@ def model_pins(
     return found
 
 
-def hold_pins(said: Iterable[Hold]) -> list[Pin]:
+def hold_pins(holds: Iterable[Hold]) -> list[Pin]:
     """What people hold now."""
     newest: dict[tuple[str, int], Hold] = {}
-    for one in sorted(said, key=lambda one: one.at):
-        newest[one.table, one.version] = one
+    for hold in sorted(holds, key=lambda hold: hold.at):
+        newest[hold.table, hold.version] = hold
     return [
         Pin(
-            table=one.table,
-            version=one.version,
+            table=hold.table,
+            version=hold.version,
             kind=PinKind.HOLD,
-            why=f"{one.reason} ({one.by})",
-            since=one.at,
+            why=f"{hold.reason} ({hold.by})",
+            since=hold.at,
         )
-        for one in newest.values()
-        if one.action == "hold"
+        for hold in newest.values()
+        if hold.action == "hold"
     ]
 
 
 def known_pins(
     catalog: Catalog,
-    learnt: Iterable[ModelVersion],
+    versions: Iterable[ModelVersion],
     decisions: Mapping[str, Sequence[Decision]],
-    said: Iterable[Hold],
+    holds: Iterable[Hold],
     now: datetime,
 ) -> list[Pin]:
     """What declared models and people keep.
@@ -125,10 +125,10 @@ def known_pins(
     Args:
         decisions: The decisions of each model.
     """
-    rows = list(learnt)
-    found = hold_pins(said)
+    rows = list(versions)
+    found = hold_pins(holds)
     for name, model in catalog.models.items():
-        own = [one for one in rows if one.model == name]
+        own = [version for version in rows if version.model == name]
         days = catalog.build(model.table).history_days
         found += model_pins(own, decisions[name], now, days)
     return found

@@ -113,13 +113,13 @@ class Planner:
     def inputs(self, build: TableBuild, partition: Partition | None) -> dict[str, PinnedInput]:
         """A transform's inputs, pinned, with the partitions it reads."""
         pinned = {}
-        for name, one in build.inputs.items():
-            source = self.catalog.build(one.table)
+        for name, declared in build.inputs.items():
+            source = self.catalog.build(declared.table)
             keys = None
             if source.partition is not None and partition is not None:
-                first = self.catalog.pipeline_of(one.table).starts_at
-                keys = partition.lookback(one.lookback, first)
-            pinned[name] = PinnedInput(table=self.pin(one.table, build.name), partitions=keys)
+                first = self.catalog.pipeline_of(declared.table).starts_at
+                keys = partition.lookback(declared.lookback, first)
+            pinned[name] = PinnedInput(table=self.pin(declared.table, build.name), partitions=keys)
         return pinned
 
     def gate(
@@ -147,7 +147,7 @@ class Planner:
 
     def time_of_partition(self, table: str) -> str | None:
         """The column whose values lie in a row's partition, by the contract or by a model."""
-        times = [one.event_time for one in self.catalog.models.values() if one.table == table]
+        times = [model.event_time for model in self.catalog.models.values() if model.table == table]
         column = self.catalog.contract(table).time_of_partition(times)
         return column.name if column else None
 
@@ -296,7 +296,7 @@ class Planner:
         history: Sequence[Decision],
         job_id: str,
     ) -> DecideSpec:
-        """Decide whether to relearn."""
+        """Decide whether to retrain."""
         return DecideSpec(
             **self.head(job_id),
             model=model,
@@ -309,4 +309,4 @@ class Planner:
 
 def without(history: Sequence[Decision], request_id: str) -> list[Decision]:
     """History before the request `request_id` was answered: a repeated run must not meet itself."""
-    return [one for one in history if one.request_id != request_id]
+    return [decision for decision in history if decision.request_id != request_id]

@@ -103,8 +103,8 @@ def uniqueness_rule(kwargs: Given, head: Head, types: Types) -> RowRule | TableR
     share, condition = share_of(kwargs), condition_of(kwargs)
     if share == 1:
         rule = unique(head["id"], columns, head["severity"])
-        told = {"description": head["description"]} if head["description"] else {}
-        return rule.model_copy(update={**told, "where": condition})
+        described = {"description": head["description"]} if head["description"] else {}
+        return rule.model_copy(update={**described, "where": condition})
     keys = ", ".join(quoted(name) for name in columns)
     complete = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in columns)
     judged_rows = complete if condition is None else f"{complete} AND ({condition}\n)"
@@ -122,35 +122,39 @@ def table_expectation(kind: str, kwargs: Given, types: Types) -> Expectation:
     Great Expectations measures it where the arguments mean the same to it; what is compared in a
     column's own type is our own query.
     """
-    told = {key: value for key, value in kwargs.items() if value is not None}
-    condition = condition_of(told)
+    arguments = {key: value for key, value in kwargs.items() if value is not None}
+    condition = condition_of(arguments)
     if condition is not None:
-        told |= {"row_condition": condition, "condition_parser": "spark"}
+        arguments |= {"row_condition": condition, "condition_parser": "spark"}
     what = kind.removeprefix("expect_column_")
-    if "column" in told:
-        told["column"] = column_in(types, told["column"])
-        type = types[told["column"]]
+    if "column" in arguments:
+        arguments["column"] = column_in(types, arguments["column"])
+        type = types[arguments["column"]]
         if what.startswith(OF_NUMBERS) and type.stem not in NUMBERS:
-            raise RuleInvalid(f"{kind} needs a column of numbers, {told['column']} is {type.ddl}")
+            raise RuleInvalid(
+                f"{kind} needs a column of numbers, {arguments['column']} is {type.ddl}"
+            )
         if what.startswith("distinct_values"):
-            return distinct(what, told, type, condition)
+            return distinct(what, arguments, type, condition)
         if what.startswith(("max_", "min_")):
-            query = batch_query(f"{what[:3]}({quoted(told['column'])})", condition)
-            return query_rule(query, f"NOT ({between('value', type, told)})")
-        if "value_set" in told:
-            listed(told["value_set"], type, "value_set")
-            told["value_set"] = [one for one in told["value_set"] if one is not None]
-            if not all(fits(one, type.stem) for one in told["value_set"]):
+            query = batch_query(f"{what[:3]}({quoted(arguments['column'])})", condition)
+            return query_rule(query, f"NOT ({between('value', type, arguments)})")
+        if "value_set" in arguments:
+            listed(arguments["value_set"], type, "value_set")
+            arguments["value_set"] = [
+                value for value in arguments["value_set"] if value is not None
+            ]
+            if not all(fits(value, type.stem) for value in arguments["value_set"]):
                 raise RuleInvalid(f"{kind} cannot compare values of {type.ddl}; use an SQL rule")
-    bounds = {"min_value", "max_value"} & set(told)
-    if bounds or "strict_min" in told or "strict_max" in told:
-        between("value", ANY_NUMBER, told)
-        if any(isinstance(told[key], str) for key in bounds):
+    bounds = {"min_value", "max_value"} & set(arguments)
+    if bounds or "strict_min" in arguments or "strict_max" in arguments:
+        between("value", ANY_NUMBER, arguments)
+        if any(isinstance(arguments[key], str) for key in bounds):
             raise RuleInvalid(f"{kind} needs numbers, without quotes")
-    if kind == "expect_table_row_count_to_equal" and type_of_count(told["value"]):
-        raise RuleInvalid(f"value is {told['value']}; give a whole number")
-    is_set(told, "ties_okay")
-    return Expectation(type=kind, kwargs=told)
+    if kind == "expect_table_row_count_to_equal" and type_of_count(arguments["value"]):
+        raise RuleInvalid(f"value is {arguments['value']}; give a whole number")
+    is_set(arguments, "ties_okay")
+    return Expectation(type=kind, kwargs=arguments)
 
 
 def type_of_count(value: object) -> bool:

@@ -36,7 +36,7 @@ def column_in(types: Types, name: object) -> str:
     Raises:
         RuleInvalid: The contract has no such column.
     """
-    found = [one for one in types if one.lower() == str(name).lower()]
+    found = [column for column in types if column.lower() == str(name).lower()]
     if not isinstance(name, str) or not found:
         raise RuleInvalid(f"column {name} is not in the contract; it has {', '.join(types)}", name)
     return name if name in types else found[0]
@@ -149,7 +149,7 @@ def text_of(name: str, type: ColumnType) -> str:
 
 def of_patterns(what: str, kwargs: Given, name: str) -> str:
     """The bad rows of an expectation about the form of a text."""
-    key = next(one for one in PATTERNS if one in kwargs)
+    key = next(option for option in PATTERNS if option in kwargs)
     given = kwargs[key] if key.endswith("_list") else [kwargs[key]]
     if not isinstance(given, list | tuple) or not given:
         raise RuleInvalid(f"{key} needs a list of patterns")
@@ -187,8 +187,8 @@ def like(name: str, pattern: object, kwargs: Given) -> str:
     for sign in signs:
         if sign == escape and next(signs, "") not in ("%", "_", escape):
             raise RuleInvalid(f"in {pattern!r}, {escape} stands before neither %, _ nor itself")
-    told = f" ESCAPE {literal(escape)}" if "escape" in kwargs else ""
-    return f"{name} LIKE {literal(pattern)}{told}"
+    escaped = f" ESCAPE {literal(escape)}" if "escape" in kwargs else ""
+    return f"{name} LIKE {literal(pattern)}{escaped}"
 
 
 def of_pairs(kind: str, kwargs: Given, types: Types) -> Judged:
@@ -219,22 +219,22 @@ def in_pairs(pairs: object, columns: tuple[str, str], types: Types) -> str:
         if not isinstance(pair, list | tuple) or len(pair) != len(columns):
             raise RuleInvalid(f"value_pairs_set needs a list of pairs, found {pair}")
         values = [
-            "NULL" if one is None else typed_literal(one, types[name])
-            for name, one in zip(columns, pair, strict=True)
+            "NULL" if value is None else typed_literal(value, types[name])
+            for name, value in zip(columns, pair, strict=True)
         ]
         good.append(
             " AND ".join(
-                f"{quoted(name)} <=> {one}" for name, one in zip(columns, values, strict=True)
+                f"{quoted(name)} <=> {text}" for name, text in zip(columns, values, strict=True)
             )
         )
-    return " OR ".join(f"({one})" for one in good)
+    return " OR ".join(f"({text})" for text in good)
 
 
 def of_several(kind: str, kwargs: Given, types: Types) -> Judged:
     """The bad rows of an expectation about several columns."""
     columns = columns_in(types, kwargs["column_list"], least=2)
-    names = tuple(quoted(one) for one in columns)
-    stems = {types[one].stem for one in columns}
+    names = tuple(quoted(column) for column in columns)
+    stems = {types[column].stem for column in columns}
     if kind == "expect_multicolumn_sum_to_equal":
         if not stems <= NUMBERS:
             raise RuleInvalid("a sum needs columns of numbers")
@@ -243,7 +243,7 @@ def of_several(kind: str, kwargs: Given, types: Types) -> Judged:
     elif not any(stems <= family for family in COMPARABLE):
         raise RuleInvalid(f"{', '.join(columns)} do not compare: they are of different kinds")
     elif kind == "expect_multicolumn_values_to_be_equal":
-        good = " AND ".join(f"{names[0]} = {one}" for one in names[1:])
+        good = " AND ".join(f"{names[0]} = {name}" for name in names[1:])
     else:
         pairs = [(a, b) for at, a in enumerate(names) for b in names[at + 1 :]]
         good = " AND ".join(f"{a} <> {b}" for a, b in pairs)
@@ -336,26 +336,28 @@ def recorded(kind: str, kwargs: Given, bad: str, types: Types) -> Expectation:
 
     It ignores NULL, compares as doubles, and what is sent as JSON comes back without its type.
     """
-    told = {key: value for key, value in kwargs.items() if value is not None and key != "mostly"}
-    if "row_condition" in told or "column" not in told:
+    arguments = {
+        key: value for key, value in kwargs.items() if value is not None and key != "mostly"
+    }
+    if "row_condition" in arguments or "column" not in arguments:
         return rows_where(bad)
-    told.pop("condition_parser", None)
-    told["column"] = column_in(types, told["column"])
-    stem = types[told["column"]].stem
+    arguments.pop("condition_parser", None)
+    arguments["column"] = column_in(types, arguments["column"])
+    stem = types[arguments["column"]].stem
     if kind in ("expect_column_values_to_be_null", "expect_column_values_to_not_be_null"):
-        return Expectation(type=kind, kwargs=told)
+        return Expectation(type=kind, kwargs=arguments)
     if kind == "expect_column_values_to_be_between":
-        bounds = [told[key] for key in ("min_value", "max_value") if key in told]
+        bounds = [arguments[key] for key in ("min_value", "max_value") if key in arguments]
         is_same = stem in INTEGERS | {"DOUBLE"} and all(map(is_plain, bounds))
     elif kind.endswith("be_in_set"):
-        values = [one for one in told["value_set"] if one is not None]
-        has_null = len(values) < len(told["value_set"])
-        is_same = bool(values) and all(fits(one, stem) for one in values)
+        values = [value for value in arguments["value_set"] if value is not None]
+        has_null = len(values) < len(arguments["value_set"])
+        is_same = bool(values) and all(fits(value, stem) for value in values)
         is_same = is_same and not (has_null and "_not_" in kind)
-        told["value_set"] = values
+        arguments["value_set"] = values
     else:
-        is_same = "regex" in told and stem in TEXTS
-    return Expectation(type=kind, kwargs=told) if is_same else rows_where(bad)
+        is_same = "regex" in arguments and stem in TEXTS
+    return Expectation(type=kind, kwargs=arguments) if is_same else rows_where(bad)
 
 
 def is_plain(value: object) -> bool:

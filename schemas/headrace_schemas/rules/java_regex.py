@@ -41,7 +41,7 @@ class PatternInvalid(ValueError):
 def pattern_problem(pattern: str) -> str:
     """What Java would say against a pattern; empty if nothing, or if only Java can tell."""
     try:
-        Reader(unquoted(pattern)).pattern()
+        PatternParser(unquoted(pattern)).pattern()
     except PatternInvalid as error:
         return str(error)
     except (Commented, RecursionError):
@@ -74,7 +74,7 @@ class Commented(Exception):
     """The pattern may hold comments, which change how everything is read."""
 
 
-class Reader:
+class PatternParser:
     """Reads one pattern, a character at a time."""
 
     def __init__(self, pattern: str) -> None:
@@ -107,28 +107,28 @@ class Reader:
 
     def sequence(self) -> None:
         """One piece after the other."""
-        while (one := self.peek()) not in (END, "|", ")"):
-            if one in "*+?":
-                raise PatternInvalid(f"{one!r} repeats nothing")
-            if one == "(":
+        while (character := self.peek()) not in (END, "|", ")"):
+            if character in "*+?":
+                raise PatternInvalid(f"{character!r} repeats nothing")
+            if character == "(":
                 if not self.group():
                     continue  # flags only: nothing that could be repeated
-            elif one == "[":
+            elif character == "[":
                 self.take()
                 self.brackets()
-            elif one == "\\":
+            elif character == "\\":
                 self.take()
                 self.escape(in_class=False)
-            elif one != "{":  # which repeats nothing, and Java takes that
+            elif character != "{":  # which repeats nothing, and Java takes that
                 self.take()
             self.repetition()
 
     def repetition(self) -> None:
         """How often the piece before is wanted."""
-        one = self.peek()
-        if one and one in "*+?":
+        character = self.peek()
+        if character and character in "*+?":
             self.take()
-        elif one == "{":
+        elif character == "{":
             self.take()
             self.bounds()
         else:
@@ -170,10 +170,10 @@ class Reader:
 
     def group_kind(self) -> bool:
         """What follows `(?`; False if that is flags only."""
-        one = self.take()
-        if one and one in ":=!>":
+        character = self.take()
+        if character and character in ":=!>":
             return True
-        if one == "<":
+        if character == "<":
             if self.peek() in ("=", "!"):
                 self.take()
                 return True
@@ -182,15 +182,15 @@ class Reader:
                 raise PatternInvalid(f"two groups are called {name}")
             self.groups.add(name)
             return True
-        while one in FLAGS or one == "-":
-            if one == "x":
+        while character in FLAGS or character == "-":
+            if character == "x":
                 raise Commented
-            one = self.take()
-        if one == ")":
+            character = self.take()
+        if character == ")":
             return False
-        if one != ":":
-            hint = "; Java writes a named group as (?<name>...)" if one == "P" else ""
-            raise PatternInvalid(f"'(?' is followed by {one or 'nothing'!r}{hint}")
+        if character != ":":
+            hint = "; Java writes a named group as (?<name>...)" if character == "P" else ""
+            raise PatternInvalid(f"'(?' is followed by {character or 'nothing'!r}{hint}")
         return True
 
     def name(self) -> str:
@@ -209,24 +209,28 @@ class Reader:
 
         Codes of control characters and names are not made out: 0 stands for them.
         """
-        one = self.take()
-        if one == END:
+        character = self.take()
+        if character == END:
             raise PatternInvalid("a backslash ends the pattern; write two for the character")
-        if one in ("p", "P"):
+        if character in ("p", "P"):
             self.family()
             return -1
-        if one in CLASS_ESCAPES or (one in OUTSIDE_CLASSES | set("123456789") and not in_class):
-            if one == "b" and self.text.startswith("{", self.at):
+        if character in CLASS_ESCAPES or (
+            character in OUTSIDE_CLASSES | set("123456789") and not in_class
+        ):
+            if character == "b" and self.text.startswith("{", self.at):
                 self.boundary()
             return -1
-        if one == "k" and not in_class:
+        if character == "k" and not in_class:
             self.back_reference()
             return -1
-        if one in ("0", "u", "x", "c", "N"):
-            return self.code(one)
-        if one in LETTERS | set("123456789") and one not in "aefnrt":
-            raise PatternInvalid(f"'\\{one}' means nothing{' in brackets' if in_class else ''}")
-        return {"a": 7, "e": 27, "f": 12, "n": 10, "r": 13, "t": 9}.get(one, ord(one))
+        if character in ("0", "u", "x", "c", "N"):
+            return self.code(character)
+        if character in LETTERS | set("123456789") and character not in "aefnrt":
+            raise PatternInvalid(
+                f"'\\{character}' means nothing{' in brackets' if in_class else ''}"
+            )
+        return {"a": 7, "e": 27, "f": 12, "n": 10, "r": 13, "t": 9}.get(character, ord(character))
 
     def boundary(self) -> None:
         r"""`\b{g}` is a boundary of its own kind."""
@@ -297,16 +301,16 @@ class Reader:
         if not is_inner and self.peek() == "^":
             self.take()
         while True:
-            one = self.peek()
-            if one == END:
+            character = self.peek()
+            if character == END:
                 raise PatternInvalid("a bracket is not closed; write '\\[' for the character")
-            if one == "[":
+            if character == "[":
                 self.take()
                 self.brackets()
-            elif one == "&" and self.peek(1) == "&":
+            elif character == "&" and self.peek(1) == "&":
                 self.at += 2
                 self.intersected(is_empty=is_empty)
-            elif one == "]" and not is_empty:
+            elif character == "]" and not is_empty:
                 self.at += 0 if is_inner else 1
                 return
             else:
@@ -316,8 +320,8 @@ class Reader:
     def intersected(self, *, is_empty: bool) -> None:
         """The right side of `&&`."""
         is_missing = True
-        while (one := self.peek()) not in ("]", "&", END):
-            if one == "[":
+        while (character := self.peek()) not in ("]", "&", END):
+            if character == "[":
                 self.take()
                 self.brackets()
             else:
@@ -328,12 +332,12 @@ class Reader:
 
     def range(self) -> None:
         """One character of a class, or the first and the last one."""
-        one = self.take()
-        first = self.escape(in_class=True) if one == "\\" else ord(one)
+        character = self.take()
+        first = self.escape(in_class=True) if character == "\\" else ord(character)
         if first < 0 or self.peek() != "-" or self.peek(1) in ("[", "]", END):
             return
         self.take()
-        one = self.take()
-        last = self.escape(in_class=True) if one == "\\" else ord(one)
+        character = self.take()
+        last = self.escape(in_class=True) if character == "\\" else ord(character)
         if last < first:
             raise PatternInvalid("a range in brackets ends before it begins")

@@ -132,12 +132,12 @@ def multiple_of(name: str, value: object, type: ColumnType) -> str:
 
 def required_fields(name: str, fields: object, type: ColumnType) -> list[Predicate]:
     """Fields of a STRUCT that have a value where the STRUCT has one."""
-    known = [one.name for one in type.fields]
+    known = [field.name for field in type.fields]
     if type.stem != "STRUCT" or not isinstance(fields, list) or not fields:
         raise RuleInvalid("is a list of fields, of a STRUCT")
-    if unknown := [str(one) for one in fields if one not in known]:
+    if unknown := [str(field) for field in fields if field not in known]:
         raise RuleInvalid(f"{', '.join(unknown)} is no field of {type.ddl}")
-    missing = " OR ".join(f"{name}.{quoted(one)} IS NULL" for one in fields)
+    missing = " OR ".join(f"{name}.{quoted(field)} IS NULL" for field in fields)
     text = f"has {', '.join(fields)}"
     return [("required_fields", text, f"{name} IS NOT NULL AND ({missing})")]
 
@@ -148,7 +148,7 @@ def of_format(name: str, value: object, type: ColumnType) -> list[Predicate]:
     if type.stem in TIMES or value in ("i128", "f64", "password"):
         return []  # of a date: how it is written elsewhere; the others hold any value
     if type.stem in INTEGERS and value in RANGES:
-        low, high = (typed_literal(one, type, is_bound=True) for one in RANGES[str(value)])
+        low, high = (typed_literal(bound, type, is_bound=True) for bound in RANGES[str(value)])
         return [("format", text, f"{name} < {low} OR {name} > {high}")]
     if value == "u128" and type.stem in INTEGERS:
         return [("format", text, f"{name} < 0")]

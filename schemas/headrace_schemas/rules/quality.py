@@ -132,7 +132,7 @@ def ends(key: str, bound: object) -> list[str]:
     """The two ends of a range, the smaller first."""
     if not isinstance(bound, list) or len(bound) != len(("low", "high")):
         raise RuleInvalid(f"{key} is {bound}; give two numbers, the smaller first", bound)
-    low, high = (number(key, one) for one in bound)
+    low, high = (number(key, end) for end in bound)
     if bound[0] > bound[1]:
         raise RuleInvalid(f"{key} is {bound}; give the smaller number first", bound)
     return [low, high]
@@ -171,8 +171,8 @@ def library_rule(
     per_row = rule.mustBe is not None and rule.mustBe is not False and rule.mustBe == 0
     if metric == "duplicateValues":
         if per_row:
-            told = {"description": head["description"]} if head["description"] else {}
-            return unique(head["id"], columns, head["severity"]).model_copy(update=told)
+            described = {"description": head["description"]} if head["description"] else {}
+            return unique(head["id"], columns, head["severity"]).model_copy(update=described)
         query = duplicates(columns, rule.unit == "percent")
         return TableRule(expectation=query_rule(query, condition), **head)
     if len(columns) > 1:
@@ -191,7 +191,7 @@ def library_rule(
 def duplicates(columns: tuple[str, ...], as_percent: bool) -> str:
     """How many rows repeat the values of another; NULL repeats nothing."""
     names = [quoted(name) for name in columns]
-    key = f"CASE WHEN {' AND '.join(f'{one} IS NOT NULL' for one in names)} THEN"
+    key = f"CASE WHEN {' AND '.join(f'{name} IS NOT NULL' for name in names)} THEN"
     row = f"{key} struct({', '.join(names)}) END"
     measured = f"count({row}) - count(DISTINCT {row})"
     if as_percent:
@@ -206,7 +206,7 @@ def bad_values(metric: str, column: str, arguments: dict[str, Any], type: Column
     if metric == "missingValues":
         given = arguments.get("missingValues", [None, ""])
         if isinstance(given, list) and type.stem not in ("STRING", "VARCHAR", "CHAR"):
-            given = [None, *(one for one in given if one != "")]  # an empty text is no number
+            given = [None, *(value for value in given if value != "")]  # an empty text is no number
         return inside(column, listed(given, type, "missingValues")[0], has_null=True)
     if "validValues" in arguments and "pattern" in arguments:
         raise RuleInvalid("invalidValues has validValues and pattern; give each its own rule")
@@ -226,7 +226,7 @@ def option_rules(column: SchemaProperty, type: ColumnType) -> list[RowRule]:
     name = str(column.name)
     rules = option_predicates(name, column.logicalTypeOptions or {}, type)
     if column.enum is not None:
-        values = [getattr(one, "value", one) for one in column.enum]
+        values = [getattr(value, "value", value) for value in column.enum]
         bad = outside(name, listed(values, type, "enum")[0])
         rules.append(("enum", "one of the listed values", bad))
     return [

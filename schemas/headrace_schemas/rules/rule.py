@@ -101,7 +101,7 @@ def not_null(column: str, severity: Severity = Severity.CRITICAL) -> RowRule:
 
 def unique(id: str, columns: tuple[str, ...], severity: Severity = Severity.CRITICAL) -> RowRule:
     """No two rows share the values of `columns`; the first one stays."""
-    one = len(columns) == 1
+    is_single = len(columns) == 1
     return RowRule(
         id=id,
         severity=severity,
@@ -109,9 +109,9 @@ def unique(id: str, columns: tuple[str, ...], severity: Severity = Severity.CRIT
         description=f"no second row with the same {', '.join(columns)}",
         expectation=Expectation(
             type="expect_column_values_to_be_unique"
-            if one
+            if is_single
             else "expect_compound_columns_to_be_unique",
-            kwargs={"column": columns[0]} if one else {"column_list": list(columns)},
+            kwargs={"column": columns[0]} if is_single else {"column_list": list(columns)},
         ),
     )
 

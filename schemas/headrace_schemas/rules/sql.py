@@ -105,9 +105,9 @@ def rule_problem(rule: RowRule | TableRule, columns: Sequence[str]) -> str | Non
     """
     columns = tuple(columns)
     if isinstance(rule, RowRule):
-        predicates = [one for one in (rule.bad, rule.where) if one is not None]
-        problems = (predicate_problem(one, columns) for one in predicates)
-        return next((one for one in problems if one), None)
+        predicates = [predicate for predicate in (rule.bad, rule.where) if predicate is not None]
+        problems = (predicate_problem(predicate, columns) for predicate in predicates)
+        return next((problem for problem in problems if problem), None)
     kwargs = rule.expectation.kwargs
     if condition := kwargs.get("row_condition"):
         return predicate_problem(str(condition), columns)
@@ -152,7 +152,7 @@ def check_text(text: str) -> None:
     if len(text) > LONGEST:
         raise SqlUnreadable(f"is longer than {LONGEST} characters")
     statement(text)
-    if ";" in [one.text for one in code(text)]:
+    if ";" in [token.text for token in code(text)]:
         raise SqlUnreadable("`;` ends it: give one statement")
     for token in tokens(text):
         if token.kind == "comment" and ODD_COMMENT.search(token.text):
@@ -172,12 +172,12 @@ def check_predicate(text: str, columns: tuple[str, ...]) -> None:
     rest = {key for key, value in tree.args.items() if value}
     if type(tree).__name__ != "Select" or not rest <= {"expressions", "from", "from_", "where"}:
         raise SqlUnreadable("is no predicate")
-    known = {one.lower() for one in columns}
+    known = {column.lower() for column in columns}
     check_functions(text, OF_A_ROW, known, set())
     kinds = [type(node).__name__ for node in tree.walk()]
     if kinds.count("Select") > 1 or kinds.count("Table") > 1 or "Subquery" in kinds:
         raise SqlUnreadable("asks a query of its own; a predicate sees one row")
-    if "Window" in kinds or "Star" in [type(one).__name__ for one in tree.args["where"].walk()]:
+    if "Window" in kinds or "Star" in [type(node).__name__ for node in tree.args["where"].walk()]:
         raise SqlUnreadable("looks at other rows; a predicate sees one row")
     check_parts(tree)
     check_columns(tree, known)
@@ -198,8 +198,10 @@ def check_query(text: str, columns: tuple[str, ...], own: dict[str, int] | None 
     check_parts(tree)
     defined = check_tables(tree, set(own or {BATCH}))
     called = {node.alias_or_name.lower() for node in of_kind(tree, "TableAlias", "Table", "CTE")}
-    called |= {one.name.lower() for node in of_kind(tree, "TableAlias") for one in node.columns}
-    known = {one.lower() for one in columns}
+    called |= {
+        column.name.lower() for node in of_kind(tree, "TableAlias") for column in node.columns
+    }
+    known = {column.lower() for column in columns}
     check_functions(text, OF_A_ROW | OF_MANY_ROWS, known, defined | called)
     called |= {node.alias.lower() for node in of_kind(tree, "Alias")}
     called |= {
@@ -226,9 +228,9 @@ def parsed(text: str) -> Tree:
     try:
         found = sqlglot.parse(text, read="spark")
     except SqlglotError as error:
-        told = getattr(error, "errors", None)
-        problem = told[0]["description"] if told else str(error).split("\n", 1)[0]
-        near = told[0].get("highlight") if told else ""
+        details = getattr(error, "errors", None)
+        problem = details[0]["description"] if details else str(error).split("\n", 1)[0]
+        near = details[0].get("highlight") if details else ""
         at = f" at {near}" if near else ""
         raise SqlUnreadable(f"cannot be read as Spark SQL: {problem.rstrip('.')}{at}") from error
     except RecursionError as error:
@@ -272,11 +274,11 @@ def check_tables(tree: Tree, known: set[str]) -> set[str]:
             raise SqlUnreadable("has WITH inside; let it stand once, at the beginning")
         if first.args.get("recursive"):
             raise SqlUnreadable("has WITH RECURSIVE")
-        for part in first.expressions:
-            check_asked(part.this, known | own)
-            name = part.alias.lower()
+        for definition in first.expressions:
+            check_asked(definition.this, known | own)
+            name = definition.alias.lower()
             if name in known | own:
-                raise SqlUnreadable(f"defines {part.alias} twice")
+                raise SqlUnreadable(f"defines {definition.alias} twice")
             own.add(name)
     check_asked(tree, known | own, besides=withs)
     return own
@@ -284,13 +286,17 @@ def check_tables(tree: Tree, known: set[str]) -> set[str]:
 
 def check_asked(tree: Tree, known: set[str], besides: Sequence[object] = ()) -> None:
     """Every table that is asked is a known one."""
-    for node in tree.walk(prune=lambda one: one in besides if besides else False):
-        if type(node).__name__ != "Table" or any(node.find_ancestor(type(one)) for one in besides):
+    for node in tree.walk(prune=lambda inner: inner in besides if besides else False):
+        if type(node).__name__ != "Table" or any(
+            node.find_ancestor(type(excluded)) for excluded in besides
+        ):
             continue
         is_name = type(node.this).__name__ == "Identifier"
         if not is_name or node.db or node.catalog or node.name.lower() not in known:
-            told = "a function" if not is_name else node.sql(dialect="spark")
-            raise SqlUnreadable(f"asks {told}; a rule sees its batch, {{table}}, and nothing else")
+            source = "a function" if not is_name else node.sql(dialect="spark")
+            raise SqlUnreadable(
+                f"asks {source}; a rule sees its batch, {{table}}, and nothing else"
+            )
 
 
 def check_functions(

@@ -47,7 +47,7 @@ def tokens(text: str) -> Iterator[Token]:
 
 def code(text: str) -> list[Token]:
     """The tokens that are neither blank nor comment."""
-    return [one for one in tokens(text) if one.kind not in SILENT]
+    return [token for token in tokens(text) if token.kind not in SILENT]
 
 
 def statement(text: str) -> str:
@@ -85,7 +85,7 @@ def where_clause(query: str) -> str:
     text = statement(query)
     found = code(text)
     size = len(ROWS_OF_BATCH)
-    head = tuple(one.text.lower().lstrip("$") for one in found[:size])
+    head = tuple(token.text.lower().lstrip("$") for token in found[:size])
     if head != ROWS_OF_BATCH or len(found) == size:
         raise SqlUnreadable(
             "must read: SELECT * FROM {batch} WHERE <bad rows>, of no other table and without "
@@ -104,7 +104,7 @@ def filled(text: str, values: Mapping[str, str]) -> str:
     for token in tokens(text):
         name = token.text.lstrip("$")[1:-1].lower() if token.kind == "placeholder" else ""
         if name and name not in values:
-            known = ", ".join(f"{{{one}}}" for one in values)
+            known = ", ".join(f"{{{key}}}" for key in values)
             raise SqlUnreadable(f"{token.text} stands for nothing here; known: {known}")
         parts.append(values[name] if name else token.text)
     return "".join(parts)

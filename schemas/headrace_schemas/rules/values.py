@@ -147,7 +147,7 @@ def listed(values: object, type: ColumnType, what: str) -> tuple[list[str], bool
         raise RuleInvalid(f"{what} needs a list")
     if not values:
         raise RuleInvalid(f"{what} is empty, so it says nothing; name values or leave it out")
-    return [allowed(one, type) for one in values if one is not None], None in values
+    return [allowed(value, type) for value in values if value is not None], None in values
 
 
 def regex_literal(pattern: object) -> str:

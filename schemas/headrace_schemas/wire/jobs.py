@@ -58,7 +58,7 @@ class Job:
 
     def __post_init__(self) -> None:
         """Two classes and one name."""
-        names = [one.model_fields["job"].default for one in (self.spec, self.report)]
+        names = [model.model_fields["job"].default for model in (self.spec, self.report)]
         if not isinstance(names[0], str) or names[0] != names[1]:
             raise TypeError(
                 f"{self.spec.__name__} and {self.report.__name__} need a field `job` with the job's "

@@ -37,7 +37,7 @@ class TrainReport(JobReport):
     """A candidate is registered.
 
     Attributes:
-        counts: Rows that were looked at, and those learnt from.
+        counts: Rows that were looked at, and those trained on.
     """
 
     job: Literal["train"] = "train"
@@ -160,7 +160,7 @@ class MonitorReport(JobReport):
 
 
 class DecideSpec(JobSpec):
-    """Decide whether to relearn, and write the ledger."""
+    """Decide whether to retrain, and write the ledger."""
 
     job: Literal["decide"] = "decide"
     model: Model
@@ -171,7 +171,7 @@ class DecideSpec(JobSpec):
 
 
 class DecideReport(JobReport):
-    """It was decided whether to relearn.
+    """It was decided whether to retrain.
 
     Attributes:
         table: The ledger with the decision.

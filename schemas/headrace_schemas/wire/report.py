@@ -1,4 +1,4 @@
-"""What comes back of a job: the part that all reports have, and the terms they share."""
+"""What comes back of a job: the fields that all reports have, and the terms they share."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""What is asked of a job: the part that all specs have, and tables at pinned versions."""
+"""What is asked of a job: the fields that all specs have, and tables at pinned versions."""
 
 from pydantic import Field
 
@@ -49,5 +49,5 @@ def pinned_in(spec: object) -> list[PinnedTable]:
     if isinstance(spec, dict):
         return pinned_in(list(spec.values()))
     if isinstance(spec, list | tuple):
-        return [table for one in spec for table in pinned_in(one)]
+        return [table for value in spec for table in pinned_in(value)]
     return []

@@ -46,7 +46,7 @@ class LoadReport(JobReport):
 
 
 class GateSpec(JobSpec):
-    """Run the contract on a staged batch and part good rows from bad ones.
+    """Run the contract on a staged batch and split good rows from bad ones.
 
     Attributes:
         write: How the batch will change its table.
@@ -72,7 +72,7 @@ class GateReport(JobReport):
     """A batch was judged, whether it may be published or not.
 
     Attributes:
-        output_uri: The parted batch, for publish; None if it failed.
+        output_uri: The split batch, for publish; None if it failed.
         record_uri: The record for people.
         failures: The first rules that did not hold.
     """
@@ -87,9 +87,9 @@ class GateReport(JobReport):
     def warnings(self) -> list[str]:
         """A line for each rule that did not hold."""
         return [
-            f"{one.severity} {one.rule}: {one.failed} bad. {one.description} "
-            f"{', '.join(one.examples)}"
-            for one in self.failures
+            f"{failure.severity} {failure.rule}: {failure.failed} bad. {failure.description} "
+            f"{', '.join(failure.examples)}"
+            for failure in self.failures
         ]
 
 
