@@ -147,17 +147,20 @@ class Deployment:
                     client.download_file(place.bucket, entry["Key"], str(target / name))
         return target
 
+    def boosters(self) -> dict[str, str]:
+        """sha256 of the booster of each version of the model."""
+        with self.readable():
+            versions = VERSIONS.read(Lake(root=self.lake).versions, "delay")
+        return {kept.version: kept.booster_sha256 for kept in versions}
+
     def outcome(self) -> Outcome:
         """What came of it all."""
         with self.readable():
-            lake = Lake(root=self.lake)
-            ledger = DECISIONS.read(lake.ledger, "delay")
-            versions = VERSIONS.read(lake.versions, "delay")
+            ledger = DECISIONS.read(Lake(root=self.lake).ledger, "delay")
         decisions = [
             (one.kind.value, one.window or "", one.verdict.value, one.reason) for one in ledger
         ]
-        boosters = {one.version: one.booster_sha256 for one in versions}
-        return Outcome(contents(self.local_lake()), boosters, decisions)
+        return Outcome(contents(self.local_lake()), self.boosters(), decisions)
 
 
 def through_failures(ask: Callable[[], Any]) -> Callable[[], Any]:

@@ -13,7 +13,7 @@ from headrace_schemas.declarations.pipeline import WriteMode
 from headrace_schemas.partition import Partition, PartitionUnit
 from headrace_schemas.wire.report import RuleFailure
 from headrace_schemas.wire.spec import PinnedTable
-from headrace_schemas.wire.table_jobs import GateReport, GateSpec, PublishReport
+from headrace_schemas.wire.table_jobs import GateReport, GateSpec
 from tests.jobs.batches import HEADER as READ
 from tests.jobs.batches import JUNE, MAY, READINGS, Batch, contract, failure, table_rule
 
@@ -176,7 +176,7 @@ def published(batch: Batch) -> list[tuple[object, ...]]:
     return sorted((row["_partition"], row["trip"], row["leg"], row["distance"]) for row in rows)
 
 
-def put(batch: Batch, partition: Partition, *rows: str) -> PublishReport:
+def put(batch: Batch, partition: Partition, *rows: str) -> GateReport:
     """Load, gate and publish; the gate's report."""
     batch.partition = partition
     report = gated(batch, *rows, header=HEADER)
