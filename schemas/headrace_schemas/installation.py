@@ -15,6 +15,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "airflow": ("airflow", "deltalake", "boto3"),
     "spark": (
         "pyspark",
+        "deltalake",
         "delta",
         "great_expectations",
         "xgboost",
