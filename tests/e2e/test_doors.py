@@ -142,7 +142,7 @@ def test_another_account_reads_changes_and_reaches_nothing(
         for one in process.net_connections("unix")
         if one.laddr and not one.laddr.startswith("@")
     }
-    assert len(paths) > 100
+    assert len(paths) > 50  # the locked jars alone are forty
     assert str(stack.settings.job_host_socket) in sockets
     python = shutil.which("python3", path="/usr/bin:/bin")
     assert python, "no Python that another account can run"
