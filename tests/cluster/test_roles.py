@@ -210,7 +210,8 @@ def test_configuration_is_shown_to_nobody(cluster: Cluster, role: str) -> None:
 
 def test_question_is_answered_only_by_who_may_approve(cluster: Cluster) -> None:
     """A run really waits for two answers, and goes on once they are given."""
-    command = [sys.executable, "-c", ASK.format(file=str(cluster.home / "dags" / "more.py"))]
+    file = cluster.home / "project" / "dags" / "more.py"
+    command = [sys.executable, "-c", ASK.format(file=str(file))]
     waiting = subprocess.Popen(
         command,
         env=cluster.environment,
