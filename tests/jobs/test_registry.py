@@ -95,16 +95,16 @@ def test_people_see_what_was_trained_when_they_look_at_a_run(mlflow_uri: str) ->
         metrics={"train_rows": 60.0},
     )
 
-    kept = registry.register("shown", content, manifest(content, "shown"), {"answers": "a"}, notes)
+    kept = registry.register("noted", content, manifest(content, "noted"), {"answers": "a"}, notes)
 
-    entry = registry.entry("shown", kept.version)
+    entry = registry.entry("noted", kept.version)
     run = registry.client.get_run(str(entry.run_id))
     assert run.info.run_name == "shown as of 2024-05-01"
     assert run.data.params == {"max_depth": "2", "table_version": "3"}
     assert run.data.metrics == {"train_rows": 60.0}
     assert run.data.tags["mlflow.note.content"] == notes.text
     assert entry.description == notes.text
-    assert registry.load("shown", kept).booster == content
+    assert registry.load("noted", kept).booster == content
 
 
 def test_no_second_version_is_made_when_the_same_asker_brings_the_same_bytes(
