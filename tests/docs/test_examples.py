@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from open_data_contract_standard.model import DataQuality
 
 from headrace_launcher.project.validate import validate
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model, Monitors
 from headrace_schemas.declarations.source import Source
+from headrace_schemas.rules.quality import quality_rule
+from headrace_schemas.types import ColumnType
 from tests.distributions import install, on_path
 
 PROJECT = Path(__file__).parents[2]
@@ -78,12 +81,16 @@ def test_wheel_of_the_how_to_is_the_one_that_is_tested():
 
 
 def test_declarations_of_the_wheel_are_right_when_it_is_installed(tmp_path):
-    source, monitors = (yaml.safe_load(one) for one in blocks("extend-by-a-wheel.md", "yaml"))
+    found = (yaml.safe_load(one) for one in blocks("extend-by-a-wheel.md", "yaml"))
+    source, monitors, rules = found
     install(tmp_path, PROJECT / "tests/extensions/shop_extras")
     with on_path(tmp_path):
         (entry,) = source.values()
         assert Source.model_validate(entry["source"]).format == "json_lines"
         assert Monitors.model_validate(monitors["monitors"]).added[0].name == "missing_values"
+        (rule,) = rules["quality"]
+        named = quality_rule(DataQuality(**rule), 0, "price", {"price": ColumnType.parse("DOUBLE")})
+        assert named.expectation.type == "shop_extras.whole_cents:ExpectWholeCents"
 
 
 def test_links_lead_somewhere_when_followed():

@@ -1,5 +1,6 @@
 """What other distributions add is found by name, and what cannot be used says whose it is."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,8 @@ from headrace_schemas.extension_errors import (
     ExtensionTwice,
     ExtensionUnknown,
 )
+from headrace_schemas.rules.expectation_classes import class_named
+from headrace_schemas.rules.rule import RuleInvalid
 from headrace_schemas.wire.jobs import JOBS, read_report, read_spec
 from headrace_schemas.wire.report import JobReport
 from tests.distributions import on_path, unpack
@@ -137,3 +140,36 @@ def test_missing_code_is_told_when_it_is_to_run(installed: Installed) -> None:
         HeadraceError, match=r"job 'count' \(counts_of_first.work:run\) cannot be used"
     ):
         JOBS.code(job, job.run)
+
+
+CLASSES = """
+from headrace_schemas.rules.expectation_classes import ExpectationClass
+
+FEW = ExpectationClass("expect_few", "{place}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "says"),
+    [
+        ("expect_few", "few.code:ExpectFew", ""),
+        ("expect_few", "few.code", "few.code names no class"),
+        ("expect_many", "few.code:ExpectFew", r"'expect_many' \(few_rules:FEW\) cannot be used"),
+        ("expect_column_mean_to_be_between", "few.code:ExpectFew", "given by headrace and by few"),
+    ],
+)
+def test_short_name_of_a_class_is_known_when_a_distribution_lends_it(
+    tmp_path: Path, name: str, place: str, says: str
+) -> None:
+    unpack(tmp_path, "few", {"headrace.expectations": {name: "few_rules:FEW"}})
+    (tmp_path / "few_rules.py").write_text(CLASSES.replace("{place}", place))
+    with on_path(tmp_path), pytest.MonkeyPatch.context() as patch:
+        patch.delitem(sys.modules, "few_rules", raising=False)
+        asked = name if name == "expect_many" else "expect_few"
+        if says:
+            with pytest.raises(RuleInvalid, match=says):
+                class_named(asked)
+            return
+        assert class_named(asked) == place
+        with pytest.raises(RuleInvalid, match=r"known: .*expect_few, or a class as module:Class"):
+            class_named("expect_fwe")

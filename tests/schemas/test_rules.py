@@ -329,9 +329,30 @@ def test_rows_are_judged_where_the_condition_holds_when_it_is_given():
     assert mean.expectation.kwargs["condition_parser"] == "spark"
 
 
+def test_class_judges_the_table_when_a_rule_names_it():
+    rule = custom("shop.rules:ExpectFew", "a", most=3)
+    assert isinstance(rule, TableRule)
+    assert rule.expectation.model_dump() == {
+        "type": "shop.rules:ExpectFew",
+        "kwargs": {"most": 3, "column": "a"},
+    }
+    assert rule.expectation.is_class
+    pair = custom("shop.rules:ExpectFew", "a", column_A="B", column_B="n")
+    assert pair.expectation.kwargs == {"column_A": "b", "column_B": "n"}
+    several = custom("shop.rules:ExpectFew", "a", column_list=["A", "n"])
+    assert several.expectation.kwargs == {"column_list": ["a", "n"]}
+    assert custom("shop.rules:ExpectFew", None).expectation.kwargs == {}
+
+
 @pytest.mark.parametrize(
     ("kind", "kwargs", "message"),
     [
+        ("shop.rules:ExpectFew", {"column": "z"}, "column z"),
+        ("shop.rules:ExpectFew", {"severity": "info"}, "beside the rule"),
+        ("shop.rules:ExpectFew", {"result_format": "COMPLETE"}, "cannot be given to a class"),
+        ("shop.rules:ExpectFew", {"row_condition": "n > 1"}, "cannot be given to a class"),
+        ("shop/rules.py:ExpectFew", {}, "names no class; write module:Class"),
+        ("shop.rules:Expect.Few", {}, "names no class; write module:Class"),
         (
             "expect_column_values_to_be_in_sett",
             {"value_set": ["x"]},

@@ -46,6 +46,19 @@ def other(rows): ...
 def decorated(*rows): ...
 """
 
+RULES = """\
+raise RuntimeError("imported")
+
+
+class ExpectDay(Batch): ...
+
+
+def day(): ...
+
+
+class Plain: ...
+"""
+
 QUERY = """\
 WITH positive AS (SELECT * FROM readings WHERE kilowatts > 0 AND read_at >= :start)
 SELECT meter, read_at, known_at, kilowatts * 2 AS kilowatts FROM positive
@@ -55,6 +68,7 @@ SELECT meter, read_at, known_at, kilowatts * 2 AS kilowatts FROM positive
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch) -> Path:
     (tmp_path / "meter_transforms.py").write_text(MODULE)
+    (tmp_path / "meter_rules.py").write_text(RULES)
     (tmp_path / "broken_transforms.py").write_text("import os\ndef gold(:\n")
     monkeypatch.syspath_prepend(tmp_path)
     schemas = write(tmp_path / "schemas")
@@ -83,6 +97,15 @@ def test_declarations_pass_when_complete(root):
     found = (checked.contracts, checked.pipelines, checked.models, checked.transforms)
     assert found == (2, 1, 1, 1)
     assert checked.rules > 10
+
+
+def test_class_of_a_rule_is_not_imported_when_it_is_there(root):
+    change(
+        root / GOLD,
+        "expect_column_values_to_be_between, kwargs: {min_value: 0, max_value: 100}",
+        '"meter_rules:ExpectDay"',
+    )
+    assert validate(root).rules > 10
 
 
 @pytest.mark.parametrize(("file", "old", "new", "line", "key", "says"), ALL)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import great_expectations as gx
+from great_expectations.compatibility.pydantic import ValidationError
 from great_expectations.core import ExpectationSuite, ExpectationValidationResult
 from great_expectations.core.metric_domain_types import MetricDomainTypes
 from great_expectations.core.metric_function_types import MetricPartialFunctionTypes
@@ -24,7 +25,8 @@ from great_expectations.expectations.row_conditions import PassThroughCondition
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from headrace_jobs.engine.errors import raise_if_lost
+from headrace_jobs.engine.errors import is_lost, raise_if_lost, summary
+from headrace_jobs.tables.expectation_classes import ExpectationUnusable, expectation_class
 from headrace_jobs.tables.measures import QUERY, QueryValue, measure, repeated_rows
 from headrace_jobs.tables.row_rules import BROKEN
 from headrace_schemas.rules.rule import Expectation, RowRule, TableRule, literal
@@ -205,7 +207,8 @@ def check(
     """Run rules on a batch; one result for each rule, in their order.
 
     A query of Great Expectations measures for many rules, and one that cannot be evaluated spoils
-    it for all: those that it blames are then run one by one, and the others again.
+    it for all: those that it blames are then run one by one, and the others again. A class that is
+    not Great Expectations' own is run by itself, after all others.
 
     Args:
         never: Rules that cannot run, by id, with the reason.
@@ -216,13 +219,38 @@ def check(
         EngineLost: Spark went away meanwhile, so nothing is said about the batch.
     """
     never = never or {}
-    running = [rule for rule in rules if rule.id not in never]
+    running = [rule for rule in rules if rule.id not in never and not rule.expectation.is_class]
     found = {result.rule.id: result for result in run(batch, name, running, judged)}
     blamed = [result for result in found.values() if result.problem and not query_of(result.rule)]
     if len(blamed) > 1:
         for result in blamed:
             found |= {rerun.rule.id: rerun for rerun in run(batch, name, [result.rule], judged)}
+    classes = [rule for rule in rules if rule.id not in never and rule.expectation.is_class]
+    found |= {rule.id: run_class(batch, name, rule) for rule in classes}
     return [found.get(rule.id) or refused(rule, never[rule.id]) for rule in rules]
+
+
+def run_class(batch: DataFrame, name: str, rule: RowRule | TableRule) -> RuleResult:
+    """Run a rule that names a class; whatever that raises is the rule's result.
+
+    Raises:
+        PySparkException, EngineLost: Spark went away meanwhile.
+    """
+    place = rule.expectation.type
+    try:
+        (found,) = run(batch, name, [rule], ())
+    except ExpectationUnusable as error:
+        return refused(rule, error.message)
+    except ValidationError as error:
+        wrong = [f"{entry['loc'][0]}: {entry['msg']}" for entry in error.errors()]
+        return refused(rule, f"{place} does not take its arguments: {'; '.join(wrong)}")
+    except Exception as error:  # code of others: whatever it raises, this is who to ask
+        if is_lost(error):
+            raise
+        return refused(rule, f"{place} raised {type(error).__name__}: {summary(error)}")
+    if found.problem:
+        found.problem = f"{place}: {found.problem}"
+    return found
 
 
 def refused(rule: RowRule | TableRule, problem: str) -> RuleResult:
@@ -258,6 +286,7 @@ def run(
 
 def checked(rule: RowRule | TableRule, result: ExpectationValidationResult) -> RuleResult:
     """A result with its figures where pages look for them."""
+    is_judged = any(result.success == answer for answer in (True, False))
     result.result = (result.meta or {}).pop(MEASURED, {})
     result.success = bool(result.success)  # of some, it is NumPy's, which JSON does not know
     info = result.exception_info or {}
@@ -266,6 +295,8 @@ def checked(rule: RowRule | TableRule, result: ExpectationValidationResult) -> R
         str(entry.get("exception_message")) for entry in raised if entry.get("raised_exception")
     ]
     problem = "; ".join(messages) or result.result.pop(PROBLEM, "")
+    if not problem and not is_judged:
+        problem = "its result is neither true nor false"
     return RuleResult(rule, result, holds=bool(result.success) and not problem, problem=problem)
 
 
@@ -301,4 +332,5 @@ def expectation(rule: RowRule | TableRule, judged: Collection[str] = ()) -> Any:
     if condition := kwargs.pop("row_condition", None):
         del kwargs["condition_parser"]
         kwargs["row_condition"] = PassThroughCondition(pass_through_filter=condition)
-    return get_expectation_impl(kind)(**kwargs, **head)
+    made = expectation_class(kind) if rule.expectation.is_class else get_expectation_impl(kind)
+    return made(**kwargs, **head)

@@ -135,7 +135,9 @@ def count_rules(spec: GateSpec) -> list[TableRule]:
     return [
         rule
         for rule in spec.contract.table_rules
-        if QUERY in rule.expectation.kwargs or rule.expectation.type.startswith("expect_table_")
+        if rule.expectation.is_class
+        or QUERY in rule.expectation.kwargs
+        or rule.expectation.type.startswith("expect_table_")
     ]
 
 

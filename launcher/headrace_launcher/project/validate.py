@@ -11,6 +11,7 @@ from pydantic import BaseModel
 import headrace_schemas
 from headrace_launcher.project.contract_form import CHECKS, rule_path
 from headrace_launcher.project.crons import cron_problem
+from headrace_launcher.project.expectation_files import class_problem
 from headrace_launcher.project.stray_files import stray_files
 from headrace_launcher.project.transform_files import check_transform
 from headrace_schemas.declarations.catalog import Catalog
@@ -51,6 +52,7 @@ def validate(root: Path) -> DeclarationCounts:
     check_references(folder)
     check_contracts(folder)
     check_rule_queries(folder)
+    check_rule_classes(folder)
     check_calendars(folder)
     check_transforms(folder)
     for problem in stray_files(root):
@@ -105,6 +107,16 @@ def check_rule_queries(folder: DeclarationFolder) -> None:
             file, _, key = problem.place
             if not is_said(folder.problems, file, key):
                 folder.problems.add(problem)
+
+
+def check_rule_classes(folder: DeclarationFolder) -> None:
+    """Classes of rules that are not where the contract, or the entry point of a short name, says."""
+    for contract in filter(None, folder.contracts.values()):
+        for rule in contract.declared.table_rules:
+            place = rule.expectation.type
+            if rule.expectation.is_class and (problem := class_problem(place)):
+                path = (*rule_path(contract.file, rule.id), "implementation", "type")
+                folder.problems.add(contract.refusal(path, f"{problem} (found: {place})"))
 
 
 def is_said(problems: Problems, file: str, key: str) -> bool:

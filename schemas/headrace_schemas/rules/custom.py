@@ -1,9 +1,10 @@
-"""Rules that name an expectation of Great Expectations."""
+"""Rules that name an expectation of Great Expectations, or a class of its kind."""
 
 from typing import Any
 
 from open_data_contract_standard.model import DataQuality
 
+from headrace_schemas.rules.expectation_classes import check_class_arguments, class_named
 from headrace_schemas.rules.expectation_rules import (
     Given,
     Types,
@@ -35,6 +36,8 @@ UNIQUENESS = ("expect_column_values_to_be_unique", "expect_compound_columns_to_b
 
 ENGINES = ("greatExpectations", "great-expectations")
 
+ONE_COLUMN = ("column", "column_A", "column_B")
+
 OF_NUMBERS = ("mean", "median", "stdev", "sum", "quantile_values")
 
 ANY_NUMBER = ColumnType(stem="DOUBLE")
@@ -64,6 +67,8 @@ def custom_rule(
     if not isinstance(kwargs, dict):
         raise RuleInvalid("kwargs needs arguments by their names")
     kwargs = dict(kwargs)
+    if (place := class_named(kind)) is not None:
+        return TableRule(expectation=class_expectation(place, kwargs, column, types), **head)
     is_of_column = kind.startswith("expect_column_")
     if column and is_of_column and "column_A" not in kwargs and "_pair_" not in kind:
         kwargs.setdefault("column", column)
@@ -79,6 +84,22 @@ def custom_rule(
         return RowRule(bad=bad, expectation=recorded(kind, kwargs, bad, types), **head)
     counts = where(condition, found.counts)
     return TableRule(expectation=mostly_good(bad, counts, share), **head)
+
+
+def class_expectation(place: str, kwargs: Given, column: str | None, types: Types) -> Expectation:
+    """A class of a project or a distribution, which judges the batch as a whole.
+
+    Args:
+        place: As `module:Class`.
+        column: Whose list the rule stands in: the one that it is about if it names none.
+    """
+    check_class_arguments(list(kwargs))
+    if column and not kwargs.keys() & {*ONE_COLUMN, "column_list"}:
+        kwargs["column"] = column
+    kwargs |= {key: column_in(types, kwargs[key]) for key in ONE_COLUMN if key in kwargs}
+    if "column_list" in kwargs:
+        kwargs["column_list"] = list(columns_in(types, kwargs["column_list"]))
+    return Expectation(type=place, kwargs=kwargs)
 
 
 def mostly_good(bad: str, counts: str, share: float) -> Expectation:

@@ -129,21 +129,30 @@ ELSEWHERE = {
 def check_arguments(kind: str, kwargs: Mapping[str, Any]) -> None:
     """Refuse an expectation or an argument that would not be heeded.
 
+    Args:
+        kind: One of Great Expectations' own.
+
     Raises:
         RuleInvalid: Naming the known ones.
     """
     if reason := REFUSED.get(kind):
         raise RuleInvalid(f"{kind} cannot be a rule: {reason}", kind)
-    given = ABOUT_ROWS.get(kind) or ABOUT_TABLES.get(kind)
-    if given is None:
-        known = ", ".join(sorted([*ABOUT_ROWS, *ABOUT_TABLES]))
-        raise RuleInvalid(f"expectation {kind} is not known; known: {known}", kind)
+    given = ABOUT_ROWS.get(kind) or ABOUT_TABLES[kind]
     known_arguments = (*given.required, *given.optional, *OF_ALL)
     for name in kwargs:
-        if place := ELSEWHERE.get(name):
-            raise RuleInvalid(f"{name} stands {place}, not in kwargs", name)
+        refuse_misplaced(name)
         if name not in known_arguments:
             known = ", ".join(known_arguments)
             raise RuleInvalid(f"{kind} has no argument {name}; known: {known}", name)
     if missing := [name for name in given.required if kwargs.get(name) is None]:
         raise RuleInvalid(f"{kind} needs {', '.join(missing)}")
+
+
+def refuse_misplaced(name: str) -> None:
+    """Refuse an argument that ODCS has another place for.
+
+    Raises:
+        RuleInvalid: Naming the place.
+    """
+    if place := ELSEWHERE.get(name):
+        raise RuleInvalid(f"{name} stands {place}, not in kwargs", name)

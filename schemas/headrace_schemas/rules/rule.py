@@ -23,10 +23,15 @@ class Severity(StrEnum):
 
 
 class Expectation(Frozen):
-    """A Great Expectations expectation, by its snake-case type."""
+    """A Great Expectations expectation, by its snake-case type or as `module:Class`."""
 
     type: str
     kwargs: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def is_class(self) -> bool:
+        """Whether it is a class that a project or a distribution brings."""
+        return ":" in self.type
 
 
 class RowRule(Frozen):
