@@ -35,15 +35,16 @@ def expectation_class(place: str) -> Any:
     known = list_registered_expectation_implementations()
     before = {kind: get_expectation_impl(kind) for kind in known}
     try:
-        found = getattr(import_module(module), name, None)
+        found: Any = getattr(import_module(module), name, None)
     except ImportError as error:
         missing = str(error).replace("'", "")  # what stands in quotes is not shown
         raise ExpectationUnusable(place, f"cannot be imported: {missing}") from error
     finally:
-        replaced = [kind for kind, one in before.items() if get_expectation_impl(kind) is not one]
+        replaced = [kind for kind, own in before.items() if get_expectation_impl(kind) is not own]
         for kind in replaced:
             register_expectation(before[kind])
-    if not (isinstance(found, type) and issubclass(found, Expectation)) or found.is_abstract():
+    is_class = isinstance(found, type) and issubclass(found, Expectation)
+    if not is_class or found.is_abstract():
         raise ExpectationUnusable(place, "is no class that derives from Expectation and can be run")
     if get_expectation_impl(found.expectation_type) is not found:
         raise ExpectationUnusable(place, "is called like another class; give it a name of its own")
