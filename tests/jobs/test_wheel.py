@@ -57,7 +57,7 @@ def profile_spec(spark: SparkSession, folder: Path) -> Any:
     frame = spark.createDataFrame([("a", 1), (None, 2)], "name STRING, number INT")
     frame.write.format("delta").save(uri)
     table = PinnedTable(name="gold.shops", uri=uri, version=0)
-    return JOBS.named("profile").spec(**head("profile"), table=table)  # type: ignore[call-arg]
+    return JOBS.named("profile").spec(**head("profile"), table=table)  # type: ignore[call-arg]  # of the wheel's own class
 
 
 def asked(spec: Any, folder: Path) -> Path:

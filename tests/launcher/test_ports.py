@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from headrace_launcher.errors import FolderTaken
 from headrace_launcher.services.ports import LOOPBACK, HeldPorts, choose, is_free
 
 
@@ -52,6 +53,14 @@ def test_ports_differ_when_the_previous_ones_were_equal(held: HeldPorts):
         port = server.getsockname()[1]
     chosen = choose({"airflow": port, "execution": port, "connect": port}, held)
     assert len(set(asdict(chosen).values())) == 3
+
+
+def test_folder_of_locks_is_refused_when_it_leads_elsewhere(tmp_path: Path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "locks").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FolderTaken):
+        HeldPorts(tmp_path / "locks").hold(8080)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_projects_get_different_ports_when_none_listens_yet(held: HeldPorts, tmp_path: Path):

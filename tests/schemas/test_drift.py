@@ -22,7 +22,7 @@ def decided(tmp_path: Path) -> Decide:
     model: Model = load_model(file)
 
     def decide(ago: float = 0, **evidence: object) -> Decision:
-        return decide_retraining(model, monitored(**evidence), [], days_ago(ago))  # type: ignore[arg-type]
+        return decide_retraining(model, monitored(**evidence), [], days_ago(ago))  # type: ignore[arg-type]  # as given
 
     return decide
 

@@ -112,7 +112,7 @@ def test_both_distributions_are_named_when_they_give_the_same_name(
         installed(second, job)
     with pytest.raises(ExtensionTwice) as raised:
         JOBS.named(job)
-    assert set(raised.value.fields["distributions"]) == {"first", second}  # type: ignore[call-overload]
+    assert set(raised.value.fields["distributions"]) == {"first", second}  # type: ignore[call-overload]  # fields are objects
 
 
 @pytest.mark.parametrize(

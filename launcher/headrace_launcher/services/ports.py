@@ -45,7 +45,7 @@ class HeldPorts:
             FolderTaken: Another user has made the folder of locks.
         """
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        if self._folder.stat().st_uid != os.getuid():
+        if self._folder.is_symlink() or self._folder.stat().st_uid != os.getuid():
             raise FolderTaken(str(self._folder))
         lock = (self._folder / str(port)).open("w")
         try:

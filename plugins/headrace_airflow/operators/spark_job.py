@@ -67,7 +67,7 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
         """What is asked of the job."""
         raise NotImplementedError
 
-    def handle_report(self, report: Any, context: Context) -> dict[str, Any]:  # noqa: ARG002
+    def handle_report(self, report: Any, context: Context) -> dict[str, Any]:  # noqa: ARG002 - for subclasses
         """What later tasks need to know of the report, which is of the job's own class."""
         return essentials(report)
 
@@ -182,7 +182,7 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
         """Whether its report can be used."""
         return status == "SUCCEEDED"
 
-    def poll_until_complete(self, external_id: Any, context: Context) -> None:  # noqa: ARG002
+    def poll_until_complete(self, external_id: Any, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
         """Copy the job's log until it has ended."""
         self._directory = directory = JobDirectory(Path(external_id["job_dir"]))
         follower = LogFollower(directory.log)
@@ -198,7 +198,7 @@ class SparkJobOperator(ResumableJobMixin, BaseOperator):
         for line in follower.last():
             self.log.info("%s", line)
 
-    def get_job_result(self, external_id: Any, context: Context) -> None:  # noqa: ARG002
+    def get_job_result(self, external_id: Any, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
         """Remember whose report counts; `execute` reads it whichever way it came here."""
         self._directory = JobDirectory(Path(external_id["job_dir"]))
 

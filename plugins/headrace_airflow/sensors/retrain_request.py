@@ -41,7 +41,7 @@ class RetrainRequestSensor(BaseSensorOperator):
             timeout=timedelta(seconds=self.timeout),
         )
 
-    def execute_complete(self, context: Context, event: Request) -> Request:  # noqa: ARG002
+    def execute_complete(self, context: Context, event: Request) -> Request:  # noqa: ARG002 - as above
         """Hand the request on."""
         self.log.info("%s: training is asked for: %s", self.model, event["reason"])
         return event
