@@ -93,3 +93,4 @@ def test_cases_pass_when_a_page_is_followed(reader: Reader, page: str) -> None:
         made(reader)
     reader.environment["PYTHONPATH"] = f"{reader.environment.get('PYTHONPATH', '')}:jobs"
     reader.follow(page, lambda command: command.startswith((*QUICK, "headrace test")))
+    assert any(" passed" in printed for printed in reader.printed), reader.printed
