@@ -14,9 +14,9 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, Protocol, TypeVar
 
-from headrace_schemas.errors import ProjectMissing
 from headrace_schemas.extension_errors import ExtensionInvalid, ExtensionTwice, ExtensionUnknown
 from headrace_schemas.project import FILE, Project
+from headrace_schemas.project_errors import ProjectMissing
 
 OWN = "headrace"
 """The distribution of what Headrace brings itself."""

@@ -17,7 +17,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import Field, ValidationError, field_validator
 
 from headrace_schemas.declarations.declaration import Frozen
-from headrace_schemas.errors import ProjectInvalid, ProjectMissing, ProjectVersionUnfit
+from headrace_schemas.project_errors import ProjectInvalid, ProjectMissing, ProjectVersionUnfit
 
 FILE = "pyproject.toml"
 

@@ -15,7 +15,7 @@ from headrace_airflow.operators.models import DecideOperator
 from headrace_airflow.operators.tables import GateOperator
 from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.declarations.catalog import Catalog
-from headrace_schemas.errors import DeclarationInvalid
+from headrace_schemas.project_errors import DeclarationInvalid
 from tests.distributions import install, on_path
 from tests.plugins.conftest import DECLARATIONS, FakeSubmit
 from tests.plugins.ledger import decision, write_table

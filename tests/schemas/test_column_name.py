@@ -8,7 +8,7 @@ import yaml
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.column_name import alike, is_reserved, needs_mapping
 from headrace_schemas.declarations.contract import Contract, load_contract
-from headrace_schemas.errors import DeclarationInvalid
+from headrace_schemas.project_errors import DeclarationInvalid
 from tests.schemas.declarations import change, write
 
 

@@ -10,8 +10,9 @@ from headrace_schemas.declarations.declaration import Frozen, Misfit, Misfits
 from headrace_schemas.declarations.pipeline import TableEntry
 from headrace_schemas.declarations.reading import loaded
 from headrace_schemas.declarations.transform_source import check_transform_source
-from headrace_schemas.errors import DeclarationInvalid, TransformInvalid
+from headrace_schemas.errors import TransformInvalid
 from headrace_schemas.partition import PartitionUnit
+from headrace_schemas.project_errors import DeclarationInvalid
 from tests.schemas.declarations import change, write
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from headrace_schemas.errors import ProjectInvalid, ProjectMissing, ProjectVersionUnfit
 from headrace_schemas.project import Project
+from headrace_schemas.project_errors import ProjectInvalid, ProjectMissing, ProjectVersionUnfit
 
 
 def project(folder: Path, table: str = 'name = "shop"\nrequires = ">=0.1"\n') -> Path:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from headrace_launcher.cli.app import app
 from headrace_launcher.project.validate import KEPT, editor_schemas, validate
-from headrace_schemas.errors import DeclarationInvalid, DeclarationsInvalid
+from headrace_schemas.project_errors import DeclarationInvalid, DeclarationsInvalid
 from tests.schemas.declarations import CONTRACT, change, write
 from tests.schemas.right_declarations import RIGHT
 from tests.schemas.wrong_declarations import (

@@ -17,8 +17,9 @@ from headrace_launcher.project.standing import (
 from headrace_launcher.services.settings import Settings
 from headrace_schemas.decisions.decision import Decision, Kind
 from headrace_schemas.declarations.catalog import Catalog
-from headrace_schemas.errors import DeclarationInvalid, HeadraceError
+from headrace_schemas.errors import HeadraceError
 from headrace_schemas.places import Lake
+from headrace_schemas.project_errors import DeclarationInvalid
 
 COLOURS = {"passed": "green", "warned": "yellow", "failed": "red"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from headrace_launcher.cli.output import write_json
 from headrace_launcher.project.findings import finding, sarif
 from headrace_launcher.project.validate import DeclarationCounts, validate
-from headrace_schemas.errors import DeclarationInvalid
+from headrace_schemas.project_errors import DeclarationInvalid
 
 
 def shown(root: Path, *, as_json: bool, as_sarif: bool) -> bool:

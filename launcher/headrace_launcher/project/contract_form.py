@@ -7,7 +7,8 @@ from typing import Any
 from headrace_launcher.project.odcs import SERVES, check_standard, columns, mappings
 from headrace_schemas.declarations.declaration import KeyPath
 from headrace_schemas.declarations.declaration_file import DeclarationFile
-from headrace_schemas.errors import DeclarationInvalid, listed
+from headrace_schemas.errors import listed
+from headrace_schemas.project_errors import DeclarationInvalid
 from headrace_schemas.rules.java_regex import pattern_problem
 from headrace_schemas.types import TEXTS, ColumnType, TypeInvalid
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import Pipeline
-from headrace_schemas.errors import DeclarationInvalid
+from headrace_schemas.project_errors import DeclarationInvalid
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 

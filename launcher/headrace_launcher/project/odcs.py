@@ -12,7 +12,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from headrace_schemas.declarations.declaration import KeyPath
 from headrace_schemas.declarations.declaration_file import DeclarationFile
-from headrace_schemas.errors import DeclarationInvalid
+from headrace_schemas.project_errors import DeclarationInvalid
 from headrace_schemas.types import INTEGERS, NUMBERS, TEXTS, TIMES, ColumnType, TypeInvalid
 
 SERVES = {

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from headrace_schemas.declarations.folder import CONTRACTS, MODELS, PIPELINES
-from headrace_schemas.errors import DeclarationInvalid
+from headrace_schemas.project_errors import DeclarationInvalid
 
 KINDS = {"contracts": CONTRACTS, "pipelines": PIPELINES, "models": MODELS}
 

@@ -10,7 +10,7 @@ from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.declarations.folder import Entry
 from headrace_schemas.declarations.pipeline import Evolution
 from headrace_schemas.declarations.transform_source import source_problem
-from headrace_schemas.errors import DeclarationInvalid
+from headrace_schemas.project_errors import DeclarationInvalid
 
 if TYPE_CHECKING:
     from sqlglot import exp

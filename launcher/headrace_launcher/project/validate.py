@@ -21,7 +21,7 @@ from headrace_schemas.declarations.folder import DeclarationFolder, Read
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import Pipeline
 from headrace_schemas.declarations.references import check_references
-from headrace_schemas.errors import DeclarationInvalid
+from headrace_schemas.project_errors import DeclarationInvalid
 from headrace_schemas.rules.sql import check_rule_sql
 
 EDITOR_SCHEMAS: dict[str, type[BaseModel]] = {"pipeline": Pipeline, "model": Model}

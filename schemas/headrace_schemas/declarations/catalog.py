@@ -10,8 +10,9 @@ from headrace_schemas.declarations.folder import DeclarationFolder
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import Pipeline, TableBuild
 from headrace_schemas.declarations.references import check_references
-from headrace_schemas.errors import DeclarationInvalid, UnknownTable
+from headrace_schemas.errors import UnknownTable
 from headrace_schemas.partition import PartitionUnit
+from headrace_schemas.project_errors import DeclarationInvalid
 
 
 class Catalog(Frozen):

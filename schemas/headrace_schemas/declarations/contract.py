@@ -29,7 +29,7 @@ from headrace_schemas.declarations.declaration import Frozen, KeyPath
 from headrace_schemas.declarations.declaration_file import DeclarationFile, Problems, line_of
 from headrace_schemas.declarations.empty_batches import NOT_EMPTY, may_be_empty
 from headrace_schemas.declarations.reading import declared_as, note_unknown_keys
-from headrace_schemas.errors import DeclarationInvalid
+from headrace_schemas.project_errors import DeclarationInvalid
 from headrace_schemas.rules.quality import option_rules, quality_rule
 from headrace_schemas.rules.rule import (
     Expectation,

@@ -16,7 +16,8 @@ from open_data_contract_standard.model import (
 from headrace_schemas.declarations.column_name import is_reserved
 from headrace_schemas.declarations.declaration import KeyPath
 from headrace_schemas.declarations.declaration_file import DeclarationFile, Problems
-from headrace_schemas.errors import DeclarationInvalid, listed
+from headrace_schemas.errors import listed
+from headrace_schemas.project_errors import DeclarationInvalid
 from headrace_schemas.types import TIMES, ColumnType, TypeInvalid
 
 UNITS = {

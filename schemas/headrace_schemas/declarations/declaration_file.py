@@ -10,7 +10,7 @@ import yaml
 
 from headrace_schemas.declarations.declaration import KeyPath
 from headrace_schemas.declarations.yaml_file import read_yaml
-from headrace_schemas.errors import DeclarationInvalid, DeclarationsInvalid
+from headrace_schemas.project_errors import DeclarationInvalid, DeclarationsInvalid
 
 
 class Problems:

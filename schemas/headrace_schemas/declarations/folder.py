@@ -11,8 +11,8 @@ from headrace_schemas.declarations.declaration_file import DeclarationFile, Prob
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import Pipeline, TableEntry
 from headrace_schemas.declarations.reading import declared_as
-from headrace_schemas.errors import DeclarationInvalid
 from headrace_schemas.names import TABLE_NAME, form_of
+from headrace_schemas.project_errors import DeclarationInvalid
 
 CONTRACTS, PIPELINES, MODELS = "*/*.odcs.yaml", "*.yaml", "*.yaml"
 """Which files are read below `contracts/`, `pipelines/` and `models/`."""

@@ -18,8 +18,8 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from headrace_schemas.declarations.declaration import LENIENT, Declaration, KeyPath, Misfits
 from headrace_schemas.declarations.declaration_file import DeclarationFile, Problems, located
 from headrace_schemas.declarations.yaml_file import READ_AS, TAG, TEXT, shortened
-from headrace_schemas.errors import DeclarationInvalid
 from headrace_schemas.names import FORMS
+from headrace_schemas.project_errors import DeclarationInvalid
 
 Declared = TypeVar("Declared", bound=BaseModel)
 

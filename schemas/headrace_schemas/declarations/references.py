@@ -13,9 +13,10 @@ from headrace_schemas.declarations.folder import DeclarationFolder, Entry, Read
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import Pipeline, WriteMode
 from headrace_schemas.declarations.source import misfits
-from headrace_schemas.errors import DeclarationInvalid, listed
+from headrace_schemas.errors import listed
 from headrace_schemas.names import TABLE_NAME, form_of
 from headrace_schemas.partition import PartitionUnit, end_of
+from headrace_schemas.project_errors import DeclarationInvalid
 from headrace_schemas.types import NUMBERS, SIMPLE, TEXTS, ColumnType
 
 LONGEST_WAIT = timedelta(days=36_525)

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from headrace_schemas.errors import DeclarationInvalid, DeclarationsInvalid
+from headrace_schemas.project_errors import DeclarationInvalid, DeclarationsInvalid
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's where it is there, ten times faster: every task of Airflow reads the declarations."""
