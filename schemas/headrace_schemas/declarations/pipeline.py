@@ -11,7 +11,6 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from headrace_schemas.declarations.declaration import Declaration, FormVersion, Frozen, Misfit, said
-from headrace_schemas.declarations.reading import loaded
 from headrace_schemas.declarations.source import PLACEHOLDER, Source
 from headrace_schemas.names import (
     LONGEST_TAG,
@@ -358,15 +357,6 @@ class Pipeline(Declaration):
         """How long a table's partitions are; None for one that is built whole."""
         own = entry.partition
         return None if own == "none" else self.partition if own is None else PartitionUnit(own)
-
-
-def load_pipeline(file: Path) -> Pipeline:
-    """Read one pipeline file.
-
-    Raises:
-        DeclarationInvalid: For all that is wrong, naming file, line, key and the known keys.
-    """
-    return loaded(Pipeline, file)
 
 
 def misnamed_files(name: str, files: str, unit: PartitionUnit | None) -> str | None:
