@@ -9,8 +9,8 @@ from pyspark.sql import SparkSession
 
 from headrace_jobs.learning import evaluate, features, train
 from headrace_jobs.learning.registry import Registry
-from headrace_schemas.decisions.decision import decide_promotion
 from headrace_schemas.decisions.evidence import Comparison
+from headrace_schemas.decisions.promotion import decide_promotion
 from headrace_schemas.errors import SchemaBroken
 from headrace_schemas.wire.model_jobs import EvaluateReport
 from tests.jobs.learning import (

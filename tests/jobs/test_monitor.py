@@ -12,9 +12,10 @@ from headrace_jobs.learning import score, train
 from headrace_jobs.learning.registry import Registry
 from headrace_jobs.monitoring import monitor
 from headrace_jobs.statistics import metrics
-from headrace_schemas.decisions.decision import Verdict, decide_retraining
+from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.decisions.evidence import MonitorEvidence
 from headrace_schemas.decisions.psi import fewest_rows
+from headrace_schemas.decisions.retraining import decide_retraining
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.wire.spec import PinnedTable
 from tests.jobs.learning import (

@@ -18,8 +18,10 @@ from headrace_jobs.engine import runner
 from headrace_jobs.learning import evaluate
 from headrace_jobs.monitoring import monitor
 from headrace_jobs.statistics import metrics
-from headrace_schemas.decisions.decision import Verdict, decide_promotion, decide_retraining
+from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.decisions.evidence import MonitorEvidence
+from headrace_schemas.decisions.promotion import decide_promotion
+from headrace_schemas.decisions.retraining import decide_retraining
 from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import SchemaBroken, SourceInvalid
 from headrace_schemas.wire.jobs import JOBS, read_report

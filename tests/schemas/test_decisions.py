@@ -10,8 +10,6 @@ from headrace_schemas.decisions.decision import (
     Kind,
     Verdict,
     champion_at,
-    decide_promotion,
-    decide_retraining,
     first_champion,
     open_request,
 )
@@ -22,7 +20,9 @@ from headrace_schemas.decisions.evidence import (
     PromotionEvidence,
     canonical,
 )
+from headrace_schemas.decisions.promotion import decide_promotion
 from headrace_schemas.decisions.psi import psi_signal
+from headrace_schemas.decisions.retraining import decide_retraining
 from headrace_schemas.declarations.model import Model, load_model
 
 AS_OF = datetime(2024, 6, 3, tzinfo=UTC)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from headrace_schemas.decisions.decision import Decision, decide_retraining
+from headrace_schemas.decisions.decision import Decision
 from headrace_schemas.decisions.drift import Drift, drift_in
+from headrace_schemas.decisions.retraining import decide_retraining
 from headrace_schemas.decisions.signal import Question, Signal
 from headrace_schemas.declarations.model import Model, load_model
 from tests.schemas.test_decisions import AS_OF, MODEL, days_ago, monitored

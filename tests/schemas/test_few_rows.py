@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from headrace_schemas.decisions.decision import Verdict, decide_promotion, decide_retraining
+from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.decisions.evidence import (
     MonitorEvidence,
     Performance,
@@ -12,7 +12,9 @@ from headrace_schemas.decisions.evidence import (
     canonical,
 )
 from headrace_schemas.decisions.evidence_codec import as_signals, read_evidence
+from headrace_schemas.decisions.promotion import decide_promotion
 from headrace_schemas.decisions.psi import chi_square_quantile, psi_signal
+from headrace_schemas.decisions.retraining import decide_retraining
 from headrace_schemas.decisions.signal import Signal
 from headrace_schemas.declarations.model import Model
 from tests.schemas.test_decisions import AS_OF, INFINITE, NAN, model, monitored

@@ -7,7 +7,8 @@ from headrace_jobs.engine.commit_note import commit_note
 from headrace_jobs.learning.registry import CHAMPION, Registry
 from headrace_lake.commits import insert
 from headrace_lake.ledger import DECISIONS
-from headrace_schemas.decisions.decision import Decision, Verdict, decide_promotion, promotions
+from headrace_schemas.decisions.decision import Decision, Verdict, promotions
+from headrace_schemas.decisions.promotion import decide_promotion
 from headrace_schemas.wire.model_jobs import PromoteReport, PromoteSpec
 from headrace_schemas.wire.spec import PinnedTable
 

@@ -5,7 +5,7 @@ import logging
 from headrace_jobs.engine.commit_note import commit_note
 from headrace_lake.commits import insert
 from headrace_lake.ledger import DECISIONS
-from headrace_schemas.decisions.decision import decide_retraining
+from headrace_schemas.decisions.retraining import decide_retraining
 from headrace_schemas.wire.model_jobs import DecideReport, DecideSpec
 from headrace_schemas.wire.spec import PinnedTable
 

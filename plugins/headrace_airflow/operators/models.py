@@ -26,9 +26,10 @@ from headrace_airflow.training_plan import (
 )
 from headrace_lake.ledger import DECISIONS, learnt_from
 from headrace_lake.tables import partition_keys
-from headrace_schemas.decisions.decision import Decision, Verdict, judge
+from headrace_schemas.decisions.decision import Decision, Verdict
 from headrace_schemas.decisions.evidence import PromotionEvidence
 from headrace_schemas.decisions.evidence_codec import as_signals
+from headrace_schemas.decisions.promotion import judge
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.notifications import EventKind

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Sequence
 
-from headrace_schemas.decisions.decision import Decision, Kind, judge_inputs
+from headrace_schemas.decisions.decision import Decision, Kind
 from headrace_schemas.decisions.evidence_codec import read_evidence
+from headrace_schemas.decisions.findings import judge_inputs
 from headrace_schemas.decisions.signal import Question
 from headrace_schemas.declarations.declaration import Frozen
 from headrace_schemas.declarations.model import InputMonitor

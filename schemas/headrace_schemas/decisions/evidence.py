@@ -11,6 +11,8 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 
+from headrace_schemas.decisions.gain import Gain, Moments
+from headrace_schemas.decisions.incident import Incident
 from headrace_schemas.decisions.signal import Evidence, Question, Signal
 
 FEWEST_ROWS = 50
@@ -66,6 +68,11 @@ class MonitorEvidence(Evidence):
         unmeasured: Why there is no `performance`; None where there is, or where nobody said.
         signals: What was measured of inputs, each feature's move first, the most important one at the
             head, and by monitors of extensions; empty without a champion.
+        incidents: Signs that the window's data is broken.
+        gains: Of shadow challengers against the champion.
+        no_gains: Why there are none; None where there are.
+        loss: Of the champion, row by row, in the loss that belongs to the monitored metric.
+        base_loss: Mean loss of the best constant prediction on the same rows.
     """
 
     window: str
@@ -78,6 +85,11 @@ class MonitorEvidence(Evidence):
     performance: Performance | None = None
     unmeasured: str | None = None
     signals: tuple[Signal, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    gains: tuple[Gain, ...] = ()
+    no_gains: str | None = None
+    loss: Moments | None = None
+    base_loss: float | None = None
 
     def raised(self, question: Question) -> list[str]:
         """The signals on a question that count by themselves, in words."""

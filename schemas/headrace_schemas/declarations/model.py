@@ -174,14 +174,27 @@ class Retraining(Frozen):
     Attributes:
         schedule: Five fields of a cron expression in UTC: when a training is due by the calendar;
             without, never.
+        cost: What one retraining costs, in units of the loss that belongs to the monitored metric,
+            summed over windows: it pays when it lowers the mean loss of the next `horizon_windows`
+            windows by more than this together. Without one, 3 % of the loss of a constant prediction.
+        horizon_windows: Windows for which a retrained model is expected to serve.
+        confidence: Of the lower bound of a measured gain, at each window.
         cooldown_days: Least days between two trainings that monitoring asks for.
+        most_a_year: How many trainings monitoring may ask for within 365 days.
         max_age_days: Days since the last training after which the model is retrained although
-            nothing drifted.
+            no gain could be measured; without, never.
+        normal_after_windows: Windows in a row with the same data incident after which it counts as
+            the new normal.
     """
 
     schedule: str | None = None
-    cooldown_days: float = Field(default=7, ge=0)
-    max_age_days: float = Field(default=90, gt=0)
+    cost: float | None = Field(default=None, ge=0)
+    horizon_windows: int = Field(default=6, ge=1, le=1000)
+    confidence: float = Field(default=0.99, gt=0.5, lt=1)
+    cooldown_days: float = Field(default=0, ge=0)
+    most_a_year: int = Field(default=24, ge=1)
+    max_age_days: float | None = Field(default=None, gt=0)
+    normal_after_windows: int = Field(default=3, ge=1)
 
 
 class Model(Declaration):

@@ -123,7 +123,7 @@ def differences_can_be_reached(model: Model) -> Iterator[Misfit]:
 def ages_after_cooling(model: Model) -> Iterator[Misfit]:
     """A champion that is too old asks for a training, which must then be allowed."""
     again = model.retraining
-    if again.max_age_days < again.cooldown_days:
+    if again.max_age_days is not None and again.max_age_days < again.cooldown_days:
         yield Misfit(
             ("retraining", "max_age_days"),
             f"{again.max_age_days:g} days are less than cooldown_days, {again.cooldown_days:g}",

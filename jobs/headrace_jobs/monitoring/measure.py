@@ -1,0 +1,142 @@
+"""Everything that is measured of one window, as a function of arrays: the same for the job and for replays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from headrace_schemas.decisions.incidents import find_incidents
+
+from headrace_jobs.monitoring.learner import Learner, Rows
+from headrace_jobs.monitoring.shadows import Champion, gains
+from headrace_jobs.statistics import losses, metrics
+from headrace_jobs.statistics.labels import label_profiles
+from headrace_jobs.statistics.losses import Loss
+from headrace_jobs.statistics.metrics import Values
+from headrace_schemas.decisions.evidence import MonitorEvidence
+from headrace_schemas.decisions.gain import Gain
+from headrace_schemas.decisions.profile import WindowProfile
+from headrace_schemas.declarations.model import Model
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window's rows, or a sample of them, in the order of the hash of their key.
+
+    Attributes:
+        rows: All rows, labelled or not; the target is NaN where it is not known.
+        predicted: What was served; NaN where nothing was.
+        slices: Values of the slices' columns, a text a row.
+        profile: Of its columns; labels are added here.
+    """
+
+    rows: Rows
+    predicted: Values
+    profile: WindowProfile
+    slices: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def is_judged(self) -> np.ndarray:
+        """Rows with a label and a prediction."""
+        return ~np.isnan(self.rows.target) & ~np.isnan(self.predicted)
+
+    @property
+    def judged(self) -> Rows:
+        """Those rows."""
+        kept = self.is_judged
+        rows = self.rows
+        return Rows(rows.key, rows.numbers[kept], rows.target[kept], int(kept.sum()))
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is known of the windows before.
+
+    Attributes:
+        labelled: Rows that may be learnt from, oldest window first; held windows are left out.
+        profiles: Of windows that are not held, oldest first.
+        categories: Positions of the features that are categories.
+    """
+
+    labelled: Sequence[Rows]
+    profiles: Sequence[WindowProfile]
+    categories: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Served:
+    """The champion that served the window.
+
+    Attributes:
+        windows: That it learnt from.
+        importances: Of its features, shares of the gain.
+    """
+
+    version: str
+    windows: tuple[Rows, ...]
+    importances: Mapping[str, float]
+
+
+def measure(
+    model: Model,
+    window: Window,
+    past: Past,
+    served: Served | None,
+    evidence: MonitorEvidence,
+    inputs_moved: bool,
+) -> tuple[MonitorEvidence, WindowProfile]:
+    """What labels, history and challengers add to the evidence on a window; and its profile.
+
+    Args:
+        evidence: What is known so far, signals on inputs included.
+        inputs_moved: Whether any of these says that inputs drifted.
+    """
+    loss = losses.of_metric(model.monitors.performance.metric, model.task)
+    judged, predicted = window.judged, window.predicted[window.is_judged]
+    profile = with_labels(model, window, past)
+    importances = served.importances if served else {}
+    incidents = find_incidents(profile, past.profiles, importances, inputs_moved)
+    found = {
+        "labelled": len(judged.target),
+        "positive": metrics.positive(model.task, judged.target),
+        "incidents": incidents,
+    }
+    evidence = evidence.model_copy(update=found)
+    if served is None or not len(judged.target):
+        return evidence, profile
+    compared, why = challengers(model, loss, judged, predicted, past, served)
+    of_rows = losses.by_row(loss, judged.target, predicted)
+    update = {
+        "loss": losses.moments(loss, of_rows),
+        "base_loss": losses.base(loss, judged.target, judged.target),
+        "gains": tuple(compared),
+        "no_gains": why,
+    }
+    return evidence.model_copy(update=update), profile
+
+
+def with_labels(model: Model, window: Window, past: Past) -> WindowProfile:
+    """The window's profile with what is compared of its labels."""
+    labels = label_profiles(
+        model,
+        window.rows,
+        window.predicted,
+        window.slices,
+        past.categories,
+    )
+    return window.profile.model_copy(update={"labels": labels})
+
+
+def challengers(
+    model: Model,
+    loss: Loss,
+    judged: Rows,
+    predicted: Values,
+    past: Past,
+    served: Served,
+) -> tuple[list[Gain], str | None]:
+    """The gains of shadow challengers; and why there are none, if so."""
+    rows = sum(part.total for part in past.labelled) + judged.total
+    learner = Learner.of(model, past.categories, rows)
+    champion = Champion(served.windows, predicted)
+    found = gains(learner, loss, champion, past.labelled, judged)
+    return found, None if found else "there are too few labelled rows to fit challengers on"

@@ -1,0 +1,132 @@
+"""Whether retraining pays: the gain of shadow challengers, pooled over windows, against its cost.
+
+How it works: each window's monitoring leaves, for some families of challengers, the paired difference
+of losses between the champion and a model of that family which had not seen the window. The mean of
+these over the newest windows estimates what a retraining would gain in each window to come. A world
+that changed has windows from before the change among those that the champion served, and they say
+nothing of the world as it is now. So the newest 1, 2, 3, 6, 12 and all windows are looked at, as in a
+scan for a change point, and a family counts by the highest lower bound that one of them gives (the
+suffixes of an e-detector: J. Shin, A. Ramdas and A. Rinaldo, "E-detectors", New England Journal of
+Statistics in Data Science 2, 2023).
+
+A retraining costs `cost`, in units of the loss times windows, and what it gains lasts until the next
+one. It pays when the lower bound times the `horizon_windows` exceeds the cost: the rule of the
+cost-aware retraining of A. Mahadevan and M. Mathioudakis (arXiv 2310.04216), with a bound where they
+take an estimate.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist
+
+from headrace_schemas.decisions.evidence import FEWEST_ROWS, MonitorEvidence
+from headrace_schemas.decisions.gain import Gain, Moments
+from headrace_schemas.declarations.model import Retraining
+
+SUFFIXES = (1, 2, 3, 6, 12)
+"""How many of the newest windows are pooled; and all that the champion served."""
+
+WITHIN = "this window"
+"""Family of a challenger that is fitted within the window and judged on its other half."""
+
+COST_SHARE = 0.03
+"""Share of the loss of a constant prediction that a retraining costs where no cost is declared."""
+
+
+@dataclass(frozen=True)
+class PooledGain:
+    """The gain of a family over the newest windows, in units of the loss a window.
+
+    Attributes:
+        since: Key of the first window that its newest model learnt from.
+        windows: How many were pooled.
+        low: Lower bound at the policy's confidence.
+    """
+
+    family: str
+    since: str
+    windows: int
+    rows: int
+    mean: float
+    low: float
+    is_pilot: bool
+
+    @property
+    def text(self) -> str:
+        """In words, for a reason."""
+        pilots = ", by pilots on samples" if self.is_pilot else ""
+        windows = "1 window" if self.windows == 1 else f"{self.windows} windows"
+        return (
+            f"a model of {self.family} would have lost {self.mean:.4f} less (at least {self.low:.4f}) "
+            f"on {self.rows} rows of {windows}{pilots}"
+        )
+
+
+def pooled(moments: Iterable[Moments]) -> Moments:
+    """The moments of all rows together."""
+    known = [part for part in moments if part.rows]
+    rows = sum(part.rows for part in known)
+    if not rows:
+        return Moments(rows=0, mean=0.0, variance=0.0)
+    mean = sum(part.rows * part.mean for part in known) / rows
+    spread = sum(part.rows * (part.variance + (part.mean - mean) ** 2) for part in known)
+    return Moments(rows=rows, mean=mean, variance=spread / rows)
+
+
+def pooled_gains(evidence: Sequence[MonitorEvidence], confidence: float) -> list[PooledGain]:
+    """Each family's best-founded gain over the newest windows, the highest lower bound first.
+
+    Args:
+        evidence: Of the windows that one champion served, oldest first.
+        confidence: Of the one-sided lower bound of each look.
+    """
+    found = []
+    names = dict.fromkeys(gain.family for window in evidence for gain in window.gains)
+    for family in names:
+        measured = [
+            (window, gain) for window in evidence for gain in window.gains if gain.family == family
+        ]
+        looks = [look(measured[-count:], confidence) for count in counts_of(len(measured), family)]
+        if judged := [gain for gain in looks if gain is not None]:
+            found.append(max(judged, key=lambda gain: gain.low))
+    return sorted(found, key=lambda gain: (-gain.low, gain.family))
+
+
+def counts_of(windows: int, family: str) -> list[int]:
+    """How many of the newest windows are pooled, in turn."""
+    asked = [count for count in SUFFIXES if count < windows]
+    # What is fitted within one window says nothing of what it would gain in others.
+    return [*asked, windows] if family != WITHIN else [1]
+
+
+def look(measured: Sequence[tuple[MonitorEvidence, Gain]], confidence: float) -> PooledGain | None:
+    """The gain over these windows; None where they are too few rows to tell."""
+    together = pooled(gain.difference for _, gain in measured)
+    positive = [window.positive for window, _ in measured]
+    rarer = together.rows
+    if all(count is not None for count in positive):
+        ones = sum(count or 0 for count in positive)
+        rarer = min(ones, sum(window.labelled for window, _ in measured) - ones)
+    if min(rarer, together.rows) < FEWEST_ROWS:
+        return None
+    error = sqrt(together.variance / together.rows)
+    newest = measured[-1][1]
+    return PooledGain(
+        family=newest.family,
+        since=newest.since,
+        windows=len(measured),
+        rows=together.rows,
+        mean=together.mean,
+        low=together.mean - NormalDist().inv_cdf(confidence) * error,
+        is_pilot=any(gain.is_pilot for _, gain in measured),
+    )
+
+
+def cost_of(retraining: Retraining, base_loss: float) -> float:
+    """What a retraining costs, in units of the loss times windows.
+
+    Args:
+        base_loss: Of the best constant prediction.
+    """
+    return COST_SHARE * base_loss if retraining.cost is None else retraining.cost

@@ -1,0 +1,267 @@
+"""Whether a model is retrained: a pure function of evidence, policy and what was decided before.
+
+It knows nothing of Airflow or Spark, so it can be replayed over history. In order: is the window an
+incident, then nothing is learnt from it; may a training be asked for at all; does one pay, as measured;
+and where that cannot be measured, did results get worse. Inputs that drifted ask for nothing by
+themselves: most drift is harmless, and harm shows as loss or as gain.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from headrace_schemas.decisions.decision import (
+    Decision,
+    Kind,
+    Verdict,
+    as_of_label,
+    champion_at,
+    open_request,
+    promotions,
+)
+from headrace_schemas.decisions.evidence import MonitorEvidence, canonical
+from headrace_schemas.decisions.evidence_codec import read_evidence
+from headrace_schemas.decisions.findings import Findings, findings_of
+from headrace_schemas.decisions.gains import PooledGain, cost_of, pooled_gains
+from headrace_schemas.decisions.holds import blocking, held_windows
+from headrace_schemas.decisions.incident import Scope
+from headrace_schemas.declarations.model import Model
+
+PATIENCE = 3
+"""Windows after which a request that nobody answered is asked anew, with what is known by then."""
+
+YEAR = timedelta(days=365)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict with its reason.
+
+    Attributes:
+        would_change: What would have made it another one; None where nothing would.
+        learn_from: Key of the first window to learn from; None for all.
+    """
+
+    verdict: Verdict
+    reason: str
+    would_change: str | None = None
+    learn_from: str | None = None
+
+
+def decide_retraining(
+    model: Model, evidence: MonitorEvidence, history: Sequence[Decision], as_of: datetime
+) -> Decision:
+    """Whether the model is retrained, and why.
+
+    Args:
+        history: Earlier decisions of the model; those at or after `as_of` are not looked at.
+    """
+    earlier = [
+        decision for decision in history if decision.model == model.name and decision.as_of < as_of
+    ]
+    judged = weigh(model, evidence, earlier, as_of)
+    return Decision(
+        id=f"{model.name}/retraining/{evidence.window}/{as_of_label(as_of)}",
+        model=model.name,
+        kind=Kind.RETRAINING,
+        window=evidence.window,
+        as_of=as_of,
+        verdict=judged.verdict,
+        reason=judged.reason,
+        would_change=judged.would_change,
+        learn_from=judged.learn_from,
+        model_version=evidence.champion,
+        evidence=canonical(evidence),
+        policy=model.model_dump_json(include={"monitors", "retraining", "split"}),
+    )
+
+
+def weigh(
+    model: Model, evidence: MonitorEvidence, earlier: Sequence[Decision], as_of: datetime
+) -> Judgement:
+    """Verdict and reason of `decide_retraining`."""
+    if held := blocking(evidence.incidents):
+        return judge_incident(evidence, [incident.text for incident in held])
+    if (early := before_a_champion(model, evidence, earlier)) is not None:
+        return early
+    if (kept := not_now(model, evidence, earlier, as_of)) is not None:
+        return kept
+    served = served_windows(model, evidence, earlier)
+    found = findings_of(model, served)
+    gains = pooled_gains(served, model.retraining.confidence)
+    if gains and evidence.base_loss is not None:
+        return judge_gain(model, found, gains[0], evidence.base_loss)
+    return judge_without_gain(model, evidence, found, as_of, earlier)
+
+
+def judge_incident(evidence: MonitorEvidence, signs: Sequence[str]) -> Judgement:
+    """A window that is not to be believed asks for nothing."""
+    labels = any(incident.scope is Scope.LABEL for incident in evidence.incidents)
+    what = "labels are held, and with them training and promotion" if labels else "rows are held"
+    return Judgement(
+        Verdict.HOLD,
+        f"data incident: {'; '.join(signs)}; the window's {what}",
+        "a corrected delivery, or a person who confirms that the change is real",
+    )
+
+
+def before_a_champion(
+    model: Model, evidence: MonitorEvidence, earlier: Sequence[Decision]
+) -> Judgement | None:
+    """What is decided while nothing serves; None once a champion has served the window."""
+    if evidence.champion is not None:
+        return None
+    if promoted := promotions(earlier, model.name):
+        version = promoted[-1].model_version
+        return Judgement(
+            Verdict.KEEP, f"version {version} serves now, though it did not serve this window"
+        )
+    needed = model.split.first_after_partitions
+    if evidence.matured_partitions < needed:
+        return Judgement(
+            Verdict.WAIT,
+            f"no model yet: {evidence.matured_partitions} of {needed} partitions of history",
+            f"{needed - evidence.matured_partitions} more partitions",
+        )
+    if (asked := unanswered(model, earlier)) is not None:
+        return asked
+    return Judgement(Verdict.TRAIN, f"no model yet, and {needed} partitions of history are there")
+
+
+def not_now(
+    model: Model, evidence: MonitorEvidence, earlier: Sequence[Decision], as_of: datetime
+) -> Judgement | None:
+    """Why no training may be asked for, whatever was measured; None if one may."""
+    serving = champion_at(earlier, model.name, as_of)
+    if serving is not None and serving != evidence.champion:
+        return Judgement(
+            Verdict.KEEP, f"version {serving} serves now, though it did not serve this window"
+        )
+    if (asked := unanswered(model, earlier)) is not None:
+        return asked
+    trained = [decision.as_of for decision in earlier if decision.verdict is Verdict.TRAIN]
+    policy, latest = model.retraining, max(trained, default=None)
+    if latest is not None and as_of - latest < timedelta(days=policy.cooldown_days):
+        return Judgement(
+            Verdict.KEEP,
+            f"cooldown: trained at {as_of_label(latest)}, {policy.cooldown_days:g} days must pass",
+        )
+    within = [asked for asked in trained if as_of - asked < YEAR]
+    if len(within) >= policy.most_a_year:
+        return Judgement(
+            Verdict.KEEP,
+            f"budget: {len(within)} trainings were asked for within a year, {policy.most_a_year} allowed",
+            f"a larger `retraining.most_a_year`, or {as_of_label(min(within) + YEAR)}",
+        )
+    refused = refusals(earlier)
+    if refused and (wanted := 2 ** (len(refused) - 1)) > (since := windows_since(earlier, refused)):
+        return Judgement(
+            Verdict.KEEP,
+            f"{len(refused)} candidates in a row were refused, the last one because: "
+            f"{refused[-1].reason}; new evidence is waited for, {since} of {wanted} windows",
+            f"{wanted - since} more windows",
+        )
+    return None
+
+
+def unanswered(model: Model, earlier: Sequence[Decision]) -> Judgement | None:
+    """That a training is asked for already, unless that is long ago."""
+    asked = open_request(earlier, model.name)
+    if asked is None or windows_since(earlier, [asked]) >= PATIENCE:
+        return None
+    return Judgement(Verdict.KEEP, f"a training is asked for already, by window {asked.window}")
+
+
+def refusals(earlier: Sequence[Decision]) -> list[Decision]:
+    """Candidates that were refused since the last promotion, oldest first."""
+    judged = sorted(
+        (decision for decision in earlier if decision.kind is Kind.PROMOTION),
+        key=lambda decision: (decision.as_of, decision.id),
+    )
+    last = max((i for i, one in enumerate(judged) if one.verdict is Verdict.PROMOTE), default=-1)
+    return judged[last + 1 :]
+
+
+def windows_since(earlier: Sequence[Decision], decisions: Sequence[Decision]) -> int:
+    """Windows that were decided on after the newest of some decisions, the present one included."""
+    newest = max(decision.as_of for decision in decisions)
+    return 1 + len(
+        {
+            decision.window
+            for decision in earlier
+            if decision.kind is Kind.RETRAINING and decision.as_of > newest
+        }
+    )
+
+
+def served_windows(
+    model: Model, evidence: MonitorEvidence, earlier: Sequence[Decision]
+) -> list[MonitorEvidence]:
+    """Evidence of the windows that the champion served since anything was learnt; oldest first.
+
+    A training that was refused is knowledge as well: what was known before it has had its answer.
+    """
+    answered = [
+        decision.as_of
+        for decision in earlier
+        if decision.kind is Kind.PROMOTION or decision.verdict is Verdict.TRAIN
+    ]
+    held = held_windows(earlier, model.name, model.retraining.normal_after_windows)
+    since = [
+        decision
+        for decision in earlier
+        if decision.kind is Kind.RETRAINING
+        and decision.window not in (evidence.window, *held)
+        and (not answered or decision.as_of > max(answered))
+    ]
+    found = [read_evidence(decision) for decision in sorted(since, key=lambda d: (d.as_of, d.id))]
+    return [*(one for one in found if one.champion == evidence.champion), evidence]
+
+
+def judge_gain(model: Model, found: Findings, best: PooledGain, base_loss: float) -> Judgement:
+    """Whether the best-founded gain is worth its cost."""
+    policy = model.retraining
+    cost = cost_of(policy, base_loss)
+    worth, least = best.low * policy.horizon_windows, cost / policy.horizon_windows
+    price = f"{policy.horizon_windows} windows of that are worth {worth:.4f}, a training costs {cost:.4f}"
+    if worth > cost:
+        since = None if best.family == "all" else best.since
+        return Judgement(
+            Verdict.TRAIN,
+            f"retraining pays: {best.text}; {price}; {found.text}",
+            f"a gain of less than {least:.4f} a window",
+            since,
+        )
+    would = f"it would train at a gain of at least {least:.4f} a window; it is {best.low:.4f}"
+    if found.is_noteworthy or best.low > 0:
+        head = "worth watching" if found.is_noteworthy else "a gain that does not pay yet"
+        return Judgement(Verdict.WATCH, f"{head}: {found.text}; {best.text}; {price}", would)
+    return Judgement(Verdict.KEEP, f"nothing to gain: {best.text}; {found.text}", would)
+
+
+def judge_without_gain(
+    model: Model,
+    evidence: MonitorEvidence,
+    found: Findings,
+    as_of: datetime,
+    earlier: Sequence[Decision],
+) -> Judgement:
+    """What is decided where challengers could not be compared."""
+    why = evidence.no_gains or "too few rows to compare challengers on"
+    if found.is_worse:
+        return Judgement(
+            Verdict.TRAIN,
+            f"results got worse: {found.text}; what retraining gains is unknown: {why}",
+        )
+    limit = model.retraining.max_age_days
+    learnt_at = evidence.champion_as_of
+    if limit is not None and learnt_at is not None:
+        judged = [one.as_of for one in earlier if one.kind is Kind.PROMOTION]
+        age = as_of - max([learnt_at, *judged])
+        if age > timedelta(days=limit):
+            return Judgement(
+                Verdict.TRAIN, f"old: tried {age.days} days ago, {limit:g} allowed; {found.text}"
+            )
+    verdict = Verdict.WATCH if found.is_noteworthy else Verdict.KEEP
+    head = "worth watching" if found.is_noteworthy else "nothing to go by"
+    return Judgement(verdict, f"{head}: {found.text}; {why}", "results that are surely worse")
