@@ -86,7 +86,7 @@ class BareLoop:
         model = self.model
         history = DECISIONS.read(self.lake.ledger, model.name)
         self.job(self.planner.score(model, partition, history, self.name("score")))
-        seen = self.job(self.planner.monitor(model, partition, history, self.name("monitor")))
+        seen = self.job(self.planner.monitor(model, partition, history, None, self.name("monitor")))
         assert seen.monitor_evidence is not None
         decided = self.job(
             self.planner.decide(

@@ -1,11 +1,10 @@
 """What became of a pipeline's batches and of its model, partition by partition, as the lake records it."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from headrace_lake.gate_outcome import gate_outcome
 from headrace_lake.ledger import DECISIONS
-from headrace_lake.objects import folder
 from headrace_lake.tables import quarantine_reasons, rows_by_partition
 from headrace_schemas.decisions.decision import Decision, Kind, Verdict
 from headrace_schemas.decisions.evidence import MonitorEvidence
@@ -183,23 +182,10 @@ def batches_of(lake: Lake, pipeline: Pipeline) -> list[BatchRows]:
         quarantined = rows_by_partition(lake.quarantine(name))
         reasons = quarantine_reasons(lake.quarantine(name))
         for batch in sorted(published.keys() | quarantined.keys()):
-            if (rows_in := gated_rows(lake, name, batch)) is not None:
-                row = (rows_in, published.get(batch, 0), quarantined.get(batch, 0))
+            if (gate := gate_outcome(lake, name, batch)) is not None:
+                row = (gate.rows_in, published.get(batch, 0), quarantined.get(batch, 0))
                 found.append(BatchRows(name, batch, *row, reasons.get(batch, {})))
     return found
-
-
-def gated_rows(lake: Lake, name: str, batch: str) -> int | None:
-    """Rows that the gate saw of a batch, by its record; None if there is none.
-
-    Raises:
-        EngineUnavailable: The lake cannot be read.
-    """
-    try:
-        content = folder(lake.gate_record(name, batch)).read("result.json")
-    except FileNotFoundError:
-        return None
-    return int(json.loads(content)["meta"]["counts"]["rows_in"])
 
 
 def decision_on(history: Sequence[Decision], window: str) -> Decision | None:

@@ -22,7 +22,6 @@ from headrace_schemas.decisions.evidence import (
 )
 from headrace_schemas.decisions.promotion import decide_promotion
 from headrace_schemas.decisions.psi import psi_signal
-from headrace_schemas.decisions.retraining import decide_retraining
 from headrace_schemas.declarations.model import Model, load_model
 
 AS_OF = datetime(2024, 6, 3, tzinfo=UTC)
@@ -46,7 +45,7 @@ gates:
 monitors:
   inputs: {psi: 0.2, importance_share: 0.5}
   performance: {metric: auc, max_drop: 0.03}
-retraining: {cooldown_days: 25, max_age_days: 90}
+retraining: {cooldown_days: 25, cost: 0.06}
 """
 
 
@@ -106,189 +105,6 @@ def monitored(
     rows = int(str(found["rows"]))
     moves = (psi_signal("temp", psi, 0.6, rows, 0.2), psi_signal("carrier", 0.0, 0.4, rows, 0.2))
     return MonitorEvidence.model_validate({"signals": moves, **found})
-
-
-UNSERVED = {"champion": None, "champion_as_of": None, "current": None, "signals": ()}
-TRAINED_LATELY = [decision(Verdict.TRAIN, days_ago(24))]
-
-
-@pytest.mark.parametrize(
-    ("evidence", "history", "verdict", "reason"),
-    [
-        pytest.param(
-            monitored(**UNSERVED, matured_partitions=2),
-            [],
-            Verdict.WAIT,
-            "no model yet: 2 of 3 partitions",
-            id="too little history",
-        ),
-        pytest.param(
-            monitored(**UNSERVED, matured_partitions=3),
-            [],
-            Verdict.TRAIN,
-            "no model yet, and 3 partitions",
-            id="enough history",
-        ),
-        pytest.param(
-            monitored(**UNSERVED),
-            TRAINED_LATELY,
-            Verdict.KEEP,
-            "cooldown: trained at 2024-05-10",
-            id="first one was refused",
-        ),
-        pytest.param(
-            monitored(**UNSERVED),
-            [decision(Verdict.TRAIN, days_ago(25))],
-            Verdict.TRAIN,
-            "no model yet",
-            id="first one was refused long ago",
-        ),
-        pytest.param(
-            monitored(**UNSERVED),
-            [decision(Verdict.PROMOTE, days_ago(1), model_version="4")],
-            Verdict.KEEP,
-            "version 4 serves now",
-            id="promoted after the window",
-        ),
-        pytest.param(
-            monitored(current=0.60),
-            TRAINED_LATELY,
-            Verdict.KEEP,
-            "cooldown: trained at 2024-05-10",
-            id="worse within cooldown",
-        ),
-        pytest.param(
-            monitored(current=0.60),
-            [decision(Verdict.TRAIN, days_ago(25))],
-            Verdict.TRAIN,
-            "results got worse",
-            id="worse after cooldown",
-        ),
-        pytest.param(
-            monitored(current=0.60),
-            [decision(Verdict.TRAIN, AS_OF)],
-            Verdict.TRAIN,
-            "results got worse",
-            id="its own answer is not looked at",
-        ),
-        pytest.param(
-            monitored(current=0.60),
-            [decision(Verdict.TRAIN, days_ago(1), model="other")],
-            Verdict.TRAIN,
-            "results got worse",
-            id="another model's cooldown",
-        ),
-        pytest.param(
-            monitored(current=0.66),
-            [],
-            Verdict.TRAIN,
-            "results got worse: auc 0.660 against 0.700",
-            id="worse",
-        ),
-        pytest.param(
-            monitored(current=0.68), [], Verdict.KEEP, "nothing to gain", id="a little worse"
-        ),
-        pytest.param(
-            monitored(current=0.69, psi=0.2),
-            [],
-            Verdict.TRAIN,
-            "inputs moved: 60% of the importance",
-            id="moved and lost",
-        ),
-        pytest.param(
-            monitored(current=None, psi=0.5),
-            [],
-            Verdict.TRAIN,
-            "no matured labels",
-            id="moved and unknown",
-        ),
-        pytest.param(
-            monitored(current=0.70, psi=0.5),
-            [],
-            Verdict.KEEP,
-            "inputs moved but the results hold",
-            id="moved and held",
-        ),
-        pytest.param(
-            monitored(current=0.70, psi=0.19),
-            [],
-            Verdict.KEEP,
-            "nothing to gain",
-            id="moved too little",
-        ),
-        pytest.param(
-            monitored(current=None),
-            [],
-            Verdict.KEEP,
-            "nothing to go by: no matured labels",
-            id="nothing known",
-        ),
-        pytest.param(monitored(age=91), [], Verdict.TRAIN, "old: learnt 91 days ago", id="old"),
-        pytest.param(
-            monitored(age=91, psi=0.5),
-            [],
-            Verdict.TRAIN,
-            "old: learnt 91 days ago",
-            id="old, moved and held",
-        ),
-        pytest.param(monitored(age=90), [], Verdict.KEEP, "nothing to gain", id="just not old"),
-        pytest.param(
-            monitored(age=152),
-            [decision(Verdict.REFUSE, days_ago(61), request_id="a")],
-            Verdict.KEEP,
-            "nothing to gain",
-            id="old, but tried and refused",
-        ),
-        pytest.param(
-            monitored(age=152),
-            [decision(Verdict.TRAIN, days_ago(61))],
-            Verdict.KEEP,
-            "nothing to gain",
-            id="old, but tried and never decided",
-        ),
-        pytest.param(
-            monitored(age=152),
-            [decision(Verdict.REFUSE, days_ago(91), request_id="a")],
-            Verdict.TRAIN,
-            "old: learnt 152 days ago, tried again 91 days ago, 90 allowed",
-            id="old, and tried long ago",
-        ),
-        pytest.param(
-            monitored(age=152),
-            [decision(Verdict.KEEP, days_ago(5))],
-            Verdict.TRAIN,
-            "old: learnt 152 days ago, 90",
-            id="old, and left alone lately",
-        ),
-        pytest.param(
-            monitored(age=152),
-            [decision(Verdict.REFUSE, days_ago(61), model="other", request_id="a")],
-            Verdict.TRAIN,
-            "old: learnt 152 days ago, 90",
-            id="another model was tried",
-        ),
-    ],
-)
-def test_retraining_is_weighed_when_evidence_and_history_say(
-    model: Model,
-    evidence: MonitorEvidence,
-    history: list[Decision],
-    verdict: Verdict,
-    reason: str,
-) -> None:
-    found = decide_retraining(model, evidence, history, AS_OF)
-
-    assert found.verdict is verdict
-    assert found.reason.startswith(reason) or reason in found.reason
-    assert found.id == "delay/retraining/2024-05/2024-06-03T00:00:00Z"
-    assert found.kind is Kind.RETRAINING
-
-
-def test_lower_metrics_count_as_better_when_the_metric_is_a_loss(model: Model) -> None:
-    performance = Performance(metric="logloss", current=0.60, reference=0.50)
-    evidence = monitored().model_copy(update={"performance": performance})
-
-    assert decide_retraining(model, evidence, [], AS_OF).verdict is Verdict.TRAIN
 
 
 def evaluated(comparison: Comparison | None = None, **metrics: float) -> PromotionEvidence:
@@ -568,16 +384,6 @@ def test_a_request_stays_open_when_no_promotion_decision_answers_it(
     history: list[Decision], is_open: bool
 ) -> None:
     assert open_request(history, "delay") == (ASKED if is_open else None)
-
-
-def test_evidence_and_thresholds_are_kept_when_a_decision_is_made(model: Model) -> None:
-    evidence = monitored(current=0.66)
-
-    found = decide_retraining(model, evidence, [], AS_OF)
-
-    assert MonitorEvidence.model_validate_json(found.evidence) == evidence
-    assert '"max_drop":0.03' in found.policy
-    assert found.model_version == "1"
 
 
 def test_evidence_is_the_same_text_whatever_order_its_metrics_came_in():

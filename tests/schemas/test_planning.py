@@ -76,7 +76,7 @@ def test_evaluation_does_not_meet_its_own_answer_when_repeated(planner):
 
 
 def test_labels_count_as_matured_when_the_delay_has_passed(planner):
-    spec = planner.monitor(planner.catalog.models["load"], DAY, [], "job")
+    spec = planner.monitor(planner.catalog.models["load"], DAY, [], None, "job")
     assert spec.as_of == datetime(2024, 1, 7, tzinfo=UTC)
     assert spec.first is None
 
@@ -128,5 +128,5 @@ def test_history_is_the_feature_tables_when_a_model_writes(tmp_path):
     assert catalog.build("bronze.readings").history_days == 30
     model = catalog.models["load"]
     assert planner.score(model, DAY, [], "job-1").history_days == 90
-    assert planner.monitor(model, DAY, [], "job-1").history_days == 90
+    assert planner.monitor(model, DAY, [], None, "job-1").history_days == 90
     assert planner.publish("gold.readings", DAY, "gated", "job-1").build.history_days == 90

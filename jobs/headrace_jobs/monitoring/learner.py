@@ -39,7 +39,8 @@ class Rows:
         numbers: A row each, in the order of the model's features: as the booster sees them, but the
             values of a category by number, the same number for the same value everywhere; NaN is missing.
         target: The labels.
-        total: How many there are in the table, of which these may be a sample.
+        total: How many there are in the table, of which these may be a sample, in an order that makes
+            the first of them a sample as well.
     """
 
     key: str
@@ -47,9 +48,14 @@ class Rows:
     target: Values
     total: int
 
+    @property
+    def share(self) -> float:
+        """Of the table's rows, how many are here."""
+        return len(self.target) / max(self.total, 1)
+
     def sampled(self, share: float) -> "Rows":
-        """The first of them, in their order by the hash of their key."""
-        kept = round(share * len(self.target))
+        """A share of the table's rows, of which that many must be here."""
+        kept = round(share * self.total)
         return Rows(self.key, self.numbers[:kept], self.target[:kept], self.total)
 
 

@@ -108,16 +108,15 @@ class Comparison:
         tells b, and with it what all rows would lose less (C. Cortes, L. Jackel, S. Solla, V. Vapnik and
         J. Denker, Learning curves, NIPS 1993).
         """
-        total, held = (sum(counts) for counts in zip(*map(sizes, windows), strict=True))
-        share = min(1.0, self.learner.most_rows / max(held, 1))
+        total = max(sum(rows.total for rows in windows), 1)
+        share = min(self.learner.most_rows / total, *(rows.share for rows in windows), 1.0)
         found = self.of_sample(windows, share)
-        rate = share * held / max(total, 1)
-        if found is None or rate >= 1:
+        if found is None or share == 1:
             return found
         half = self.of_sample(windows, share / 2)
         if half is None:
             return None
-        extrapolated: Values = found - (1 - sqrt(rate)) / CURVE * (half - found)
+        extrapolated: Values = found - (1 - sqrt(share)) / CURVE * (half - found)
         return extrapolated
 
     def of_sample(self, windows: Sequence[Rows], share: float) -> Values | None:
@@ -127,11 +126,6 @@ class Comparison:
             fitted = self.learner.fit([rows.sampled(share) for rows in windows])
             self.known[name] = None if fitted is None else lost(self.loss, fitted, self.window)
         return self.known[name]
-
-
-def sizes(rows: Rows) -> tuple[int, int]:
-    """Rows in the table, and rows at hand."""
-    return rows.total, len(rows.target)
 
 
 def lost(loss: Loss, fitted: Fitted, window: Rows) -> Values:
@@ -148,8 +142,8 @@ def within(learner: Learner, loss: Loss, served: Values, window: Rows) -> Gain |
     found = np.full(rows, np.nan)
     for side in (0, 1):
         learnt, judged = half == side, half != side
-        own = Rows(window.key, window.numbers[learnt], window.target[learnt], rows)
-        fitted = learner.fit([own.sampled(min(1.0, learner.most_rows / rows))])
+        own = Rows(window.key, window.numbers[learnt], window.target[learnt], int(learnt.sum()))
+        fitted = learner.fit([own.sampled(min(1.0, learner.most_rows / own.total))])
         if fitted is None:
             return None
         predicted = fitted.predict(window.numbers[judged])

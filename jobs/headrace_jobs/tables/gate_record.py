@@ -10,6 +10,7 @@ from headrace_jobs.lake import files
 from headrace_jobs.tables import gate_page
 from headrace_jobs.tables.gate_page import GateFindings
 from headrace_schemas.batch import Batch
+from headrace_schemas.rules.rule import Severity
 from headrace_schemas.wire.table_jobs import GateSpec
 
 RESULT = "result.json"
@@ -36,6 +37,11 @@ def suite_result(spec: GateSpec, findings: GateFindings) -> ExpectationSuiteVali
         "contract": {"name": spec.contract.name, "version": spec.contract.version},
         "verdict": findings.verdict,
         "counts": findings.counts.model_dump(),
+        "warnings": {
+            failure.rule: failure.failed
+            for failure in findings.failures
+            if failure.severity == Severity.WARNING
+        },
         "run_id": {"run_name": spec.run_id},
     }
     if spec.as_of is not None:

@@ -24,6 +24,7 @@ from headrace_airflow.training_plan import (
     plan_requested,
     plan_scheduled,
 )
+from headrace_lake.gate_outcome import gate_outcome
 from headrace_lake.ledger import DECISIONS, learnt_from
 from headrace_lake.tables import partition_keys
 from headrace_schemas.decisions.decision import Decision, Verdict
@@ -136,8 +137,10 @@ class MonitorOperator(ModelOperator):
     job = "monitor"
 
     def plan(self, context: Context, planner: Planner, job_id: str) -> MonitorSpec:
-        """Find the champion that served the partition."""
-        return planner.monitor(self.declared, self.partition(context), self.history(), job_id)
+        """Find the champion that served the partition, and what its gate saw."""
+        partition, lake = self.partition(context), DeploymentSettings.current().lake
+        gate = gate_outcome(lake, self.declared.table, partition.key)
+        return planner.monitor(self.declared, partition, self.history(), gate, job_id)
 
 
 class DecideOperator(DecidingOperator):

@@ -13,6 +13,7 @@ class MonitoringRow(Frozen):
         metric: Which one `current`, `reference` and `first` are of; None where none was measured.
         moved_importance: Share of the champion's gain that lies in features that drifted, 0 to 1.
         evidence: A `MonitorEvidence`, as JSON.
+        profile: A `WindowProfile`, as JSON; None of windows from before there were profiles.
     """
 
     window: str
@@ -25,3 +26,4 @@ class MonitoringRow(Frozen):
     first: float | None = None
     moved_importance: float | None = None
     evidence: str
+    profile: str | None = None

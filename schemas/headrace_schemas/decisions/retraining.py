@@ -201,11 +201,7 @@ def served_windows(
 
     A training that was refused is knowledge as well: what was known before it has had its answer.
     """
-    answered = [
-        decision.as_of
-        for decision in earlier
-        if decision.kind is Kind.PROMOTION or decision.verdict is Verdict.TRAIN
-    ]
+    answered = answered_times(earlier)
     held = held_windows(earlier, model.name, model.retraining.normal_after_windows)
     since = [
         decision
@@ -216,6 +212,15 @@ def served_windows(
     ]
     found = [read_evidence(decision) for decision in sorted(since, key=lambda d: (d.as_of, d.id))]
     return [*(one for one in found if one.champion == evidence.champion), evidence]
+
+
+def answered_times(earlier: Sequence[Decision]) -> list[datetime]:
+    """When a training was asked for or a candidate decided on: what was known then has its answer."""
+    return [
+        decision.as_of
+        for decision in earlier
+        if decision.kind is Kind.PROMOTION or decision.verdict is Verdict.TRAIN
+    ]
 
 
 def judge_gain(model: Model, found: Findings, best: PooledGain, base_loss: float) -> Judgement:
@@ -256,11 +261,11 @@ def judge_without_gain(
     limit = model.retraining.max_age_days
     learnt_at = evidence.champion_as_of
     if limit is not None and learnt_at is not None:
-        judged = [one.as_of for one in earlier if one.kind is Kind.PROMOTION]
-        age = as_of - max([learnt_at, *judged])
+        age = as_of - max([learnt_at, *answered_times(earlier)])
         if age > timedelta(days=limit):
             return Judgement(
-                Verdict.TRAIN, f"old: tried {age.days} days ago, {limit:g} allowed; {found.text}"
+                Verdict.TRAIN,
+                f"old: learnt, or tried to, {age.days} days ago, {limit:g} allowed; {found.text}; {why}",
             )
     verdict = Verdict.WATCH if found.is_noteworthy else Verdict.KEEP
     head = "worth watching" if found.is_noteworthy else "nothing to go by"

@@ -23,13 +23,14 @@ class Question(StrEnum):
 
     INPUTS = "inputs"
     RESULTS = "results"
+    DATA = "data"
 
 
 class Signal(Evidence):
     """One measured value.
 
     Attributes:
-        question: `inputs`: did they move; `results`: are they worse.
+        question: `inputs`: did they drift; `results`: are they worse; `data`: what did the gate say.
         subject: What was measured, such as a column.
         method: How, such as `psi`.
         value: The larger, the more it drifted, or the worse it is.

@@ -12,6 +12,7 @@ from typing import Any
 from headrace_schemas.batch import Batch
 from headrace_schemas.decisions.decision import Decision, champion_at, first_champion
 from headrace_schemas.decisions.evidence import MonitorEvidence, PromotionEvidence
+from headrace_schemas.decisions.holds import held_windows
 from headrace_schemas.decisions.model_version import PinnedModel
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
@@ -22,6 +23,7 @@ from headrace_schemas.places import Lake
 from headrace_schemas.wire.model_jobs import (
     DecideSpec,
     EvaluateSpec,
+    GateOutcome,
     MonitorSpec,
     PromoteSpec,
     ScoreSpec,
@@ -264,7 +266,12 @@ class Planner:
         )
 
     def monitor(
-        self, model: Model, partition: Partition, history: Sequence[Decision], job_id: str
+        self,
+        model: Model,
+        partition: Partition,
+        history: Sequence[Decision],
+        gate: GateOutcome | None,
+        job_id: str,
     ) -> MonitorSpec:
         """Measure a partition whose labels have matured."""
         uri = self.lake.predictions(model.name)
@@ -285,6 +292,10 @@ class Planner:
                 model.name, first_champion(history, model.name) if served else None
             ),
             monitoring_uri=self.lake.monitoring(model.name),
+            gate=gate,
+            left_out=tuple(
+                sorted(held_windows(history, model.name, model.retraining.normal_after_windows))
+            ),
             history_days=self.catalog.build(model.table).history_days,
         )
 

@@ -7,6 +7,7 @@ from headrace_schemas.decisions.decision import Decision
 from headrace_schemas.decisions.evidence import MonitorEvidence, PromotionEvidence
 from headrace_schemas.decisions.model_version import PinnedModel
 from headrace_schemas.declarations.contract import Contract
+from headrace_schemas.declarations.declaration import Frozen
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import HISTORY_DAYS
 from headrace_schemas.partition import Partition
@@ -127,8 +128,29 @@ class ScoreReport(JobReport):
     model_version: str | None = None
 
 
+class GateOutcome(Frozen):
+    """What a gate saw of a batch.
+
+    Attributes:
+        rows_in: That came in.
+        quarantined: Of them.
+        warnings: Rules of severity `warning` that were broken, with how many rows broke each; 1 for
+            a rule about the table.
+    """
+
+    rows_in: int
+    quarantined: int
+    warnings: dict[str, int] = {}
+
+
 class MonitorSpec(JobSpec):
-    """Measure inputs and results of one partition, once its labels have matured."""
+    """Measure inputs and results of one partition, once its labels have matured.
+
+    Attributes:
+        gate: What the gate saw of the partition of the feature table; None where no record is left.
+        left_out: Keys of partitions with a data incident: nothing is learnt from or compared with
+            them.
+    """
 
     job: Literal["monitor"] = "monitor"
     model: Model
@@ -140,6 +162,8 @@ class MonitorSpec(JobSpec):
     champion: PinnedModel | None
     first: PinnedModel | None
     monitoring_uri: str
+    gate: GateOutcome | None = None
+    left_out: tuple[str, ...] = ()
     history_days: int = HISTORY_DAYS
 
 

@@ -1,0 +1,177 @@
+"""The rows of a window and of those before it, brought to one place; of many rows a sample."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from headrace_jobs.lake import tables
+from headrace_jobs.learning import features
+from headrace_jobs.learning.manifest import Feature, FeatureKind
+from headrace_jobs.monitoring.learner import Numbers, Rows
+from headrace_jobs.monitoring.shadows import NEWEST
+from headrace_schemas.partition import Partition
+from headrace_schemas.planning.planner import matured_at
+from headrace_schemas.rules.rule import quoted
+from headrace_schemas.wire.model_jobs import MonitorSpec
+
+HASH = "_hash"
+"""Where a row stands in the order that samples are taken in: by the hash of its key."""
+
+STEPS = 1 << 20
+"""Of the scale that hashes are put on; a share of rows is so many of them."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A window before, as it is counted.
+
+    Attributes:
+        labelled: Rows whose labels were known.
+    """
+
+    key: str
+    rows: int
+    labelled: int
+
+
+@dataclass
+class Values:
+    """Numbers for the values of categories, the same for the same value in all windows."""
+
+    features: Sequence[Feature]
+    known: dict[int, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def categories(self) -> tuple[int, ...]:
+        """Positions of the features that are categories."""
+        return tuple(
+            index
+            for index, feature in enumerate(self.features)
+            if feature.kind is FeatureKind.CATEGORY
+        )
+
+    def numbers(self, rows: pd.DataFrame) -> Numbers:
+        """The features of some rows, a column each."""
+        found = np.empty((len(rows), len(self.features)), dtype=np.float32)
+        for index, feature in enumerate(self.features):
+            column = rows[f"_input.{feature.name}"]
+            if feature.kind is FeatureKind.CATEGORY:
+                column = column.map(self.numbered(index, column.dropna().unique()))
+            found[:, index] = column.to_numpy(dtype=np.float32)
+        return found
+
+    def numbered(self, index: int, values: Iterable[str]) -> dict[str, int]:
+        """The number of each value, new ones included."""
+        known = self.known.setdefault(index, {})
+        for value in values:
+            known.setdefault(value, len(known))
+        return known
+
+    def learnt(self) -> dict[int, NDArray[np.int64]]:
+        """Of each category, the numbers of values that the champion has codes for."""
+        found = {}
+        for index in self.categories:
+            if codes := self.features[index].codes:
+                numbers = self.numbered(index, sorted(codes))
+                found[index] = np.array([numbers[name] for name in sorted(codes)], dtype=np.int64)
+        return found
+
+
+def counted(spark: SparkSession, spec: MonitorSpec) -> list[Counted]:
+    """The partitions of the feature table up to this one, oldest first."""
+    found = (
+        tables.read(spark, spec.features)
+        .where(F.col(tables.PARTITION) <= spec.partition.key)
+        .groupBy(tables.PARTITION)
+        .agg(
+            F.count("*").alias("rows"),
+            F.count_if(features.is_known(spec.model, spec.as_of)).alias("labelled"),
+        )
+        .collect()
+    )
+    windows = [Counted(row[tables.PARTITION], row["rows"], row["labelled"]) for row in found]
+    return sorted(windows, key=lambda window: window.key)
+
+
+def learnable(spec: MonitorSpec, windows: Sequence[Counted]) -> list[Counted]:
+    """The windows that a model which serves this one could have learnt from.
+
+    Their labels had matured before its end, as the champion's had, and they are not held.
+    """
+    unit, model = spec.partition.unit, spec.model
+    return [
+        window
+        for window in windows
+        if window.key < spec.partition.key
+        and window.labelled
+        and window.key not in spec.left_out
+        and matured_at(model, Partition.parse(unit, window.key)) < spec.partition.end
+    ]
+
+
+def shares(windows: Sequence[Counted], since: int, most_rows: int) -> dict[str, float]:
+    """The share of each window's rows that is needed, so that each family has as many as it may have.
+
+    Args:
+        since: Position of the first window that the champion learnt from.
+        most_rows: That one booster learns from.
+    """
+    starts = {0, since, *(max(0, len(windows) - length) for length in NEWEST)}
+    found = dict.fromkeys((window.key for window in windows), 0.0)
+    for start in starts:
+        chosen = windows[start:]
+        share = min(1.0, most_rows / max(sum(window.labelled for window in chosen), 1))
+        for window in chosen:
+            found[window.key] = max(found[window.key], share)
+    return found
+
+
+def raw_inputs(inputs: Sequence[Feature]) -> list[Column]:
+    """The features as histograms look at them."""
+    return [features.raw_value(feature).alias(f"_input.{feature.name}") for feature in inputs]
+
+
+def hashed(spec: MonitorSpec) -> Column:
+    """Where a row stands in the order of samples."""
+    key = features.row_key(spec.model, spec.contract)
+    return F.pmod(F.xxhash64(*[quoted(name) for name in key]), F.lit(STEPS))
+
+
+def labelled_before(
+    spark: SparkSession,
+    spec: MonitorSpec,
+    values: Values,
+    windows: Sequence[Counted],
+    wanted: Mapping[str, float],
+) -> list[Rows]:
+    """Labelled rows of windows before this one, a share of each; oldest window first."""
+    if not windows:
+        return []
+    model, contract = spec.model, spec.contract
+    steps = F.create_map(
+        *[F.lit(part) for key, share in wanted.items() for part in (key, round(share * STEPS))]
+    )
+    frame: DataFrame = tables.read(spark, spec.features, [window.key for window in windows])
+    kept = frame.where(
+        features.is_known(model, spec.as_of) & (hashed(spec) < steps[F.col(tables.PARTITION)])
+    )
+    rows = kept.select(
+        F.col(tables.PARTITION),
+        hashed(spec).alias(HASH),
+        features.target_number(model, contract),
+        *raw_inputs(values.features),
+    ).toPandas()
+    numbers = values.numbers(rows)
+    order = np.lexsort((*numbers.T[::-1], rows[HASH].to_numpy()))  # equal hashes: by their values
+    rows, numbers = rows.iloc[order], numbers[order]
+    keys, target = rows[tables.PARTITION].to_numpy(), rows[features.TARGET].to_numpy()
+    return [
+        Rows(window.key, numbers[keys == window.key], target[keys == window.key], window.labelled)
+        for window in windows
+        if (keys == window.key).any()
+    ]
