@@ -16,6 +16,7 @@ from headrace_lake.versions import open_table
 from headrace_schemas.decisions.decision import Decision
 from headrace_schemas.decisions.model_version import Evaluation, ModelVersion, PinnedModel, pinned
 from headrace_schemas.decisions.monitoring_row import MonitoringRow
+from headrace_schemas.decisions.sketch_row import SketchRow
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.column_name import PARTITION
 from headrace_schemas.declarations.declaration import Frozen
@@ -129,6 +130,17 @@ def monitoring(model: str) -> RowTable[MonitoringRow]:
     """The table of what monitoring measured of a model."""
     name, partition = f"monitoring.{model}", (PARTITION, "window")
     return RowTable(name, MonitoringRow, ("window",), lambda row: row.window, partition)
+
+
+def sketches(model: str) -> RowTable[SketchRow]:
+    """The table of sketches of a model's inputs."""
+    name, partition = f"sketches.{model}", (PARTITION, "window")
+    return RowTable(name, SketchRow, ("window", "column"), by_column, partition)
+
+
+def by_column(row: SketchRow) -> tuple[str, str]:
+    """Windows in their order, and their columns."""
+    return row.window, row.column
 
 
 def digests_of(lake: Lake, model: str, version: str) -> PinnedModel:
