@@ -102,8 +102,8 @@ def category_counts(feature: Feature, sketch: ColumnSketch) -> Counts:
 
 
 def unseen_rows(feature: Feature, sketch: ColumnSketch) -> int:
-    """Rows of categories that training never saw; 0 for other kinds."""
-    if feature.kind is not FeatureKind.CATEGORY:
+    """Rows of categories that training never saw; 0 for other kinds, and before there was one."""
+    if feature.kind is not FeatureKind.CATEGORY or not feature.codes:
         return 0
     return sum(count for name, count in sketch.heavy.items() if name not in feature.codes)
 

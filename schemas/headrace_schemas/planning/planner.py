@@ -292,6 +292,7 @@ class Planner:
                 model.name, first_champion(history, model.name) if served else None
             ),
             monitoring_uri=self.lake.monitoring(model.name),
+            sketches_uri=self.lake.sketches(model.name),
             gate=gate,
             left_out=tuple(
                 sorted(held_windows(history, model.name, model.retraining.normal_after_windows))

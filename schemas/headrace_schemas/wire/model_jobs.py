@@ -162,6 +162,7 @@ class MonitorSpec(JobSpec):
     champion: PinnedModel | None
     first: PinnedModel | None
     monitoring_uri: str
+    sketches_uri: str
     gate: GateOutcome | None = None
     left_out: tuple[str, ...] = ()
     history_days: int = HISTORY_DAYS
