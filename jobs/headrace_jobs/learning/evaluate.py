@@ -46,6 +46,7 @@ def run(spark: SparkSession, spec: EvaluateSpec) -> EvaluateReport:
         comparison=compare(model, rows) if champion else None,
         measured=len(rows),
         positive=metrics.positive(model.task, target),
+        learn_from=challenger.manifest.learn_from,
     )
     notes = overlap(challenger, champion)
     if len(rows) < window.holdout_rows:
@@ -82,8 +83,11 @@ def holdout(
     spark: SparkSession, spec: EvaluateSpec, challenger: LoadedModel, champion: LoadedModel | None
 ) -> pd.DataFrame:
     """The challenger's holdout with target, slices and predictions; a sample if it is large."""
-    model, contract, window = spec.model, spec.contract, challenger.manifest.window
-    delivered = features.delivered_rows(tables.read(spark, spec.features), spec.as_of)
+    model, contract, manifest = spec.model, spec.contract, challenger.manifest
+    window = manifest.window
+    delivered = features.delivered_rows(
+        tables.read(spark, spec.features), spec.as_of, manifest.learn_from, manifest.left_out
+    )
     known = features.known_rows(delivered, model, spec.as_of)
     kept = known.where(F.col(quoted(model.event_time)) >= features.instant(window.holdout_start))
     columns = [features.target_number(model, contract)]

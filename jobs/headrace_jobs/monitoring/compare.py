@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ from headrace_lake.ledger import monitoring
 from headrace_schemas.decisions.evidence import MonitorEvidence
 from headrace_schemas.decisions.findings import judge_inputs
 from headrace_schemas.decisions.profile import WindowProfile
+from headrace_schemas.decisions.signal import Signal
 from headrace_schemas.partition import Partition
 from headrace_schemas.planning.planner import matured_at
 from headrace_schemas.wire.model_jobs import MonitorSpec
@@ -94,7 +96,7 @@ class Comparing:
         )
         return found
 
-    def drifted(self, sketched: Sketches) -> list:
+    def drifted(self, sketched: Sketches) -> list[Signal]:
         """Signals on the champion's inputs."""
         spec = self.spec
         kept = kept_sketches(spec.model.name, spec.sketches_uri)
@@ -118,7 +120,7 @@ class Comparing:
             and self.matured(key) <= manifest.as_of
         )
 
-    def matured(self, key: str):
+    def matured(self, key: str) -> datetime:
         """When the labels of a window had matured."""
         return matured_at(self.spec.model, Partition.parse(self.spec.partition.unit, key))
 

@@ -180,6 +180,7 @@ class PlanTrainingOperator(BaseOperator):
         except ValueError as error:
             raise AirflowFailException(f"model {self.model}: {error}") from error
         self.log.info("%s: trains as of %s: %s", self.model, training.as_of, training.reason)
+        self.log.info("%s: %s", self.model, training.learnt)
         return training.to_json()
 
     def plan(self, context: Context) -> TrainingPlan:
@@ -251,7 +252,8 @@ class TrainOperator(ModelOperator):
             features = asked.features.model_copy(update={"version": before})
             asked = asked.model_copy(update={"features": features})
         refuse_damaged(asked.features)
-        return asked.model_copy(update={"run_page": run_page(context)})
+        chosen = {"learn_from": training.learn_from, "left_out": training.left_out}
+        return asked.model_copy(update={"run_page": run_page(context), **chosen})
 
     def handle_failure(self, report: JobReport, context: Context) -> None:
         """Tell of rows or parameters that no training can be made of."""

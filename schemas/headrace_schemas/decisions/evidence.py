@@ -8,8 +8,11 @@ be judged", which is no verdict of either kind.
 
 import json
 import math
+import operator
 from collections.abc import Sequence
 from datetime import datetime
+
+from pydantic import Field
 
 from headrace_schemas.decisions.gain import Gain, Moments
 from headrace_schemas.decisions.incident import Incident
@@ -162,6 +165,7 @@ class PromotionEvidence(Evidence):
         measured: Rows of the holdout that were measured, where they are a sample of it.
         positive: Of the measured rows, those of class 1; None for a number, or where they were not
             counted.
+        learn_from: Key of the first partition that the challenger learnt from; None for all.
     """
 
     challenger: str
@@ -171,6 +175,7 @@ class PromotionEvidence(Evidence):
     comparison: Comparison | None = None
     measured: int | None = None
     positive: int | None = None
+    learn_from: str | None = Field(default=None, exclude_if=operator.not_)
 
 
 def too_few(rows: int, positive: int | None, what: str) -> str | None:

@@ -22,6 +22,8 @@ class TrainSpec(JobSpec):
         request_id: Id of the decision or run that asked; with it a repeated run finds its own version.
         versions_uri: Of the ledger of model versions.
         run_page: Address of the run's page in Airflow; the registry's pages lead there.
+        learn_from: Key of the first partition to learn from; None for all.
+        left_out: Keys of partitions that are held: neither learnt from nor judged on.
     """
 
     job: Literal["train"] = "train"
@@ -32,6 +34,8 @@ class TrainSpec(JobSpec):
     request_id: str
     versions_uri: str
     run_page: str | None = None
+    learn_from: str | None = None
+    left_out: tuple[str, ...] = ()
 
 
 class TrainReport(JobReport):
