@@ -65,8 +65,8 @@ class Comparing:
         """What the windows before say of this one: drift, incidents, what retraining would have gained."""
         sketched = self.sketched()
         if self.champion is not None:
-            moved = self.drifted(sketched)
-            evidence = evidence.model_copy(update={"signals": (*moved, *evidence.signals)})
+            signals = (*self.drifted(sketched), *evidence.signals)
+            evidence = evidence.model_copy(update={"signals": signals})
         values = Values(self.inputs)
         values.learnt()  # the champion's categories come first
         past, served = self.past(values, evidence)

@@ -1,6 +1,8 @@
 """Whether rows of a window can be told from rows of a reference, and how much likelier each is there."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,11 +83,12 @@ def compare(
     sure = np.clip(of_reference, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     weights = sure / (1 - sure)
     weights = weights / weights.mean()
-    signal = told(float(np.mean(aucs)), float(np.hypot(*errors)) / FOLDS, threshold, None)
+    error = math.hypot(*errors) / FOLDS
+    signal = told(float(np.mean(aucs)), error, threshold, None)
     return Domain(signal, weights, float(1 / np.mean(weights**2)))
 
 
-def chosen(rows: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+def chosen(rows: NDArray[Any], most: int) -> NDArray[Any]:
     """At most so many of the rows, by chance, and the same at each repeat."""
     if len(rows) <= most:
         return rows

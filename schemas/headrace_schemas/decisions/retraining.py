@@ -23,7 +23,7 @@ from headrace_schemas.decisions.evidence import MonitorEvidence, canonical
 from headrace_schemas.decisions.evidence_codec import read_evidence
 from headrace_schemas.decisions.findings import Findings, findings_of
 from headrace_schemas.decisions.gains import PooledGain, cost_of, pooled_gains
-from headrace_schemas.decisions.holds import blocking, held_windows
+from headrace_schemas.decisions.holds import blocks, held_windows
 from headrace_schemas.decisions.incident import Scope
 from headrace_schemas.declarations.model import Model
 
@@ -54,10 +54,14 @@ def decide_retraining(
     """Whether the model is retrained, and why.
 
     Args:
-        history: Earlier decisions of the model; those at or after `as_of` are not looked at.
+        history: Earlier decisions of the model; those at or after `as_of` are not looked at,
+            but for releases, which count whenever they were given.
     """
     earlier = [
-        decision for decision in history if decision.model == model.name and decision.as_of < as_of
+        decision
+        for decision in history
+        if decision.model == model.name
+        and (decision.as_of < as_of or decision.kind is Kind.RELEASE)
     ]
     judged = weigh(model, evidence, earlier, as_of)
     return Decision(
@@ -80,7 +84,7 @@ def weigh(
     model: Model, evidence: MonitorEvidence, earlier: Sequence[Decision], as_of: datetime
 ) -> Judgement:
     """Verdict and reason of `decide_retraining`."""
-    if held := blocking(evidence.incidents):
+    if held := list(filter(blocks, evidence.incidents)):
         return judge_incident(evidence, [incident.text for incident in held])
     if (early := before_a_champion(model, evidence, earlier)) is not None:
         return early

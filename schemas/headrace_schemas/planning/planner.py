@@ -12,8 +12,8 @@ from typing import Any
 from headrace_schemas.batch import Batch
 from headrace_schemas.decisions.decision import Decision, champion_at, first_champion
 from headrace_schemas.decisions.evidence import MonitorEvidence, PromotionEvidence
-from headrace_schemas.decisions.holds import held_windows
 from headrace_schemas.decisions.model_version import PinnedModel
+from headrace_schemas.decisions.training_windows import windows_left_out
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import TableBuild
@@ -294,9 +294,7 @@ class Planner:
             monitoring_uri=self.lake.monitoring(model.name),
             sketches_uri=self.lake.sketches(model.name),
             gate=gate,
-            left_out=tuple(
-                sorted(held_windows(history, model.name, model.retraining.normal_after_windows))
-            ),
+            left_out=windows_left_out(model, history, matured_at(model, partition)),
             history_days=self.catalog.build(model.table).history_days,
         )
 
