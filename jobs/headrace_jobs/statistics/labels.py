@@ -88,7 +88,7 @@ def predictable(task: Task, rows: NDArray[np.float64], target: Values) -> Values
 
     NaN for rows beyond the sample; None where labels are too few.
     """
-    taken = chosen(np.arange(target.size), MOST_ROWS)
+    taken = chosen(target.size, MOST_ROWS)
     if not enough(task is Task.BINARY, target[taken]):
         return None
     found = np.full(target.size, np.nan)
@@ -100,7 +100,7 @@ def enough(is_class: bool, target: Values) -> bool:
     """Whether a booster of these labels says anything."""
     if target.size < LEAST_ROWS:
         return False
-    return not is_class or min(target.sum(), target.size - target.sum()) >= LEAST_OF_CLASS
+    return not is_class or bool(min(target.sum(), target.size - target.sum()) >= LEAST_OF_CLASS)
 
 
 def skill(loss: Loss, target: Values, predicted: Values | None) -> float | None:
