@@ -265,6 +265,7 @@ def monitor_spec(
         champion=pinned(model.name, champion) if champion else None,
         first=pinned(model.name, first) if first else None,
         monitoring_uri=str(monitoring),
+        sketches_uri=f"{monitoring}-sketches",
     )
 
 

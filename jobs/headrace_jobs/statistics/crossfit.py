@@ -75,9 +75,10 @@ def cross_fitted(
         Predictions of `learnt`, and of each of the `others` the mean over the folds' boosters.
     """
     fold, found = folds(len(target)), np.zeros(len(target))
+    shuffled = np.random.default_rng(1).permutation(len(target))
     of_others = [np.zeros(len(sample.rows)) for sample in others]
     for held in range(FOLDS):
-        own, rest = np.flatnonzero(fold == held), np.flatnonzero(fold != held)[:MOST_ROWS]
+        own, rest = np.flatnonzero(fold == held), shuffled[fold[shuffled] != held][:MOST_ROWS]
         matrix = learnt.matrix(rest)
         matrix.set_label(target[rest])
         if weights is not None:

@@ -1,8 +1,6 @@
 """Whether rows of a window can be told from rows of a reference, and how much likelier each is there."""
 
-import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +54,8 @@ def compare(
         window: Likewise.
         threshold: From which AUC on it counts; None if it is only kept.
     """
-    window = chosen(window, MOST_ROWS)
-    learnt = chosen(np.arange(len(reference)), MOST_ROWS)
+    window = window[chosen(len(window), MOST_ROWS)]
+    learnt = chosen(len(reference), MOST_ROWS)
     rest = np.setdiff1d(np.arange(len(reference)), learnt)
     if min(len(reference), len(window)) < LEAST_ROWS:
         return Domain(
@@ -65,34 +63,30 @@ def compare(
         )
     rows = np.concatenate([reference[learnt], window])
     target = np.r_[np.zeros(len(learnt)), np.ones(len(window))]
-    order = np.random.default_rng(0).permutation(len(rows))  # so that each fold has both sides
     found, (others,) = cross_fitted(
-        Task.BINARY, Sample(rows[order]), target[order], None, (Sample(reference[rest]),)
+        Task.BINARY, Sample(rows), target, None, (Sample(reference[rest]),)
     )
     fold, aucs, errors = folds(len(rows)), [], []
     for held in range(FOLDS):
         own = fold == held
-        auc = metrics.measure("auc", target[order][own], found[own])
-        error = metrics.standard_error("auc", target[order][own], found[own])
+        auc = metrics.measure("auc", target[own], found[own])
+        error = metrics.standard_error("auc", target[own], found[own])
         aucs.append(0.5 if auc is None else auc)
         errors.append(0.5 if error is None else error)
     of_reference = np.empty(len(reference))
-    predicted = np.empty(len(rows))
-    predicted[order] = found
-    of_reference[learnt], of_reference[rest] = predicted[: len(learnt)], others
+    of_reference[learnt], of_reference[rest] = found[: len(learnt)], others
     sure = np.clip(of_reference, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     weights = sure / (1 - sure)
     weights = weights / weights.mean()
-    error = math.hypot(*errors) / FOLDS
-    signal = told(float(np.mean(aucs)), error, threshold, None)
+    signal = told(float(np.mean(aucs)), float(np.linalg.norm(errors)) / FOLDS, threshold, None)
     return Domain(signal, weights, float(1 / np.mean(weights**2)))
 
 
-def chosen(rows: NDArray[Any], most: int) -> NDArray[Any]:
-    """At most so many of the rows, by chance, and the same at each repeat."""
-    if len(rows) <= most:
-        return rows
-    return rows[np.sort(np.random.default_rng(0).choice(len(rows), most, replace=False))]
+def chosen(rows: int, most: int) -> NDArray[np.intp]:
+    """At most so many of the rows, by chance, in their order, and the same at each repeat."""
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
 
 
 def told(auc: float, error: float, threshold: float | None, why_not: str | None) -> Signal:

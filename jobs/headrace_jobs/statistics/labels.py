@@ -88,7 +88,7 @@ def predictable(task: Task, rows: NDArray[np.float64], target: Values) -> Values
 
     NaN for rows beyond the sample; None where labels are too few.
     """
-    taken = chosen(np.arange(target.size), MOST_ROWS)
+    taken = chosen(target.size, MOST_ROWS)
     if not enough(task is Task.BINARY, target[taken]):
         return None
     found = np.full(target.size, np.nan)
