@@ -215,6 +215,7 @@ def promote_spec(
     evidence: PromotionEvidence,
     as_of: datetime = MAY_3,
     request_id: str = "run-1",
+    history: tuple[Decision, ...] = (),
 ) -> PromoteSpec:
     return PromoteSpec(
         **head("promote"),
@@ -222,6 +223,7 @@ def promote_spec(
         as_of=as_of,
         request_id=request_id,
         evidence=evidence,
+        history=history,
         ledger_uri=str(ledger),
     )
 

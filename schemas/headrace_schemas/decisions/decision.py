@@ -49,6 +49,8 @@ class Decision(Frozen):
         would_change: What would have led to another verdict, in words; None where nothing would.
         learn_from: Key of the first partition to learn from, for a verdict to train; that was learnt
             from, for a promotion. None for all.
+        measured_gain: For a verdict to train, the lower bound of what a retrained model was measured to
+            lose less a window, in units of the loss; None where that was not what asked for it.
     """
 
     id: str
@@ -65,6 +67,7 @@ class Decision(Frozen):
     policy: str = Field(default="{}")
     would_change: str | None = None
     learn_from: str | None = None
+    measured_gain: float | None = None
 
 
 def as_of_label(instant: datetime) -> str:

@@ -139,6 +139,7 @@ class Comparison(Evidence):
     Attributes:
         share_better: Share of the paired bootstrap's resamples in which the challenger is better by
             more than the gate's `min_gain`.
+        share_worse: Share of them in which it is worse; None where that was not counted.
         worst_slice: Slice in which the challenger loses most; None when it loses nowhere.
     """
 
@@ -146,6 +147,7 @@ class Comparison(Evidence):
     challenger: float
     champion: float
     share_better: float
+    share_worse: float | None = None
     worst_slice: str | None = None
     worst_slice_drop: float = 0.0
 

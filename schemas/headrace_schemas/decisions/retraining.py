@@ -40,12 +40,14 @@ class Judgement:
     Attributes:
         would_change: What would have made it another one; None where nothing would.
         learn_from: Key of the first window to learn from; None for all.
+        measured_gain: Lower bound of the gain a window that a verdict to train rests on, if it does.
     """
 
     verdict: Verdict
     reason: str
     would_change: str | None = None
     learn_from: str | None = None
+    measured_gain: float | None = None
 
 
 def decide_retraining(
@@ -74,6 +76,7 @@ def decide_retraining(
         reason=judged.reason,
         would_change=judged.would_change,
         learn_from=judged.learn_from,
+        measured_gain=judged.measured_gain,
         model_version=evidence.champion,
         evidence=canonical(evidence),
         policy=model.model_dump_json(include={"monitors", "retraining", "split"}),
@@ -240,6 +243,7 @@ def judge_gain(model: Model, found: Findings, best: PooledGain, base_loss: float
             f"retraining pays: {best.text}; {price}; {found.text}",
             f"a gain of less than {least:.4f} a window",
             since,
+            best.low,
         )
     would = f"it would train at a gain of at least {least:.4f} a window; it is {best.low:.4f}"
     if found.is_noteworthy or best.low > 0:

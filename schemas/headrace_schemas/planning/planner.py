@@ -236,6 +236,7 @@ class Planner:
         as_of: datetime,
         request_id: str,
         evidence: PromotionEvidence,
+        history: Sequence[Decision],
         approved_by: str | None,
         job_id: str,
     ) -> PromoteSpec:
@@ -246,6 +247,7 @@ class Planner:
             as_of=as_of,
             request_id=request_id,
             evidence=evidence,
+            history=tuple(history),
             approved_by=approved_by,
             ledger_uri=self.lake.ledger,
         )

@@ -82,13 +82,19 @@ class EvaluateReport(JobReport):
 
 
 class PromoteSpec(JobSpec):
-    """Decide on a candidate, write the ledger, move the registry's aliases."""
+    """Decide on a candidate, write the ledger, move the registry's aliases.
+
+    Attributes:
+        history: Earlier decisions of the model: the one that asked for the training is among them,
+            unless it was a person or the calendar.
+    """
 
     job: Literal["promote"] = "promote"
     model: Model
     as_of: datetime
     request_id: str
     evidence: PromotionEvidence
+    history: tuple[Decision, ...]
     approved_by: str | None = None
     ledger_uri: str
 
