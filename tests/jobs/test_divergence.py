@@ -110,6 +110,19 @@ def test_chance_is_taken_out_when_windows_are_of_one_distribution() -> None:
     assert np.mean(bits) == pytest.approx(0, abs=0.2 * level / (8 * math.log(2)))
 
 
+@pytest.mark.parametrize(
+    ("rows", "trained", "bins"), [(1, 1000, 10), (12, 5000, 10), (50, 900, 30)]
+)
+def test_chance_is_taken_out_when_most_bins_are_empty(rows: int, trained: int, bins: int) -> None:
+    random = np.random.default_rng(rows)
+    shares = random.dirichlet(np.ones(bins))
+    references = random.multinomial(trained, shares, 3000).astype(float)
+
+    found = psi_values(references, random.multinomial(rows, shares, 3000).astype(float))
+
+    assert found.mean() == pytest.approx(0, abs=0.03)
+
+
 def test_jensen_shannon_is_the_textbooks_when_rows_are_many() -> None:
     old, new = np.array([5e8, 5e8, 0.0]), np.array([0.0, 5e8, 5e8])
 

@@ -7,7 +7,6 @@ quantile, so that a lower end is passed by chance in one window of twenty.
 
 import math
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,14 +21,14 @@ from headrace_jobs.statistics.sketches import ColumnSketch
 Draws = NDArray[np.float64]
 """Shares or distances, a line for each resample."""
 
-Distance = Callable[[Draws, Draws], Draws]
-"""Of two sides' shares, bins last; a number for each line."""
-
 RESAMPLES = 200
 """Of the counts; a 5 % quantile of so many has itself an error of 1.5 points."""
 
 QUANTILE = 1.645
 """Standard normal quantile of 95 %."""
+
+MANY = 25
+"""Expected rows of a bin from which on its counts are as good as normal."""
 
 CUTS = 100
 """At so many quantiles two distributions of numbers are compared."""
@@ -121,11 +120,8 @@ def psi(reference: Counts, window: Counts, seed: str) -> Effect:
         seed: A stable name: the same interval comes with it each time.
     """
     least = least_share(int(reference.sum()), int(window.sum()))
-
-    def index(old: Draws, new: Draws) -> Draws:
-        return stability_index(np.maximum(old, least), np.maximum(new, least))
-
-    return corrected(index, reference, window, 1.0, seed)
+    old, new = (np.maximum(side, least) for side in resampled(reference, window, seed))
+    return around(float(psi_values(reference, window)), stability_index(old, new))
 
 
 def stability_index(old: Draws, new: Draws) -> Draws:
@@ -137,16 +133,33 @@ def psi_values(reference: Counts, window: Counts) -> Draws:
     """`psi` without intervals, line by line; each line needs a row on both sides.
 
     Without any shift the index is about (bins - 1) * (1 / n + 1 / m) for n rows against m (B. Yurdakul
-    and J. Naranjo, Journal of Risk Model Validation 14, 2020).
+    and J. Naranjo, Journal of Risk Model Validation 14, 2020) where bins have many rows; see `noise`.
     """
     rows = reference.sum(axis=-1, keepdims=True), window.sum(axis=-1, keepdims=True)
     least = np.maximum(LEAST_SHARE, 0.5 / np.minimum(*rows))
-    shares = [
-        np.maximum(side / of, least) for side, of in zip((reference, window), rows, strict=True)
-    ]
-    degrees = ((reference + window) > 0).sum(axis=-1) - 1
-    chance = degrees * (1 / rows[0] + 1 / rows[1])[..., 0]
-    return np.asarray(stability_index(*shares) - chance)
+    pooled = (reference + window) / (rows[0] + rows[1])
+    shares, chance = [], np.zeros(pooled.shape)
+    for side, of in zip((reference, window), rows, strict=True):
+        shares.append(np.maximum(side / of, least))
+        chance += noise(pooled * of, least * of) / of
+    return np.asarray(stability_index(*shares) - (chance * (1 - pooled)).sum(axis=-1))
+
+
+def noise(expected: Counts, least: Counts) -> Draws:
+    """What one side's chance adds to the index, bin by bin, in units of 1 / its rows.
+
+    It is 1 where many rows are expected, and less of few, as no count is taken for less than `least`
+    rows: the mean of (x - e) * ln(x / e) for counts x that are Poisson distributed around e, with x and
+    e at least `least`.
+    """
+    few = np.minimum(expected, MANY)[..., None]
+    numbers = np.arange(3 * MANY, dtype=np.float64)
+    logarithms = np.cumsum(np.log(np.maximum(numbers, 1.0)))
+    chances = np.exp(numbers * np.log(np.maximum(few, 1e-9)) - few - logarithms)
+    floor = np.broadcast_to(least, expected.shape)[..., None]
+    found, middle = np.maximum(numbers, floor), np.maximum(few, floor)
+    mean = (chances * (found - middle) * np.log(found / middle)).sum(axis=-1)
+    return np.where(expected < MANY, mean, np.where(expected > least, 1.0, 0.0))
 
 
 def jensen_shannon(reference: Counts, window: Counts, seed: str) -> Effect:
@@ -163,7 +176,11 @@ def jensen_shannon(reference: Counts, window: Counts, seed: str) -> Effect:
         both = entropy_terms(old, middle) + entropy_terms(new, middle)
         return np.asarray(both.sum(axis=-1) / 2)
 
-    return corrected(bits, reference, window, 1 / (8 * math.log(2)), seed)
+    rows = float(reference.sum()), float(window.sum())
+    degrees = int((reference + window > 0).sum()) - 1
+    chance = degrees * (1 / rows[0] + 1 / rows[1]) / (8 * math.log(2))
+    value = float(bits(reference / rows[0], window / rows[1])) - chance
+    return around(value, bits(*resampled(reference, window, seed)))
 
 
 def entropy_terms(shares: Draws, middle: Draws) -> Draws:
@@ -173,29 +190,13 @@ def entropy_terms(shares: Draws, middle: Draws) -> Draws:
     return np.asarray(shares * np.log2(ratios))
 
 
-def corrected(
-    distance: Distance, reference: Counts, window: Counts, chance_unit: float, seed: str
-) -> Effect:
-    """A distance of shares less its chance level, with a bootstrap interval.
+def around(value: float, draws: Draws) -> Effect:
+    """An effect with its interval from resamples.
 
     Resamples of counts have the noise of the counts themselves and that of their drawing, so that
     their mean is off by a chance level more: the interval is their quantiles around their mean, moved to
     the effect (B. Efron and R. Tibshirani, An Introduction to the Bootstrap, 1993).
-
-    Args:
-        chance_unit: Chance level of the distance by that of the population stability index.
     """
-    used = (reference + window) > 0
-    old, new = reference[used], window[used]
-    rows = float(old.sum()), float(new.sum())
-    chance = chance_unit * (int(used.sum()) - 1) * (1 / rows[0] + 1 / rows[1])
-    value = float(distance(old / rows[0], new / rows[1])) - chance
-    draws = distance(*resampled(old, new, seed))
-    return around(value, draws)
-
-
-def around(value: float, draws: Draws) -> Effect:
-    """An effect with the quantiles of resamples around their mean as its interval."""
     low, high = (np.quantile(draws, [0.05, 0.95]) - draws.mean()).tolist()
     return Effect(value, value + min(low, 0.0), value + max(high, 0.0))
 
