@@ -84,23 +84,28 @@ class RowTable(Generic[Row]):
             problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
             raise RowUnreadable(self.name, problem) from error
 
-    def read(self, uri: str, partition: str | None = None) -> list[Row]:
+    def read(self, uri: str, partition: str | None = None, since: str | None = None) -> list[Row]:
         """The rows of the table at `uri` in their order; none without a table.
 
         Args:
             partition: Value of the partition column; None for all rows.
+            since: Least value of the partition column; None for all rows.
 
         Raises:
             EngineUnavailable: The lake cannot be read.
             RowUnreadable: A row is none that this version of Headrace knows.
         """
-        return self.read_open(open_table(uri), partition)
+        return self.read_open(open_table(uri), partition, since)
 
-    def read_open(self, table: Any, partition: str | None = None) -> list[Row]:
+    def read_open(
+        self, table: Any, partition: str | None = None, since: str | None = None
+    ) -> list[Row]:
         """As `read`, of an open table at its own version; None for one that is not there."""
         where = ""
         if self.partition is not None and partition is not None:
             where = f" WHERE {self.partition[0]} = {literal(partition)}"
+        elif self.partition is not None and since is not None:
+            where = f" WHERE {self.partition[0]} >= {literal(since)}"
         found = query(table, f"SELECT * FROM t{where}")  # noqa: S608 - a column and a literal of ours
         return sorted(map(self.decoded, found), key=self.order)
 

@@ -37,6 +37,9 @@ from headrace_schemas.partition import Partition
 from headrace_schemas.planning.planner import matured_at
 from headrace_schemas.wire.model_jobs import MonitorSpec
 
+MOST_BEFORE = 120
+"""Windows before that inputs are compared with: two years and more of weeks, ten of months."""
+
 Sketches = Mapping[str, ColumnSketch]
 """Of a window, by column."""
 
@@ -99,12 +102,12 @@ class Comparing:
     def drifted(self, sketched: Sketches) -> list[Signal]:
         """Signals on the champion's inputs."""
         spec = self.spec
-        kept = kept_sketches(spec.model.name, spec.sketches_uri)
-        before = {
-            key: found
-            for key, found in kept.items()
-            if key < spec.partition.key and key not in spec.left_out
-        }
+        keys = [
+            window.key
+            for window in self.windows
+            if window.key < spec.partition.key and window.key not in spec.left_out
+        ]
+        before = kept_sketches(spec.model.name, spec.sketches_uri, keys[-MOST_BEFORE:])
         learnt = [place for place, key in enumerate(before) if self.has_learnt(key)]
         effect = spec.model.monitors.inputs.psi
         return input_signals(self.inputs, sketched, list(before.values()), learnt, effect)

@@ -104,7 +104,7 @@ def kept_sketches(
     """The sketches that are kept: by window, in order, and by column; without a table none.
 
     Args:
-        windows: Keys of those that are asked for; None for all.
+        windows: Keys of those that are asked for; None for all. What is older than all of them is not read.
 
     Raises:
         EngineUnavailable: The lake cannot be read.
@@ -112,7 +112,7 @@ def kept_sketches(
     """
     wanted = None if windows is None else set(windows)
     found: dict[str, dict[str, ColumnSketch]] = {}
-    for row in sketches(model).read(uri):
+    for row in sketches(model).read(uri, since=min(wanted, default=None) if wanted else None):
         if wanted is None or row.window in wanted:
             found.setdefault(row.window, {})[row.column] = ColumnSketch.from_text(row.sketch)
     return found
