@@ -129,10 +129,11 @@ class Comparing:
 
     def past(self, values: Values, evidence: MonitorEvidence) -> tuple[Past, Served | None]:
         """The windows before, and what the champion learnt from."""
-        champion, profiles = self.champion, self.profiles_before()
+        champion, upstream = self.champion, self.spec.upstream
+        profiles, outside = self.windows_before()
         if champion is None or not evidence.labelled:
             served = None if champion is None else self.served(champion, ())
-            return Past((), profiles, values.categories), served
+            return Past((), profiles, values.categories, outside, upstream), served
         before = window_rows.learnable(self.spec, self.windows)
         learnt = [self.has_learnt(window.key) for window in before]
         since = learnt.index(True) if any(learnt) else 0
@@ -141,7 +142,8 @@ class Comparing:
         wanted = window_rows.shares(before, since, learner.most_rows)
         labelled = window_rows.labelled_before(self.spark, self.spec, values, before, wanted)
         own = tuple(rows for rows in labelled if self.has_learnt(rows.key))
-        return Past(labelled, profiles, values.categories), self.served(champion, own, values)
+        past = Past(labelled, profiles, values.categories, outside, upstream)
+        return past, self.served(champion, own, values)
 
     def served(
         self, champion: LoadedModel, own: tuple[Rows, ...], values: Values | None = None
@@ -157,14 +159,25 @@ class Comparing:
             reference = Scored(numbers, predicted_here(champion, seen), target)
         return Served(champion.version, own, importances, reference)
 
-    def profiles_before(self) -> list[WindowProfile]:
-        """Profiles of earlier windows that are not held, oldest first."""
+    def windows_before(self) -> tuple[list[WindowProfile], bool]:
+        """Profiles of earlier windows that are not held, oldest first.
+
+        And whether the loss of the newest of them with labels lay outside its own estimate.
+        """
         spec = self.spec
-        return [
-            WindowProfile.model_validate_json(row.profile)
+        rows = [
+            row
             for row in monitoring(spec.model.name).read(spec.monitoring_uri)
             if row.profile and row.window < spec.partition.key and row.window not in spec.left_out
         ]
+        outside = False
+        for row in reversed(rows):
+            split = MonitorEvidence.model_validate_json(row.evidence).split
+            if split is not None and split.concept is not None:
+                outside = split.lies_outside
+                break
+        profiles = [WindowProfile.model_validate_json(row.profile or "") for row in rows]
+        return profiles, outside
 
     def window(self, values: Values, sketched: Sketches) -> Window:
         """The partition's rows as they are compared."""

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from headrace_schemas.decisions.incidents import find_incidents
 from numpy.typing import NDArray
 
 from headrace_jobs.monitoring.learner import Learner, Rows
@@ -16,6 +15,7 @@ from headrace_jobs.statistics.losses import Loss
 from headrace_jobs.statistics.metrics import Values
 from headrace_schemas.decisions.evidence import MonitorEvidence
 from headrace_schemas.decisions.gain import Gain
+from headrace_schemas.decisions.incidents import find_incidents
 from headrace_schemas.decisions.profile import WindowProfile
 from headrace_schemas.declarations.model import Model
 
@@ -65,12 +65,14 @@ class Past:
         profiles: Of windows that are not held, oldest first.
         categories: Positions of the features that are categories.
         last_was_outside: The last matured window's loss lay outside of its own estimate.
+        upstream: Of features, the table that they come from, where that is known.
     """
 
     labelled: Sequence[Rows]
     profiles: Sequence[WindowProfile]
     categories: tuple[int, ...] = ()
     last_was_outside: bool = False
+    upstream: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,9 @@ def measure(
     update: dict[str, object] = {
         "labelled": len(judged.target),
         "positive": metrics.positive(model.task, judged.target),
-        "incidents": find_incidents(profile, past.profiles, importances, inputs_moved),
+        "incidents": find_incidents(
+            profile, past.profiles, importances, inputs_moved, past.upstream
+        ),
     }
     if served is None:
         return evidence.model_copy(update=update), profile

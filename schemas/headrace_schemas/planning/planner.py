@@ -297,8 +297,25 @@ class Planner:
             sketches_uri=self.lake.sketches(model.name),
             gate=gate,
             left_out=windows_left_out(model, history, matured_at(model, partition)),
+            upstream=self.upstream(model),
             history_days=self.catalog.build(model.table).history_days,
         )
+
+    def upstream(self, model: Model) -> dict[str, str]:
+        """The input table of the feature table that a feature comes from, where just one has such a column."""
+        tables = {
+            declared.table for declared in self.catalog.build(model.table).inputs.values()
+        } - {model.table}
+        found = {}
+        for name in model.features:
+            having = [
+                table
+                for table in sorted(tables)
+                if self.catalog.contract(table).column(name) is not None
+            ]
+            if len(having) == 1:
+                found[name] = having[0]
+        return found
 
     def decide(
         self,

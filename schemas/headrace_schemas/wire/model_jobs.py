@@ -160,6 +160,7 @@ class MonitorSpec(JobSpec):
         gate: What the gate saw of the partition of the feature table; None where no record is left.
         left_out: Keys of partitions with a data incident: nothing is learnt from or compared with
             them.
+        upstream: Of features, the input table that they come from, where that is known.
     """
 
     job: Literal["monitor"] = "monitor"
@@ -175,6 +176,7 @@ class MonitorSpec(JobSpec):
     sketches_uri: str
     gate: GateOutcome | None = None
     left_out: tuple[str, ...] = ()
+    upstream: dict[str, str] = {}
     history_days: int = HISTORY_DAYS
 
 
