@@ -87,7 +87,9 @@ def judge_inputs(monitor: InputMonitor, evidence: MonitorEvidence) -> Inputs:
 def judge_results(monitor: PerformanceMonitor, evidence: MonitorEvidence) -> Results:
     """Whether the served predictions got worse, or cannot be judged and why.
 
-    Worse is a loss of more than `max_drop` and more than `SURE` standard errors of the difference.
+    Worse is a loss of more than `max_drop` and more than `SURE` standard errors of the difference. A
+    `max_drop` that the file leaves out is as many standard errors of the reference alone: less is no
+    more than what its own holdout leaves open.
     """
     found, rows = evidence.performance, evidence.labelled
     if not rows:
@@ -100,9 +102,13 @@ def judge_results(monitor: PerformanceMonitor, evidence: MonitorEvidence) -> Res
     if not found.is_measured:
         return Results(f"{found.metric} was not measured: it is not a number")
     lost, error = -gain(found.metric, found.current, found.reference), found.standard_error
-    chance = SURE * error
-    worse = lost > max(monitor.max_drop, chance)
+    chance, allowed = SURE * error, monitor.max_drop
+    if allowed is None:
+        allowed = SURE * (found.reference_error or 0.0)
+    worse = lost > max(allowed, chance)
     text = f"{found.metric} {found.current:.3f} against {found.reference:.3f} on its own holdout"
-    if chance > monitor.max_drop and not worse:
+    if monitor.max_drop is None:
+        text += f", {allowed:.3f} less is what that leaves open"
+    if chance > allowed and not worse:
         text += f", and chance alone makes up to {chance:.3f} on {rows} labelled rows"
     return Results(text, worse)
