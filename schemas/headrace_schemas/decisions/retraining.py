@@ -22,6 +22,7 @@ from headrace_schemas.decisions.decision import (
 from headrace_schemas.decisions.evidence import MonitorEvidence, canonical
 from headrace_schemas.decisions.evidence_codec import read_evidence
 from headrace_schemas.decisions.findings import Findings, findings_of
+from headrace_schemas.decisions.first_model import waits_for
 from headrace_schemas.decisions.gains import PooledGain, cost_of, pooled_gains
 from headrace_schemas.decisions.holds import blocks, held_windows
 from headrace_schemas.decisions.incident import Scope
@@ -123,16 +124,15 @@ def before_a_champion(
         return Judgement(
             Verdict.KEEP, f"version {version} serves now, though it did not serve this window"
         )
-    needed = model.split.first_after_partitions
-    if evidence.matured_partitions < needed:
-        return Judgement(
-            Verdict.WAIT,
-            f"no model yet: {evidence.matured_partitions} of {needed} partitions of history",
-            f"{needed - evidence.matured_partitions} more partitions",
-        )
+    partitions, rows = evidence.matured_partitions, evidence.known_rows
+    if waited := waits_for(model.split, partitions, rows, evidence.known_positive):
+        return Judgement(Verdict.WAIT, f"no model yet: {waited}", "more history")
     if (asked := unanswered(model, earlier)) is not None:
         return asked
-    return Judgement(Verdict.TRAIN, f"no model yet, and {needed} partitions of history are there")
+    counted = "" if rows is None else f" with {rows} labelled rows"
+    return Judgement(
+        Verdict.TRAIN, f"no model yet, and {partitions} partitions of history{counted} are there"
+    )
 
 
 def not_now(
