@@ -83,6 +83,11 @@ docs: setup ## Make the JSON Schemas and the reference pages current with the co
 bench: setup ## Measure the loop through Airflow against a bare script
 	@$(BIN)/python benchmarks/loop_overhead.py
 
+.PHONY: bench-decisions
+bench-decisions: setup ## Decisions on made-up worlds whose truth is known, beside other policies: an hour and more
+	@uv sync --quiet --inexact --group bench
+	@$(BIN)/python -m benchmarks.decisions --write docs/decisions.md
+
 .PHONY: sbom
 sbom: setup ## What Headrace is made of, as CycloneDX: sbom.cdx.json
 	@$(BIN)/headrace sbom > sbom.cdx.json

@@ -211,6 +211,20 @@ def test_a_held_window_is_no_evidence_when_later_ones_are_weighed(model: Model) 
     assert found.verdict is Verdict.KEEP
 
 
+def test_a_window_is_held_no_more_when_the_same_incident_stayed_for_three(model: Model) -> None:
+    stays = Incident(
+        scope=Scope.COLUMN, subject="temp", sign="unit", value=1.0, weight=0.3, text="in Kelvin"
+    )
+    windows = [
+        window(f"2024-0{month}", gained(0.5)).model_copy(update={"incidents": (stays,)})
+        for month in (3, 4, 5)
+    ]
+
+    verdicts = [found.verdict for found in all_decided(model, *windows)]
+
+    assert verdicts == [Verdict.HOLD, Verdict.HOLD, Verdict.TRAIN]
+
+
 def worsening(*values: float, metric: str = "auc") -> list[MonitorEvidence]:
     """Windows with such a metric, of a standard error of 0.01 each, and without challengers."""
     known = {"reference": 0.7, "error": 0.01, "reference_error": 0.01, "reference_rows": 2_000}

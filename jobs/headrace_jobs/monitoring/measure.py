@@ -1,6 +1,6 @@
 """Everything that is measured of one window, as a function of arrays: the same for the job and for replays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,8 @@ from headrace_schemas.decisions.gain import Gain
 from headrace_schemas.decisions.incidents import find_incidents
 from headrace_schemas.decisions.profile import WindowProfile
 from headrace_schemas.declarations.model import Model
+
+LearnerOf = Callable[[Model, Sequence[int], int], Learner]
 
 MOST_SLICES = 50
 """Slices whose labels are looked at, those with most rows."""
@@ -98,12 +100,14 @@ def measure(
     served: Served | None,
     evidence: MonitorEvidence,
     inputs_moved: bool,
+    learner_of: LearnerOf = Learner.of,
 ) -> tuple[MonitorEvidence, WindowProfile]:
     """What labels, history and challengers add to the evidence on a window; and its profile.
 
     Args:
         evidence: What is known so far, signals on inputs included.
         inputs_moved: Whether any of these says that inputs drifted.
+        learner_of: Gives the learner of challengers for so many rows at most.
     """
     loss = losses.of_metric(model.monitors.performance.metric, model.task)
     judged, predicted = window.judged, window.predicted[window.is_judged]
@@ -123,7 +127,7 @@ def measure(
             loss, served.reference, window.scored(), last_was_outside=past.last_was_outside
         )
     if len(judged.target):
-        compared, why = challengers(model, loss, judged, predicted, past, served)
+        compared, why = challengers(model, loss, judged, predicted, past, served, learner_of)
         update |= {
             "loss": losses.moments(loss, losses.by_row(loss, judged.target, predicted)),
             "base_loss": losses.base(loss, judged.target, judged.target),
@@ -153,10 +157,11 @@ def challengers(
     predicted: Values,
     past: Past,
     served: Served,
+    learner_of: LearnerOf,
 ) -> tuple[list[Gain], str | None]:
     """The gains of shadow challengers; and why there are none, if so."""
     rows = sum(part.total for part in past.labelled) + judged.total
-    learner = Learner.of(model, past.categories, rows)
+    learner = learner_of(model, past.categories, rows)
     champion = Champion(served.windows, predicted)
     found = gains(learner, loss, champion, past.labelled, judged)
     return found, None if found else "there are too few labelled rows to fit challengers on"

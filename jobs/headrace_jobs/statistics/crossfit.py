@@ -48,7 +48,7 @@ class Sample:
         """Some of its rows for XGBoost."""
         rows = np.clip(self.rows[chosen], -LARGEST, LARGEST)
         margin = None if self.margin is None else self.margin[chosen]
-        return xgboost.DMatrix(rows, base_margin=margin)
+        return xgboost.DMatrix(rows, base_margin=margin, nthread=1)
 
 
 def folds(rows: int) -> NDArray[np.int64]:

@@ -25,7 +25,7 @@ from headrace_schemas.decisions.findings import Findings, findings_of
 from headrace_schemas.decisions.first_model import waits_for
 from headrace_schemas.decisions.gains import PooledGain, cost_of, pooled_gains
 from headrace_schemas.decisions.holds import blocks, held_windows
-from headrace_schemas.decisions.incident import Scope
+from headrace_schemas.decisions.incident import Incident, Scope
 from headrace_schemas.declarations.model import Model
 
 PATIENCE = 3
@@ -88,8 +88,8 @@ def weigh(
     model: Model, evidence: MonitorEvidence, earlier: Sequence[Decision], as_of: datetime
 ) -> Judgement:
     """Verdict and reason of `decide_retraining`."""
-    if held := list(filter(blocks, evidence.incidents)):
-        return judge_incident(evidence, [incident.text for incident in held])
+    if held := holding(model, evidence, earlier, as_of):
+        return judge_incident(held)
     if (early := before_a_champion(model, evidence, earlier)) is not None:
         return early
     if (kept := not_now(model, evidence, earlier, as_of)) is not None:
@@ -102,9 +102,30 @@ def weigh(
     return judge_without_gain(model, evidence, found, as_of, earlier)
 
 
-def judge_incident(evidence: MonitorEvidence, signs: Sequence[str]) -> Judgement:
+def holding(
+    model: Model, evidence: MonitorEvidence, earlier: Sequence[Decision], as_of: datetime
+) -> tuple[Incident, ...]:
+    """The incidents that hold the window; none where they have stayed for so long that they are normal."""
+    if not any(map(blocks, evidence.incidents)):
+        return ()
+    asked = Decision(
+        id=evidence.window,
+        model=model.name,
+        kind=Kind.RETRAINING,
+        window=evidence.window,
+        as_of=as_of,
+        verdict=Verdict.WAIT,
+        reason="",
+        evidence=canonical(evidence),
+    )
+    found = held_windows([*earlier, asked], model.name, model.retraining.normal_after_windows)
+    return found.get(evidence.window, ())
+
+
+def judge_incident(held: Sequence[Incident]) -> Judgement:
     """A window that is not to be believed asks for nothing."""
-    labels = any(incident.scope is Scope.LABEL for incident in evidence.incidents)
+    labels = any(incident.scope is Scope.LABEL for incident in held)
+    signs = [incident.text for incident in held]
     what = "labels are held, and with them training and promotion" if labels else "rows are held"
     return Judgement(
         Verdict.HOLD,
