@@ -8,9 +8,13 @@ be judged", which is no verdict of either kind.
 
 import json
 import math
+import operator
 from collections.abc import Sequence
 from datetime import datetime
 
+from pydantic import Field
+
+from headrace_schemas.decisions.incident import Incident
 from headrace_schemas.decisions.signal import Evidence, Question, Signal
 
 FEWEST_ROWS = 50
@@ -66,6 +70,7 @@ class MonitorEvidence(Evidence):
         unmeasured: Why there is no `performance`; None where there is, or where nobody said.
         signals: What was measured of inputs, each feature's move first, the most important one at the
             head, and by monitors of extensions; empty without a champion.
+        incidents: Signs that the window's data is broken.
     """
 
     window: str
@@ -78,6 +83,7 @@ class MonitorEvidence(Evidence):
     performance: Performance | None = None
     unmeasured: str | None = None
     signals: tuple[Signal, ...] = ()
+    incidents: tuple[Incident, ...] = Field(default=(), exclude_if=operator.not_)
 
     def raised(self, question: Question) -> list[str]:
         """The signals on a question that count by themselves, in words."""
