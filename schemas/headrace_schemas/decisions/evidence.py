@@ -18,6 +18,7 @@ from headrace_schemas.decisions.incident import Incident
 from headrace_schemas.decisions.signal import Evidence, Question, Signal
 from headrace_schemas.decisions.split import LossSplit
 from headrace_schemas.declarations.metrics import gain
+from headrace_schemas.declarations.model import UNSAID
 
 FEWEST_ROWS = 50
 """Labelled rows below which no metric is believed; of two classes, rows of each.
@@ -103,8 +104,8 @@ class MonitorEvidence(Evidence):
     performance: Performance | None = None
     unmeasured: str | None = None
     signals: tuple[Signal, ...] = ()
-    incidents: tuple[Incident, ...] = ()
-    gains: tuple[Gain, ...] = ()
+    incidents: tuple[Incident, ...] = UNSAID
+    gains: tuple[Gain, ...] = UNSAID
     no_gains: str | None = None
     loss: Moments | None = None
     base_loss: float | None = None
