@@ -144,7 +144,7 @@ def test_a_first_model_beats_a_constant_when_there_are_no_floors(
     assert decide_promotion(model, unmeasured, [], AS_OF, "run").verdict is Verdict.REFUSE
 
 
-@pytest.mark.parametrize(("current", "is_worse"), [(0.655, False), (0.5, True)])
+@pytest.mark.parametrize(("current", "is_worse"), [(0.655, False), (0.4, True)])
 def test_the_allowed_drop_is_what_the_holdout_leaves_open_when_none_is_given(
     current: float, is_worse: bool
 ) -> None:
