@@ -125,7 +125,7 @@ def test_challengers_are_compared_when_windows_came_since_the_champion_learnt(
 
     assert evidence is not None
     families = {gain.family: gain for gain in evidence.gains}
-    assert families.keys() == {"this window", "all", "the newest 1"}
+    assert families.keys() == {"this window", "all with this window", "all", "the newest 1"}
     assert families["all"].since == "2024-01"
     assert families["all"].learnt_rows == 1_200
     assert families["the newest 1"].since == "2024-03"

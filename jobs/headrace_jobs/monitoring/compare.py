@@ -201,4 +201,4 @@ class Comparing:
             for value in sorted(frame[column].dropna().unique())
         }
         rows = Rows(spec.partition.key, values.numbers(frame)[order], target, self.count)
-        return Window(rows, predicted, found, slices)
+        return Window(rows, predicted, frame[AT].to_numpy()[order], found, slices)

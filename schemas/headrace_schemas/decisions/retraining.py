@@ -23,7 +23,13 @@ from headrace_schemas.decisions.evidence import MonitorEvidence, canonical
 from headrace_schemas.decisions.evidence_codec import read_evidence
 from headrace_schemas.decisions.findings import Findings, findings_of
 from headrace_schemas.decisions.first_model import waits_for
-from headrace_schemas.decisions.gains import PooledGain, cost_of, pooled_gains
+from headrace_schemas.decisions.gains import (
+    ALL,
+    WITH_ALL,
+    PooledGain,
+    cost_of,
+    pooled_gains,
+)
 from headrace_schemas.decisions.holds import blocks, held_windows
 from headrace_schemas.decisions.incident import Incident, Scope
 from headrace_schemas.declarations.model import Model
@@ -258,7 +264,7 @@ def judge_gain(model: Model, found: Findings, best: PooledGain, base_loss: float
     worth, least = best.low * policy.horizon_windows, cost / policy.horizon_windows
     price = f"{policy.horizon_windows} windows of that are worth {worth:.4f}, a training costs {cost:.4f}"
     if worth > cost:
-        since = None if best.family == "all" else best.since
+        since = None if best.family in (ALL, WITH_ALL) else best.since
         return Judgement(
             Verdict.TRAIN,
             f"retraining pays: {best.text}; {price}; {found.text}",
