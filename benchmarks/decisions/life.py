@@ -201,7 +201,7 @@ class Life:
             self.versions[decision.window] = self.version(everything, as_of, judged, candidate)
         self.history.append(decision)
         self.played.reasons[number] += f" -> {decision.verdict}: {decision.reason}"
-        if number >= self.scenario.history:
+        if request.model_version is not None:
             self.played.trainings.append(Training(number, tuple(chosen), is_promoted))
 
     def decided(

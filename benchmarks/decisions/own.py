@@ -16,6 +16,9 @@ COARSE = ("flag", "flag", "category")
 
 OLD = np.array([1.2, -1.0, 0.8, 0.5, 0.6])
 NEW = np.array([-1.0, 1.2, 0.8, -0.5, 0.6])
+OTHER = np.array([-0.2, 0.4, -0.8, 1.2, 0.6])
+"""Of a slice: as different, and not nearly the old one upside down, which nobody could tell from labels that are."""
+
 OF_KIND = np.array([0.0, 0.5, -0.5, 0.8, -0.8, 0.3])
 CHANGE = 18
 """Month at which what changes does so."""
@@ -94,7 +97,7 @@ def slow(random: Random, month: int, numbers: Numbers) -> Values:  # noqa: ARG00
 def sliced(random: Random, month: int, numbers: Numbers) -> Values:  # noqa: ARG001 - one form for all concepts
     """Another concept in two of the five kinds."""
     is_new = (month >= CHANGE) & (numbers[:, 5] <= 1)
-    return chance(np.where(is_new, logit(numbers, NEW), logit(numbers, OLD)))
+    return chance(np.where(is_new, logit(numbers, OTHER), logit(numbers, OLD)))
 
 
 def few_steps(random: Random, month: int, numbers: Numbers) -> Values:  # noqa: ARG001 - one form for all concepts

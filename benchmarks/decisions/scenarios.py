@@ -38,6 +38,7 @@ def still(name: str, about: str, inputs: own.Inputs, concept: own.Concept) -> Sc
         MIXED,
         history=LONG,
         months=LONG + 24,
+        rarer=0.25,
         is_still=True,
     )
 
@@ -52,8 +53,8 @@ def broken(name: str, about: str, fault: Callable[..., None], months: range) -> 
         SAME,
         MIXED,
         fault=found,
-        broken=tuple(months[: months.stop - months.start if is_over else 3]),
-        settled=None if is_over else CHANGE + 3,
+        broken=tuple(months[: months.stop - months.start if is_over else 2]),
+        settled=None if is_over else CHANGE + 2,
     )
 
 

@@ -87,7 +87,7 @@ class Scenario:
         """
         is_binary = self.task is Task.BINARY
         metric, floor = ("auc", 0.5) if is_binary else ("rmse", 1e9)
-        rows = 1.2 * FEWEST_ROWS / (self.rarer if is_binary else 1.0)
+        rows = 1.2 * FEWEST_ROWS / (self.rarer if is_binary else 1.0) / (1 - self.late)
         return Model(
             name="bench",
             description="A model of a world that is made up.",

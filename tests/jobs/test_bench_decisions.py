@@ -13,20 +13,23 @@ from benchmarks.decisions.worlds import Scenario, world_of
 CHANGE = 5
 
 
+CONCEPT = own.mixing(lambda month: float(month >= CHANGE))
+
+ABRUPT = Scenario(
+    "abrupt",
+    "another concept from the sixth month on",
+    own.monthly(own.mixed, CONCEPT),
+    own.MIXED,
+    rows=400,
+    history=3,
+    months=8,
+    changes=(CHANGE,),
+)
+
+
 @pytest.fixture(scope="module")
-def abrupt():
-    """Another concept from the sixth month on."""
-    concept = own.mixing(lambda month: float(month >= CHANGE))
-    return Scenario(
-        "abrupt",
-        "short",
-        own.monthly(own.mixed, concept),
-        own.MIXED,
-        rows=400,
-        history=3,
-        months=8,
-        changes=(CHANGE,),
-    )
+def lived():
+    return of_world(ABRUPT, 0, (1.0,))
 
 
 def by_policy(rows):
@@ -46,8 +49,8 @@ def test_nothing_is_trained_when_nothing_is_to_be_gained():
     assert rows[OWN]["excess"] == rows[NEVER]["excess"] == rows[NEVER]["possible"]
 
 
-def test_a_changed_concept_is_learnt_soon_and_costs_less_than_never_when_a_policy_sees_it(abrupt):
-    rows = by_policy(of_world(abrupt, 0, (1.0,)))
+def test_a_changed_concept_is_learnt_soon_and_costs_less_than_never_when_a_policy_sees_it(lived):
+    rows = by_policy(lived)
     assert rows[OWN]["learnt_soon"] == 1
     assert rows[NEVER]["learnt_soon"] == 0
     assert rows[NEVER]["best"] >= 1
@@ -55,8 +58,8 @@ def test_a_changed_concept_is_learnt_soon_and_costs_less_than_never_when_a_polic
     assert rows[OWN]["loss"] < rows[NEVER]["loss"]
 
 
-def test_a_life_is_the_same_when_it_is_lived_again(abrupt):
-    assert of_world(abrupt, 1, (1.0,)) == of_world(abrupt, 1, (1.0,))
+def test_a_life_is_the_same_when_it_is_lived_again(lived):
+    assert of_world(ABRUPT, 0, (1.0,)) == lived
 
 
 def test_months_say_what_was_delivered_and_what_is_true_when_a_month_is_broken():
@@ -66,8 +69,7 @@ def test_months_say_what_was_delivered_and_what_is_true_when_a_month_is_broken()
     assert broken.truth.mean() == pytest.approx(usual.truth.mean(), abs=0.1)
 
 
-def test_tables_are_exchanged_on_a_page_when_it_is_written_again(abrupt):
-    rows = of_world(abrupt, 0, (1.0,))
-    text = tables(rows, [], (1.0,))
+def test_tables_are_exchanged_on_a_page_when_it_is_written_again(lived):
+    text = tables([row | {"scenario": "abrupt"} for row in lived], ["abrupt"], (1.0,))
     page = f"head\n{BEGIN}\nold\n{END}\nfoot\n"
     assert written(page, text) == f"head\n{BEGIN}\n\n{text}\n\n{END}\nfoot\n"
