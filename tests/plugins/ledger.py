@@ -11,11 +11,16 @@ from deltalake import DeltaTable, write_deltalake
 from headrace_lake.commits import insert
 from headrace_lake.ledger import DECISIONS, VERSIONS
 from headrace_schemas.decisions.decision import Decision, Kind, Verdict
+from headrace_schemas.decisions.evidence import MonitorEvidence, canonical
 from headrace_schemas.decisions.model_version import ModelVersion, PinnedModel
 from headrace_schemas.declarations.empty_batches import PUBLISHED_EMPTY
 
 FEBRUARY = datetime(2013, 3, 3, tzinfo=UTC)
 """When the labels of 2013-02 have matured in the small declarations."""
+
+
+EVIDENCE = canonical(MonitorEvidence(window="2013-02", matured_partitions=2))
+"""Of a window in which nothing was measured."""
 
 
 def decision(
@@ -31,6 +36,7 @@ def decision(
         "as_of": as_of,
         "verdict": verdict,
         "reason": "inputs moved",
+        "evidence": EVIDENCE if kind is Kind.RETRAINING else "{}",
         **fields,
     }
     return Decision.model_validate(given)
