@@ -25,7 +25,8 @@ def release_dag(catalog: Catalog, model: Model) -> DAG:
         "delivery releases a window by itself. Skipped means: no window is held that nobody was "
         "asked about; name one to be asked once more."
     )
-    asset, asked = hold_asset(model.name), {"model": model.name, "catalog": catalog}
+    asset = hold_asset(model.name)
+    asked: dict[str, Any] = {"model": model.name, "catalog": catalog}
     schedule = AssetOrTimeSchedule(
         timetable=CronTriggerTimetable(REQUEST_CHECK, timezone="UTC"), assets=[asset]
     )
