@@ -19,6 +19,7 @@ from headrace_lake.versions import newest_version
 from headrace_launcher.project.deliveries import Deliveries
 from headrace_schemas.batch import Batch
 from headrace_schemas.decisions.decision import Verdict
+from headrace_schemas.decisions.training_windows import windows_left_out
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import Pipeline
@@ -99,13 +100,21 @@ class BareLoop:
             return
         history = DECISIONS.read(self.lake.ledger, model.name)
         as_of = matured_at(model, partition)
-        train = self.planner.train(model, as_of, decision.id, self.name("train"))
+        asked = self.planner.train(model, as_of, decision.id, self.name("train"))
+        left_out = windows_left_out(model, history, as_of)
+        train = asked.model_copy(update={"learn_from": decision.learn_from, "left_out": left_out})
         version = str(self.job(train).model_version)
         judged = self.job(self.planner.evaluate(train, version, history, self.name("evaluate")))
         assert judged.promotion_evidence is not None
         self.job(
             self.planner.promote(
-                model, as_of, decision.id, judged.promotion_evidence, None, self.name("promote")
+                model,
+                as_of,
+                decision.id,
+                judged.promotion_evidence,
+                history,
+                None,
+                self.name("promote"),
             )
         )
 

@@ -104,6 +104,7 @@ def promoted(model: Model, uri: str, number: int) -> None:
             as_of=as_of,
             request_id=f"request {number}",
             evidence=evidence,
+            history=(),
             ledger_uri=uri,
         )
     )

@@ -1,4 +1,4 @@
-"""A row put into a small table: conditionally, so that of two writers at once none is lost.
+"""Rows put into a small table: conditionally, so that of two writers at once none is lost.
 
 How it works: the rows that are there are read at one version, and the commit is that of the next
 version or fails. `deltalake` makes the file of a commit only if there is none: by a hard link on a
@@ -6,7 +6,7 @@ disk, by `If-None-Match: *` in an object store. Who was too late reads again, an
 row is there by now. So the answer to a commit whose outcome nobody knows is the row itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -76,14 +76,10 @@ def put(
     wanted = history_properties(history_days) | CHECKPOINTS
     partition = None if kind.partition is None else getattr(row, kind.partition[1])
     for _ in range(ATTEMPTS):
-        table = open_table(uri)
+        table = ready(kind, uri, row, wanted, note)
         if table is None:
-            attempt(uri, -1, partial(create, kind, uri, row, wanted, note))
             continue
         version = table.version()
-        if not wanted.items() <= table.metadata().configuration.items():
-            attempt(uri, version, partial(declare, table, wanted, note))
-            continue
         rows = kind.read_open(table, partition)
         same = [stored for stored in rows if kind.key_of(stored) == kind.key_of(row)]
         if same and (not replaces or same == [row]):
@@ -92,6 +88,57 @@ def put(
             others = [stored for stored in rows if stored not in same]
             return PutResult(row, sorted([*others, row], key=kind.order), table.version())
     raise WriteConflict(kind.name, "replace" if replaces else "insert")
+
+
+def replace_partition(
+    kind: RowTable[Row],
+    uri: str,
+    rows: Sequence[Row],
+    note: str,
+    history_days: int = HISTORY_DAYS,
+) -> int:
+    """Make rows all those of their partition; where they are that already, no version is made.
+
+    Args:
+        rows: At least one, and all of one partition of a table that has some.
+        note: What the commit says of itself.
+        history_days: How long the table keeps its old versions.
+
+    Returns:
+        The table's version at which that is so.
+
+    Raises:
+        WriteConflict: Others committed first, each time.
+        EngineUnavailable: The lake cannot be read or written.
+    """
+    wanted = history_properties(history_days) | CHECKPOINTS
+    column, field = kind.partition or ("", "")
+    (partition,) = {getattr(row, field) for row in rows}
+    ordered = sorted(rows, key=kind.order)
+    condition = f"{column} = {literal(str(partition))}"
+    for _ in range(ATTEMPTS):
+        table = ready(kind, uri, rows[0], wanted, note)
+        if table is None:
+            continue
+        version: int = table.version()
+        if kind.read_open(table, partition) == ordered:
+            return version
+        if attempt(uri, version, partial(overwrite, kind, table, ordered, condition, note)):
+            written: int = table.version()
+            return written
+    raise WriteConflict(kind.name, "replace")
+
+
+def ready(kind: RowTable[Row], uri: str, row: Row, wanted: dict[str, str], note: str) -> Any:
+    """The open table with the properties that are wanted; None if it had to be made so first."""
+    table = open_table(uri)
+    if table is None:
+        attempt(uri, -1, partial(create, kind, uri, row, wanted, note))
+        return None
+    if not wanted.items() <= table.metadata().configuration.items():
+        attempt(uri, table.version(), partial(declare, table, wanted, note))
+        return None
+    return table
 
 
 def attempt(uri: str, version: int, commit: Callable[[], object]) -> bool:
@@ -118,7 +165,7 @@ def create(kind: RowTable[Row], uri: str, row: Row, wanted: dict[str, str], note
 
     DeltaTable.create(
         uri,
-        Schema.from_arrow(encoded(kind, row).schema),
+        Schema.from_arrow(encoded(kind, [row]).schema),
         partition_by=None if kind.partition is None else [kind.partition[0]],
         configuration=wanted,
         storage_options=CONDITIONAL,
@@ -137,20 +184,32 @@ def write(kind: RowTable[Row], table: Any, row: Row, note: str, replaces: bool) 
     """Add a row, or put it in the place of the one with its key."""
     from deltalake import write_deltalake  # heavy
 
-    strict = strictly(note)
     if not replaces:
         write_deltalake(
-            table, encoded(kind, row), mode="append", schema_mode="merge", commit_properties=strict
+            table,
+            encoded(kind, [row]),
+            mode="append",
+            schema_mode="merge",
+            commit_properties=strictly(note),
         )
         return
     key = [f"{name} = {literal(str(getattr(row, name)))}" for name in kind.key]
+    overwrite(kind, table, [row], " AND ".join(key), note)
+
+
+def overwrite(
+    kind: RowTable[Row], table: Any, rows: Sequence[Row], condition: str, note: str
+) -> None:
+    """Put rows in the place of all that meet a condition."""
+    from deltalake import write_deltalake  # heavy
+
     write_deltalake(
         table,
-        encoded(kind, row),
+        encoded(kind, rows),
         mode="overwrite",
-        predicate=" AND ".join(key),
+        predicate=condition,
         schema_mode="merge",
-        commit_properties=strict,
+        commit_properties=strictly(note),
     )
 
 
@@ -164,15 +223,16 @@ def strictly(note: str) -> Any:
     return CommitProperties(custom_metadata={"userMetadata": note}, max_commit_retries=0)
 
 
-def encoded(kind: RowTable[Row], row: Row) -> Any:
-    """One row as an Arrow table."""
+def encoded(kind: RowTable[Row], rows: Sequence[Row]) -> Any:
+    """Rows, at least one, as an Arrow table."""
     from arro3.core import Table  # heavy
 
     fields = kind.row.model_fields
     types = {column: stem(fields[name].annotation) for name, column in kind.columns.items()}
     if kind.partition is not None:
         types[kind.partition[0]] = types[kind.partition[1]]
-    columns = {name: array(value, types[name]) for name, value in kind.values(row).items()}
+    values = [kind.values(row) for row in rows]
+    columns = {name: array([each[name] for each in values], types[name]) for name in values[0]}
     return Table.from_pydict(columns)
 
 
@@ -184,13 +244,16 @@ def stem(annotation: Any) -> type:
     return next(known for known in (str, int, float, datetime) if issubclass(found, known))
 
 
-def array(value: Any, type: type) -> Any:
-    """One value as an Arrow column."""
+def array(values: Sequence[Any], type: type) -> Any:
+    """The values of an Arrow column."""
     from arro3.core import Array, DataType  # heavy
 
     if type is datetime:
-        micros = None if value is None else (value - EPOCH) // timedelta(microseconds=1)
-        return Array([micros], DataType.int64()).cast(DataType.timestamp("us", tz="UTC"))
+        micros = [
+            None if value is None else (value - EPOCH) // timedelta(microseconds=1)
+            for value in values
+        ]
+        return Array(micros, DataType.int64()).cast(DataType.timestamp("us", tz="UTC"))
     if type is str:
-        return Array([None if value is None else str(value)], DataType.utf8())
-    return Array([value], DataType.int64() if type is int else DataType.float64())
+        return Array([None if value is None else str(value) for value in values], DataType.utf8())
+    return Array(values, DataType.int64() if type is int else DataType.float64())

@@ -16,6 +16,7 @@ from headrace_lake.versions import open_table
 from headrace_schemas.decisions.decision import Decision
 from headrace_schemas.decisions.model_version import Evaluation, ModelVersion, PinnedModel, pinned
 from headrace_schemas.decisions.monitoring_row import MonitoringRow
+from headrace_schemas.decisions.sketch_row import SketchRow
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.column_name import PARTITION
 from headrace_schemas.declarations.declaration import Frozen
@@ -83,23 +84,28 @@ class RowTable(Generic[Row]):
             problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
             raise RowUnreadable(self.name, problem) from error
 
-    def read(self, uri: str, partition: str | None = None) -> list[Row]:
+    def read(self, uri: str, partition: str | None = None, since: str | None = None) -> list[Row]:
         """The rows of the table at `uri` in their order; none without a table.
 
         Args:
             partition: Value of the partition column; None for all rows.
+            since: Least value of the partition column; None for all rows.
 
         Raises:
             EngineUnavailable: The lake cannot be read.
             RowUnreadable: A row is none that this version of Headrace knows.
         """
-        return self.read_open(open_table(uri), partition)
+        return self.read_open(open_table(uri), partition, since)
 
-    def read_open(self, table: Any, partition: str | None = None) -> list[Row]:
+    def read_open(
+        self, table: Any, partition: str | None = None, since: str | None = None
+    ) -> list[Row]:
         """As `read`, of an open table at its own version; None for one that is not there."""
         where = ""
         if self.partition is not None and partition is not None:
             where = f" WHERE {self.partition[0]} = {literal(partition)}"
+        elif self.partition is not None and since is not None:
+            where = f" WHERE {self.partition[0]} >= {literal(since)}"
         found = query(table, f"SELECT * FROM t{where}")  # noqa: S608 - a column and a literal of ours
         return sorted(map(self.decoded, found), key=self.order)
 
@@ -129,6 +135,17 @@ def monitoring(model: str) -> RowTable[MonitoringRow]:
     """The table of what monitoring measured of a model."""
     name, partition = f"monitoring.{model}", (PARTITION, "window")
     return RowTable(name, MonitoringRow, ("window",), lambda row: row.window, partition)
+
+
+def sketches(model: str) -> RowTable[SketchRow]:
+    """The table of sketches of a model's inputs."""
+    name, partition = f"sketches.{model}", (PARTITION, "window")
+    return RowTable(name, SketchRow, ("window", "column"), by_column, partition)
+
+
+def by_column(row: SketchRow) -> tuple[str, str]:
+    """Windows in their order, and their columns."""
+    return row.window, row.column
 
 
 def digests_of(lake: Lake, model: str, version: str) -> PinnedModel:

@@ -64,7 +64,7 @@ class Rights:
     removes: tuple[str, ...] = ()
 
 
-PUBLISHED = ("tables", "quarantine", "predictions", "monitoring", "ledger")
+PUBLISHED = ("tables", "quarantine", "predictions", "monitoring", "sketches", "ledger")
 
 RIGHTS: Mapping[Account, Rights] = {
     Account.DELIVER: Rights(lands=True, reads_landing=True, reads_lake=False),

@@ -95,6 +95,10 @@ class Lake(Frozen):
         """The Delta table of what monitoring measured, a row a partition."""
         return self.at("monitoring", model)
 
+    def sketches(self, model: str) -> str:
+        """The Delta table of sketches of a model's inputs, a partition a window, a row a column."""
+        return self.at("sketches", model)
+
     @property
     def ledger(self) -> str:
         """The Delta table of all decisions, partitioned by model."""
@@ -123,7 +127,11 @@ class Lake(Frozen):
     def pinnable(self, name: str) -> str:
         """The Delta table that a spec or a pin calls `name`."""
         kind, _, rest = name.partition(".")
-        known = {"predictions": self.predictions, "monitoring": self.monitoring}
+        known = {
+            "predictions": self.predictions,
+            "monitoring": self.monitoring,
+            "sketches": self.sketches,
+        }
         if name.startswith("quarantine "):
             return self.quarantine(name.removeprefix("quarantine "))
         return known[kind](rest) if kind in known else self.table(name)

@@ -142,7 +142,7 @@ def test_model_is_trained_in_four_steps_when_no_person_is_asked(dags: dict[str, 
         "evaluate": ["train"],
         "promote": ["evaluate"],
     }
-    assert trained["form"] == ["as_of", "max_depth", "num_boost_round", "reason"]
+    assert trained["form"] == ["as_of", "learn_from", "max_depth", "num_boost_round", "reason"]
 
 
 def test_person_is_asked_in_a_dag_of_its_own_when_approval_is_required(

@@ -215,6 +215,7 @@ def promote_spec(
     evidence: PromotionEvidence,
     as_of: datetime = MAY_3,
     request_id: str = "run-1",
+    history: tuple[Decision, ...] = (),
 ) -> PromoteSpec:
     return PromoteSpec(
         **head("promote"),
@@ -222,6 +223,7 @@ def promote_spec(
         as_of=as_of,
         request_id=request_id,
         evidence=evidence,
+        history=history,
         ledger_uri=str(ledger),
     )
 
@@ -265,6 +267,7 @@ def monitor_spec(
         champion=pinned(model.name, champion) if champion else None,
         first=pinned(model.name, first) if first else None,
         monitoring_uri=str(monitoring),
+        sketches_uri=f"{monitoring}-sketches",
     )
 
 

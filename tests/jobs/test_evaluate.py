@@ -104,7 +104,7 @@ def test_it_is_a_tie_when_a_model_meets_itself(spark: SparkSession, learned: Lea
     assert evidence is not None
     assert evidence.comparison is not None
 
-    decision = decide_promotion(learned.model, evidence, MAY_3, "run-2")
+    decision = decide_promotion(learned.model, evidence, [], MAY_3, "run-2")
 
     assert evidence.comparison.share_better == 0.0
     assert evidence.comparison.worst_slice is None
@@ -156,7 +156,7 @@ def test_a_metric_is_left_out_when_the_holdout_has_one_class(
     assert set(report.metrics) == {"logloss", "brier"}
     assert report.promotion_evidence is not None
     assert report.promotion_evidence.comparison is None
-    decision = decide_promotion(spec.model, report.promotion_evidence, MAY_3, "run-1")
+    decision = decide_promotion(spec.model, report.promotion_evidence, [], MAY_3, "run-1")
     evidence = report.promotion_evidence
     assert (evidence.measured, evidence.positive) == (evidence.holdout_rows, 0)
     assert decision.reason == (

@@ -184,6 +184,26 @@ def test_only_partitions_that_have_ended_are_seen_when_training_as_of_a_time(
     )
 
 
+def test_only_chosen_partitions_are_learnt_from_and_judged_on_when_some_are_held(
+    spark: SparkSession, learned: Learned
+) -> None:
+    chosen = {"learn_from": "2024-02", "left_out": ("2024-04",), "request_id": "chosen"}
+    spec = learned.spec.model_copy(update={"model": model("chosen"), **chosen})
+    version = str(train.run(spark, spec).model_version)
+    manifest = loaded("chosen", version).manifest
+    starts = learned.rows["starts_at"]
+    months = starts.dt.strftime("%Y-%m").isin(["2024-02", "2024-03"])
+
+    assert (manifest.learn_from, manifest.left_out) == ("2024-02", ("2024-04",))
+    assert manifest.window.train_start == starts[months].min().to_pydatetime()
+    assert manifest.window.holdout_end == starts[months].max().to_pydatetime()
+    assert manifest.window.train_rows + manifest.window.holdout_rows == months.sum()
+    evidence = evaluate.run(spark, evaluate_spec(spec, version, None)).promotion_evidence
+    assert (evidence.measured, evidence.learn_from) == (manifest.window.holdout_rows, "2024-02")
+    notes = Registry().client.get_run(str(Registry().entry("chosen", version).run_id)).data.params
+    assert (notes["learn_from"], notes["left_out"]) == ("2024-02", "2024-04")
+
+
 def test_columns_keep_their_meaning_when_they_have_names_that_spark_xgboost_reserves(
     spark: SparkSession, mlflow_uri: str, tmp_path: Path
 ) -> None:

@@ -185,7 +185,7 @@ def test_metric_of_the_wheel_decides_on_a_candidate(engine: SparkSession, learne
     assert 0.6 < evidence.metrics["hit_rate"] < 0.9
     assert evidence.comparison is not None
     assert (evidence.comparison.metric, evidence.comparison.share_better) == ("hit_rate", 0.0)
-    decision = decide_promotion(judged, evidence, MAY_3, "run-2")
+    decision = decide_promotion(judged, evidence, [], MAY_3, "run-2")
     assert decision.verdict is Verdict.REFUSE
     assert decision.reason.startswith("hit_rate 0.")
     assert decision.reason.endswith("misses the floor 0.99")
@@ -197,8 +197,8 @@ def test_metric_of_the_wheel_is_resampled_as_if_it_knew_weights() -> None:
     good = np.where(random.random(2_000) < 0.9, target, 1 - target)
     bad = np.where(random.random(2_000) < 0.8, target, 1 - target)
     asked_of = ("hit_rate", target)
-    assert metrics.share_better(*asked_of, good, bad, 0.0, 60, 7) == 1.0
-    assert metrics.share_better(*asked_of, bad, good, 0.0, 60, 7) == 0.0
+    assert (metrics.resampled_gains(*asked_of, good, bad, 60, 7) > 0).all()
+    assert (metrics.resampled_gains(*asked_of, bad, good, 60, 7) < 0).all()
     error = metrics.standard_error(*asked_of, good)
     assert error == metrics.standard_error(*asked_of, good)
     share = (good == target).mean()

@@ -1,7 +1,7 @@
 """A row put into a small table is there once, and no other writer's is lost for it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -11,13 +11,14 @@ import pytest
 from deltalake import DeltaTable
 
 from headrace_lake import commits
-from headrace_lake.commits import PutResult, insert, replace
+from headrace_lake.commits import PutResult, insert, replace, replace_partition
 from headrace_lake.fsck.check import check
 from headrace_lake.fsck.depth import Depth
-from headrace_lake.ledger import DECISIONS, EVALUATIONS, monitoring
+from headrace_lake.ledger import DECISIONS, EVALUATIONS, monitoring, sketches
 from headrace_schemas.decisions.decision import Decision, Verdict
 from headrace_schemas.decisions.model_version import Evaluation
 from headrace_schemas.decisions.monitoring_row import MonitoringRow
+from headrace_schemas.decisions.sketch_row import SketchRow
 from headrace_schemas.declarations.pipeline import HISTORY_DAYS
 from headrace_schemas.errors import EngineUnavailable, WriteConflict
 from headrace_schemas.planning.table_history import history_properties
@@ -184,3 +185,51 @@ def test_lake_is_said_to_be_unavailable_when_nothing_can_be_written(tmp_path: Pa
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(EngineUnavailable, match="lake at "):
         insert(DECISIONS, str(tmp_path / "file" / "table"), decision("a"), "{}")
+
+
+def sketch_rows(window: str, columns: str, rows: int = 1) -> list[SketchRow]:
+    return [
+        SketchRow(
+            window=window,
+            column=column,
+            table_version=3,
+            kind="number",
+            rows=rows,
+            missing=0,
+            sketch="{}",
+        )
+        for column in columns
+    ]
+
+
+def test_a_partition_has_only_its_newest_rows_when_they_are_replaced(tmp_path: Path) -> None:
+    kind, uri = sketches("late"), str(tmp_path)
+    for rows in (sketch_rows("2024-04", "abc"), sketch_rows("it's", "a")):
+        replace_partition(kind, uri, rows, "{}", 30)
+    written = replace_partition(kind, uri, sketch_rows("2024-04", "bd"), "{}", 30)
+
+    assert replace_partition(kind, uri, sketch_rows("2024-04", "db"), "{}", 30) == written
+    assert kind.read(uri) == [*sketch_rows("2024-04", "bd"), *sketch_rows("it's", "a")]
+    assert seen_by_duckdb(tmp_path, "_partition") == ["2024-04", "2024-04", "it's"]
+    assert DeltaTable(uri).metadata().configuration.items() >= history_properties(30).items()
+    assert is_well(tmp_path)
+
+
+@pytest.mark.parametrize("windows", [["2024-04"] * WRITERS, ["a", "b", "c", "d"]])
+def test_a_partition_is_one_writers_when_several_replace_at_once(
+    tmp_path: Path, windows: Sequence[str]
+) -> None:
+    kind, begun = sketches("late"), Barrier(WRITERS)
+
+    def write(number: int) -> None:
+        begun.wait()
+        rows = sketch_rows(windows[number], "xyz", rows=number)
+        replace_partition(kind, str(tmp_path), rows, "{}")
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(write, range(WRITERS)))
+    found = kind.read(str(tmp_path))
+    assert len(found) == 3 * len(set(windows))
+    for window in windows:
+        assert len({row.rows for row in found if row.window == window}) == 1
+    assert is_well(tmp_path)

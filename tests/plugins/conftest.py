@@ -92,7 +92,9 @@ def run_context() -> Callable[..., Any]:
         run = SimpleNamespace(
             partition_key=partition, run_type=kind, run_id=f"{kind}__1", conf=conf or {}
         )
-        form = {"as_of": None, "reason": "by hand", "num_boost_round": None, "max_depth": None}
+        form = {"reason": "by hand"} | dict.fromkeys(
+            ("as_of", "learn_from", "num_boost_round", "max_depth")
+        )
         return {
             "ti": Attempt("dag", "task", handed_on),
             "dag_run": run,

@@ -161,7 +161,11 @@ def test_models_and_ledger_are_looked_after(
     catalog: Catalog, run_context: Callable[..., Any], fake_submit: Any
 ) -> None:
     spec = planned(catalog, run_context(), fake_submit, subject="model", name="duration")
-    assert [one.name for one in spec.tables] == ["predictions.duration", "monitoring.duration"]
+    assert [one.name for one in spec.tables] == [
+        "predictions.duration",
+        "monitoring.duration",
+        "sketches.duration",
+    ]
     assert spec.time_limit_minutes == 20
     spec = planned(catalog, run_context(), fake_submit, subject="ledger", name="ledger")
     assert [one.name for one in spec.tables] == [

@@ -247,7 +247,7 @@ def compared(challenger: float, share_better: float, drop: float = 0.0) -> Compa
 def test_promotion_is_judged_when_evidence_says(
     model: Model, evidence: PromotionEvidence, verdict: Verdict, reason: str
 ) -> None:
-    found = decide_promotion(model, evidence, AS_OF, "run-1")
+    found = decide_promotion(model, evidence, [], AS_OF, "run-1")
 
     assert found.verdict is verdict
     assert found.reason.startswith(reason)
@@ -260,7 +260,7 @@ def test_slices_are_not_judged_when_the_model_declares_none(model: Model) -> Non
     gates = model.gates.model_copy(update={"slices": None})
     evidence = evaluated(compared(0.75, 0.95, 0.5))
 
-    found = decide_promotion(model.model_copy(update={"gates": gates}), evidence, AS_OF, "r")
+    found = decide_promotion(model.model_copy(update={"gates": gates}), evidence, [], AS_OF, "r")
 
     assert found.verdict is Verdict.PROMOTE
 
@@ -283,7 +283,7 @@ def test_a_person_must_approve_when_the_model_asks_for_it(
 ) -> None:
     asking = model.model_copy(update={"approval": "required"})
 
-    found = decide_promotion(asking, evidence, AS_OF, "run-1", approved_by)
+    found = decide_promotion(asking, evidence, [], AS_OF, "run-1", approved_by)
 
     assert found.verdict is verdict
     assert found.reason.startswith(reason)

@@ -213,7 +213,7 @@ def test_a_decision_can_be_made_again_when_its_evidence_is_older_than_the_counts
     evidence = PromotionEvidence.model_validate_json(promoted)
 
     assert again.reason.startswith("results got worse: auc 0.600 against 0.700")
-    assert decide_promotion(model, evidence, AS_OF, "run").verdict is Verdict.PROMOTE
+    assert decide_promotion(model, evidence, [], AS_OF, "run").verdict is Verdict.PROMOTE
 
 
 def test_a_decision_of_an_older_release_is_made_again_with_its_own_thresholds(

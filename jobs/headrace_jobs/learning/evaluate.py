@@ -4,7 +4,9 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -46,6 +48,7 @@ def run(spark: SparkSession, spec: EvaluateSpec) -> EvaluateReport:
         comparison=compare(model, rows) if champion else None,
         measured=len(rows),
         positive=metrics.positive(model.task, target),
+        learn_from=challenger.manifest.learn_from,
     )
     notes = overlap(challenger, champion)
     if len(rows) < window.holdout_rows:
@@ -82,8 +85,11 @@ def holdout(
     spark: SparkSession, spec: EvaluateSpec, challenger: LoadedModel, champion: LoadedModel | None
 ) -> pd.DataFrame:
     """The challenger's holdout with target, slices and predictions; a sample if it is large."""
-    model, contract, window = spec.model, spec.contract, challenger.manifest.window
-    delivered = features.delivered_rows(tables.read(spark, spec.features), spec.as_of)
+    model, contract, manifest = spec.model, spec.contract, challenger.manifest
+    window = manifest.window
+    delivered = features.delivered_rows(
+        tables.read(spark, spec.features), spec.as_of, manifest.learn_from, manifest.left_out
+    )
     known = features.known_rows(delivered, model, spec.as_of)
     kept = known.where(F.col(quoted(model.event_time)) >= features.instant(window.holdout_start))
     columns = [features.target_number(model, contract)]
@@ -116,18 +122,25 @@ def compare(model: Model, rows: pd.DataFrame) -> Comparison | None:
     if challenger is None or champion is None:
         return None
     believed = [figures for figures in slices(model, rows) if figures["too_few"] is None]
+    gains = metrics.resampled_gains(
+        gate.metric, target, new, old, gate.resamples, model.training.seed
+    )
     worst = max(believed, key=lambda figures: figures["drop"], default=None)
     dropped = worst is not None and worst["drop"] > 0
     return Comparison(
         metric=gate.metric,
         challenger=challenger,
         champion=champion,
-        share_better=metrics.share_better(
-            gate.metric, target, new, old, gate.min_gain, gate.resamples, model.training.seed
-        ),
+        share_better=share(gains > gate.min_gain),
+        share_worse=share(gains < 0),
         worst_slice=worst["slice"] if worst and dropped else None,
         worst_slice_drop=worst["drop"] if worst and dropped else 0.0,
     )
+
+
+def share(of_resamples: NDArray[np.bool_]) -> float:
+    """In how many resamples something holds; one in which the metric is not defined is none of them."""
+    return int(of_resamples.sum()) / of_resamples.size
 
 
 def slices(model: Model, rows: pd.DataFrame) -> list[dict[str, Any]]:

@@ -86,18 +86,30 @@ def moment(micros: int) -> datetime:
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def delivered_rows(frame: DataFrame, as_of: datetime) -> DataFrame:
+def delivered_rows(
+    frame: DataFrame,
+    as_of: datetime,
+    learn_from: str | None = None,
+    left_out: Sequence[str] = (),
+) -> DataFrame:
     """Rows of partitions that had ended by `as_of`: what had been delivered by then.
 
     A label of a partition that came later may well have been known earlier, as are those of the
     first days of a month that is still running. But a training of that time had none of it, and a
     repeated one must use the same rows. What was restated since then is another matter: it
     is the table's version that says which restatement is read.
+
+    Args:
+        learn_from: Key of the first partition that is looked at; None for all.
+        left_out: Keys of partitions that are not.
     """
     now, key = as_of.astimezone(UTC), F.col(tables.PARTITION)
     running = {unit: key_of(unit, start_of(unit, now)) for unit in PartitionUnit}
     has_ended = [key.rlike(KEY_PATTERNS[unit]) & (key < start) for unit, start in running.items()]
-    return frame.where(reduce(or_, has_ended))
+    frame = frame.where(reduce(or_, has_ended))
+    if learn_from is not None:
+        frame = frame.where(key >= learn_from)
+    return frame.where(~key.isin(*left_out)) if left_out else frame
 
 
 def known_rows(frame: DataFrame, model: Model, as_of: datetime) -> DataFrame:

@@ -1,11 +1,14 @@
 """What is kept of a model beside its bytes: enough to score with it, judge it and trace it."""
 
+import operator
 import re
 from datetime import datetime
 from enum import StrEnum
 
+from pydantic import Field
+
 from headrace_schemas.declarations.declaration import Frozen
-from headrace_schemas.declarations.model import Task
+from headrace_schemas.declarations.model import UNSAID, Task
 
 FORBIDDEN = re.compile(r"[][<%]")
 """Written as in a URL within a booster; `%` too, so that no two names become one."""
@@ -96,6 +99,8 @@ class Manifest(Frozen):
         workers: How many trained together; with as many, the same rows give the same bytes.
         sha256: Of the booster's bytes.
         xgboost: Version that fitted it.
+        learn_from: Key of the first partition that it learnt from; None for all.
+        left_out: Keys of partitions that it neither learnt from nor is judged on.
     """
 
     model: str
@@ -110,6 +115,8 @@ class Manifest(Frozen):
     workers: int
     sha256: str
     xgboost: str
+    learn_from: str | None = Field(default=None, exclude_if=operator.not_)
+    left_out: tuple[str, ...] = UNSAID
 
     @property
     def feature_names(self) -> list[str]:

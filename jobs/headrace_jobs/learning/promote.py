@@ -19,7 +19,7 @@ def run(spec: PromoteSpec) -> PromoteReport:
     """Write the ledger first: it is the truth, and a repeated run brings the registry after it."""
     registry = Registry()
     decision = decide_promotion(
-        spec.model, spec.evidence, spec.as_of, spec.request_id, spec.approved_by
+        spec.model, spec.evidence, spec.history, spec.as_of, spec.request_id, spec.approved_by
     )
     written = insert(DECISIONS, spec.ledger_uri, decision, commit_note(spec))
     stands = written.row

@@ -27,6 +27,12 @@ class RunNotes:
     metrics: Mapping[str, float]
 
 
+def chosen(manifest: Manifest) -> dict[str, str]:
+    """Which partitions were learnt from, where these are not all."""
+    found = {"learn_from": manifest.learn_from, "left_out": ", ".join(manifest.left_out)}
+    return {name: value[:LONGEST] for name, value in found.items() if value}
+
+
 def notes_of(spec: TrainSpec, manifest: Manifest) -> RunNotes:
     """What a training that was asked for came to."""
     window, training = manifest.window, spec.model.training
@@ -43,6 +49,7 @@ def notes_of(spec: TrainSpec, manifest: Manifest) -> RunNotes:
             "train_start": window.train_start.isoformat(),
             "holdout_start": window.holdout_start.isoformat(),
             "holdout_end": window.holdout_end.isoformat(),
+            **chosen(manifest),
             "features": str(len(manifest.features)),
             "num_workers": str(manifest.workers),
             "num_boost_round": str(training.num_boost_round),

@@ -57,7 +57,9 @@ def run(spark: SparkSession, spec: TrainSpec) -> TrainReport:
     slots = slots_for(spark, model)  # first: without any, not even a count would ever end
     registry = Registry()
     declared = [features.declared_feature(model, contract, name) for name in model.features]
-    delivered = features.delivered_rows(tables.read(spark, spec.features), spec.as_of)
+    delivered = features.delivered_rows(
+        tables.read(spark, spec.features), spec.as_of, spec.learn_from, spec.left_out
+    )
     known = features.known_rows(delivered, model, spec.as_of)
     found = learnable.check_known(known, model, contract, declared)
     holdout_start = found.last - timedelta(days=model.split.holdout_days)
@@ -89,6 +91,8 @@ def run(spark: SparkSession, spec: TrainSpec) -> TrainReport:
         workers=workers,
         sha256=sha256(content),
         xgboost=xgboost.__version__,
+        learn_from=spec.learn_from,
+        left_out=spec.left_out,
     )
     version = registered(spec, registry, content, manifest)
     log.info("model %s: version %s, sha256 %s", model.name, version, manifest.sha256)

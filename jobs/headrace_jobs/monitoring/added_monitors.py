@@ -27,7 +27,12 @@ def signals(spark: SparkSession, spec: MonitorSpec, manifest: Manifest) -> tuple
     if not model.monitors.added:
         return ()
     window = tables.read(spark, spec.features, [spec.partition.key])
-    delivered = features.delivered_rows(tables.read(spark, spec.features), manifest.as_of)
+    delivered = features.delivered_rows(
+        tables.read(spark, spec.features),
+        manifest.as_of,
+        manifest.learn_from,
+        manifest.left_out,
+    )
     known = features.known_rows(delivered, model, manifest.as_of)
     before = F.col(quoted(model.event_time)) < features.instant(manifest.window.holdout_start)
     found: list[Signal] = []

@@ -4,18 +4,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from headrace_schemas.decisions.incidents import find_incidents
+from numpy.typing import NDArray
 
 from headrace_jobs.monitoring.learner import Learner, Rows
 from headrace_jobs.monitoring.shadows import Champion, gains
 from headrace_jobs.statistics import losses, metrics
+from headrace_jobs.statistics.estimation import Scored, split
 from headrace_jobs.statistics.labels import label_profiles
 from headrace_jobs.statistics.losses import Loss
 from headrace_jobs.statistics.metrics import Values
 from headrace_schemas.decisions.evidence import MonitorEvidence
 from headrace_schemas.decisions.gain import Gain
+from headrace_schemas.decisions.incidents import find_incidents
 from headrace_schemas.decisions.profile import WindowProfile
 from headrace_schemas.declarations.model import Model
+
+MOST_SLICES = 50
+"""Slices whose labels are looked at, those with most rows."""
 
 
 @dataclass(frozen=True)
@@ -25,26 +30,30 @@ class Window:
     Attributes:
         rows: All rows, labelled or not; the target is NaN where it is not known.
         predicted: What was served; NaN where nothing was.
-        slices: Values of the slices' columns, a text a row.
         profile: Of its columns; labels are added here.
+        slices: Which rows belong to each, by its name, such as `origin=JFK`.
     """
 
     rows: Rows
     predicted: Values
     profile: WindowProfile
-    slices: Mapping[str, np.ndarray] = field(default_factory=dict)
+    slices: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     @property
-    def is_judged(self) -> np.ndarray:
+    def is_judged(self) -> NDArray[np.bool_]:
         """Rows with a label and a prediction."""
-        return ~np.isnan(self.rows.target) & ~np.isnan(self.predicted)
+        found: NDArray[np.bool_] = ~np.isnan(self.rows.target) & ~np.isnan(self.predicted)
+        return found
 
     @property
     def judged(self) -> Rows:
         """Those rows."""
-        kept = self.is_judged
-        rows = self.rows
+        kept, rows = self.is_judged, self.rows
         return Rows(rows.key, rows.numbers[kept], rows.target[kept], int(kept.sum()))
+
+    def scored(self) -> Scored:
+        """All rows as the split of the loss takes them."""
+        return Scored(self.rows.numbers.astype(np.float64), self.predicted, self.rows.target)
 
 
 @dataclass(frozen=True)
@@ -55,11 +64,15 @@ class Past:
         labelled: Rows that may be learnt from, oldest window first; held windows are left out.
         profiles: Of windows that are not held, oldest first.
         categories: Positions of the features that are categories.
+        last_was_outside: The last matured window's loss lay outside of its own estimate.
+        upstream: Of features, the table that they come from, where that is known.
     """
 
     labelled: Sequence[Rows]
     profiles: Sequence[WindowProfile]
     categories: tuple[int, ...] = ()
+    last_was_outside: bool = False
+    upstream: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,11 +82,13 @@ class Served:
     Attributes:
         windows: That it learnt from.
         importances: Of its features, shares of the gain.
+        reference: Labelled rows that it did not learn from, with its predictions; None where none are left.
     """
 
     version: str
     windows: tuple[Rows, ...]
     importances: Mapping[str, float]
+    reference: Scored | None = None
 
 
 def measure(
@@ -92,36 +107,41 @@ def measure(
     """
     loss = losses.of_metric(model.monitors.performance.metric, model.task)
     judged, predicted = window.judged, window.predicted[window.is_judged]
-    profile = with_labels(model, window, past)
+    profile = with_labels(model, window)
     importances = served.importances if served else {}
-    incidents = find_incidents(profile, past.profiles, importances, inputs_moved)
-    found = {
+    update: dict[str, object] = {
         "labelled": len(judged.target),
         "positive": metrics.positive(model.task, judged.target),
-        "incidents": incidents,
+        "incidents": find_incidents(
+            profile, past.profiles, importances, inputs_moved, past.upstream
+        ),
     }
-    evidence = evidence.model_copy(update=found)
-    if served is None or not len(judged.target):
-        return evidence, profile
-    compared, why = challengers(model, loss, judged, predicted, past, served)
-    of_rows = losses.by_row(loss, judged.target, predicted)
-    update = {
-        "loss": losses.moments(loss, of_rows),
-        "base_loss": losses.base(loss, judged.target, judged.target),
-        "gains": tuple(compared),
-        "no_gains": why,
-    }
+    if served is None:
+        return evidence.model_copy(update=update), profile
+    if served.reference is not None:
+        update["split"] = split(
+            loss, served.reference, window.scored(), last_was_outside=past.last_was_outside
+        )
+    if len(judged.target):
+        compared, why = challengers(model, loss, judged, predicted, past, served)
+        update |= {
+            "loss": losses.moments(loss, losses.by_row(loss, judged.target, predicted)),
+            "base_loss": losses.base(loss, judged.target, judged.target),
+            "gains": tuple(compared),
+            "no_gains": why,
+        }
     return evidence.model_copy(update=update), profile
 
 
-def with_labels(model: Model, window: Window, past: Past) -> WindowProfile:
+def with_labels(model: Model, window: Window) -> WindowProfile:
     """The window's profile with what is compared of its labels."""
+    largest = sorted(window.slices, key=lambda name: (-int(window.slices[name].sum()), name))
     labels = label_profiles(
-        model,
-        window.rows,
+        model.task,
+        window.rows.numbers.astype(np.float64),
+        window.rows.target,
         window.predicted,
-        window.slices,
-        past.categories,
+        {name: window.slices[name] for name in sorted(largest[:MOST_SLICES])},
     )
     return window.profile.model_copy(update={"labels": labels})
 

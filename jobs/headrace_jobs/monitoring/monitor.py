@@ -3,46 +3,36 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from headrace_jobs.engine.commit_note import commit_note
-from headrace_jobs.lake import tables
 from headrace_jobs.learning import features
 from headrace_jobs.learning.manifest import Feature
 from headrace_jobs.learning.registry import LoadedModel, Registry
 from headrace_jobs.learning.score import predicted_here
 from headrace_jobs.monitoring import window_rows
 from headrace_jobs.monitoring.added_monitors import signals
-from headrace_jobs.monitoring.learner import Learner, Rows
-from headrace_jobs.monitoring.measure import Past, Served, Window, measure
-from headrace_jobs.monitoring.window_rows import HASH, Counted
-from headrace_jobs.statistics import histograms, metrics
-from headrace_jobs.statistics.profiles import column_profiles
+from headrace_jobs.monitoring.compare import Comparing
+from headrace_jobs.monitoring.window_rows import PREDICTION
+from headrace_jobs.statistics import metrics
 from headrace_lake.commits import replace
 from headrace_lake.ledger import monitoring
 from headrace_schemas.decisions.evidence import MonitorEvidence, Performance, too_few
-from headrace_schemas.decisions.findings import judge_inputs
 from headrace_schemas.decisions.monitoring_row import MonitoringRow
 from headrace_schemas.decisions.profile import WindowProfile
-from headrace_schemas.decisions.psi import psi_signal
 from headrace_schemas.decisions.signal import Question, Signal
 from headrace_schemas.declarations.model import Model
-from headrace_schemas.partition import Partition
-from headrace_schemas.planning.planner import matured_at
-from headrace_schemas.rules.rule import quoted
 from headrace_schemas.wire.model_jobs import GateOutcome, MonitorReport, MonitorSpec
 from headrace_schemas.wire.report import Counts
 from headrace_schemas.wire.spec import PinnedTable
 
 log = logging.getLogger(__name__)
 
-PREDICTION, AT = "_prediction", "_at"
-"""The served prediction and the event's time, beside the feature table's columns."""
+YEAR = timedelta(days=365.25)
 
 NO_LABELS = "no matured labels"
 
@@ -56,13 +46,24 @@ def run(spark: SparkSession, spec: MonitorSpec) -> MonitorReport:
         matured_partitions=len(windows),
         rows=rows,
         signals=gate_signals(spec.gate),
+        windows_a_year=YEAR / (spec.partition.end - spec.partition.start),
     )
     models = Models.of(spec)
-    frame = window_frame(spark, spec, models, rows)
+    first = models.first.manifest.features if models.first and models.has_changed else ()
+    frame = window_rows.window_frame(spark, spec, models.inputs, first, rows)
     note: str | None = f"no champion served {spec.partition.key}"
     if models.champion is not None:
-        evidence, note = served(spark, spec, models, models.champion, frame, evidence)
-    evidence, profile = compared(spark, spec, models, windows, frame, evidence)
+        added = signals(spark, spec, models.champion.manifest)
+        evidence = evidence.model_copy(
+            update={
+                "champion": models.champion.version,
+                "champion_as_of": models.champion.manifest.as_of,
+                "signals": (*added, *evidence.signals),
+            }
+        )
+        evidence, note = results(spec.model, models, frame, evidence)
+    comparing = Comparing(spark, spec, models.champion, models.inputs, windows, frame, rows)
+    evidence, profile = comparing.compared(evidence)
     written = keep(spec, evidence, profile)
     log.info(
         "model %s %s: %d rows, %d labelled, %s",
@@ -135,59 +136,6 @@ def gate_signals(gate: GateOutcome | None) -> tuple[Signal, ...]:
     )
 
 
-def window_frame(
-    spark: SparkSession, spec: MonitorSpec, models: Models, count: int
-) -> pd.DataFrame:
-    """The partition's features, predictions and matured labels; a sample if it is large."""
-    model, contract, partition = spec.model, spec.contract, [spec.partition.key]
-    key = features.row_key(model, contract)
-    frame = tables.read(spark, spec.features, partition)
-    target = features.target_number(model, contract)
-    columns = [
-        F.when(features.is_known(model, spec.as_of), target).alias(features.TARGET),
-        window_rows.hashed(spec).alias(HASH),
-        F.unix_micros(F.col(quoted(model.event_time))).alias(AT),
-        *window_rows.raw_inputs(models.inputs),
-    ]
-    if model.gates.slices is not None:
-        columns += [
-            F.col(quoted(name)).cast("string").alias(f"_slice.{name}")
-            for name in model.gates.slices.columns
-        ]
-    if models.first is not None and models.has_changed:
-        columns += features.feature_numbers(models.first.manifest.features, contract, "_first.")
-    if spec.predictions is None:
-        frame = frame.withColumn(PREDICTION, F.lit(None).cast("double"))
-    else:
-        predictions = tables.read(spark, spec.predictions, partition)
-        prediction = F.col("prediction").alias(PREDICTION)
-        predictions = predictions.select(*[quoted(name) for name in key], prediction)
-        frame = frame.join(predictions, list(key), "left")
-    return features.sample(frame, key, [F.col(PREDICTION), *columns], count)
-
-
-def served(
-    spark: SparkSession,
-    spec: MonitorSpec,
-    models: Models,
-    champion: LoadedModel,
-    rows: pd.DataFrame,
-    evidence: MonitorEvidence,
-) -> tuple[MonitorEvidence, str | None]:
-    """What a champion adds to the evidence; and a note, where its results cannot be measured."""
-    model = spec.model
-    update = {
-        "champion": champion.version,
-        "champion_as_of": champion.manifest.as_of,
-        "signals": (
-            *input_signals(model, champion, rows, evidence.rows),
-            *signals(spark, spec, champion.manifest),
-            *evidence.signals,
-        ),
-    }
-    return results(model, models, rows, evidence.model_copy(update=update))
-
-
 def results(
     model: Model, models: Models, rows: pd.DataFrame, evidence: MonitorEvidence
 ) -> tuple[MonitorEvidence, str | None]:
@@ -219,6 +167,7 @@ def results(
             first=of_first,
             error=metrics.standard_error(metric, target, predicted),
             reference_error=models.judged.get("errors", {}).get(metric),
+            reference_rows=models.judged.get("rows_measured"),
         )
     found = {
         "labelled": len(labelled),
@@ -227,128 +176,6 @@ def results(
         "unmeasured": note if performance is None else None,
     }
     return evidence.model_copy(update=found), note
-
-
-def input_signals(
-    model: Model, champion: LoadedModel, rows: pd.DataFrame, count: int
-) -> list[Signal]:
-    """Each feature's PSI against the champion's training rows, most important first.
-
-    Args:
-        rows: Of the window, or a sample of them.
-        count: How many the window has.
-    """
-    signals = []
-    for feature in champion.manifest.features:
-        histogram, found = (
-            feature.histogram,
-            histograms.shares(feature, rows[f"_input.{feature.name}"]),
-        )
-        trained = histogram.rows or champion.manifest.window.train_rows
-        least = histograms.least_share(trained, len(rows))
-        psi = histograms.psi(histogram.shares, found, least) if len(rows) else 0.0
-        signal = psi_signal(
-            feature.name,
-            round(psi, 6),
-            feature.importance,
-            count,
-            model.monitors.inputs.psi,
-            bins=sum(share > 0 for share in histogram.shares),
-            trained_rows=trained,
-        )
-        signals.append((-feature.importance, feature.name, signal))
-    return [signal for _, _, signal in sorted(signals, key=lambda entry: entry[:2])]
-
-
-def compared(
-    spark: SparkSession,
-    spec: MonitorSpec,
-    models: Models,
-    windows: Sequence[Counted],
-    frame: pd.DataFrame,
-    evidence: MonitorEvidence,
-) -> tuple[MonitorEvidence, WindowProfile]:
-    """What the windows before say of this one: incidents, and what retraining would have gained."""
-    model, champion = spec.model, models.champion
-    values = window_rows.Values(models.inputs)
-    known = values.learnt()
-    before = window_rows.learnable(spec, windows)
-    labelled: list[Rows] = []
-    own: tuple[Rows, ...] = ()
-    if champion is not None and evidence.labelled:
-        since = first_learnt(champion, before)
-        total = sum(window.labelled for window in before) + evidence.labelled
-        learner = Learner.of(model, values.categories, total)
-        wanted = window_rows.shares(before, since, learner.most_rows)
-        labelled = window_rows.labelled_before(spark, spec, values, before, wanted)
-        own = learnt_windows(spec, champion, labelled)
-    past = Past(labelled, profiles_before(spec), values.categories)
-    importances = {feature.name: feature.importance for feature in models.inputs}
-    served = Served(champion.version, own, importances) if champion else None
-    window = as_window(spec, values, known, frame, evidence.rows)
-    moved = judge_inputs(model.monitors.inputs, evidence).drifted
-    return measure(model, window, past, served, evidence, moved)
-
-
-def as_window(
-    spec: MonitorSpec,
-    values: window_rows.Values,
-    known: Mapping[int, np.ndarray],
-    frame: pd.DataFrame,
-    count: int,
-) -> Window:
-    """The partition's rows as they are compared."""
-    numbers = values.numbers(frame)
-    kinds = [feature.kind.value for feature in values.features]
-    names = [feature.name for feature in values.features]
-    by_time = np.argsort(frame[AT].to_numpy(), kind="stable")
-    gate = spec.gate
-    profile = WindowProfile(
-        window=spec.partition.key,
-        rows=count,
-        delivered=gate.rows_in if gate else None,
-        quarantined=gate.quarantined / gate.rows_in if gate and gate.rows_in else None,
-        columns=column_profiles(names, kinds, numbers[by_time], known),
-    )
-    order = np.argsort(frame[HASH].to_numpy(), kind="stable")
-    target = frame[features.TARGET].to_numpy(dtype=np.float64)[order]
-    slices = {
-        name.removeprefix("_slice."): frame[name].to_numpy()[order]
-        for name in frame.columns
-        if name.startswith("_slice.")
-    }
-    rows = Rows(spec.partition.key, numbers[order], target, count)
-    return Window(rows, frame[PREDICTION].to_numpy(dtype=np.float64)[order], profile, slices)
-
-
-def first_learnt(champion: LoadedModel, before: Sequence[Counted]) -> int:
-    """Position of the first window that the champion learnt from."""
-    since = champion.manifest.learn_from
-    return next((i for i, window in enumerate(before) if since is None or window.key >= since), 0)
-
-
-def learnt_windows(
-    spec: MonitorSpec, champion: LoadedModel, labelled: Sequence[Rows]
-) -> tuple[Rows, ...]:
-    """The windows that the champion learnt from, as far as they are there."""
-    manifest, unit = champion.manifest, spec.partition.unit
-    return tuple(
-        rows
-        for rows in labelled
-        if (manifest.learn_from is None or rows.key >= manifest.learn_from)
-        and rows.key not in manifest.left_out
-        and matured_at(spec.model, Partition.parse(unit, rows.key)) <= manifest.as_of
-    )
-
-
-def profiles_before(spec: MonitorSpec) -> list[WindowProfile]:
-    """Profiles of earlier windows that are not held, oldest first."""
-    kept = monitoring(spec.model.name).read(spec.monitoring_uri)
-    return [
-        WindowProfile.model_validate_json(row.profile)
-        for row in kept
-        if row.profile and row.window < spec.partition.key and row.window not in spec.left_out
-    ]
 
 
 def main_numbers(evidence: MonitorEvidence) -> dict[str, float]:

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from headrace_jobs.lake import tables
 from headrace_jobs.learning import features
-from headrace_jobs.learning.manifest import Feature, FeatureKind
+from headrace_jobs.learning.manifest import Feature, FeatureKind, Manifest
 from headrace_jobs.monitoring.learner import Numbers, Rows
 from headrace_jobs.monitoring.shadows import NEWEST
 from headrace_schemas.partition import Partition
@@ -19,8 +19,14 @@ from headrace_schemas.planning.planner import matured_at
 from headrace_schemas.rules.rule import quoted
 from headrace_schemas.wire.model_jobs import MonitorSpec
 
+PREDICTION, AT = "_prediction", "_at"
+"""The served prediction and the event's time, beside the feature table's columns."""
+
 HASH = "_hash"
 """Where a row stands in the order that samples are taken in: by the hash of its key."""
+
+REFERENCE_ROWS = 10_000
+"""Of the holdout that a window's loss is compared with."""
 
 STEPS = 1 << 20
 """Of the scale that hashes are put on; a share of rows is so many of them."""
@@ -140,6 +146,65 @@ def hashed(spec: MonitorSpec) -> Column:
     """Where a row stands in the order of samples."""
     key = features.row_key(spec.model, spec.contract)
     return F.pmod(F.xxhash64(*[quoted(name) for name in key]), F.lit(STEPS))
+
+
+def window_frame(
+    spark: SparkSession,
+    spec: MonitorSpec,
+    inputs: Sequence[Feature],
+    first: Sequence[Feature],
+    count: int,
+) -> pd.DataFrame:
+    """The partition's features, predictions and matured labels; a sample if it is large.
+
+    Args:
+        inputs: Features that are compared, called `_input.` and their name.
+        first: Features of the first model, as the booster sees them, called `_first.0` and so on.
+        count: Rows of the partition.
+    """
+    model, contract, partition = spec.model, spec.contract, [spec.partition.key]
+    key = features.row_key(model, contract)
+    frame = tables.read(spark, spec.features, partition)
+    target = features.target_number(model, contract)
+    columns = [
+        F.when(features.is_known(model, spec.as_of), target).alias(features.TARGET),
+        hashed(spec).alias(HASH),
+        F.unix_micros(F.col(quoted(model.event_time))).alias(AT),
+        *raw_inputs(inputs),
+        *features.feature_numbers(first, contract, "_first."),
+    ]
+    if model.gates.slices is not None:
+        columns += [
+            F.col(quoted(name)).cast("string").alias(f"_slice.{name}")
+            for name in model.gates.slices.columns
+        ]
+    if spec.predictions is None:
+        frame = frame.withColumn(PREDICTION, F.lit(None).cast("double"))
+    else:
+        predictions = tables.read(spark, spec.predictions, partition)
+        prediction = F.col("prediction").alias(PREDICTION)
+        predictions = predictions.select(*[quoted(name) for name in key], prediction)
+        frame = frame.join(predictions, list(key), "left")
+    return features.sample(frame, key, [F.col(PREDICTION), *columns], count)
+
+
+def reference_frame(spark: SparkSession, spec: MonitorSpec, manifest: Manifest) -> pd.DataFrame:
+    """Rows of the champion's holdout with what it sees of them; a sample if they are many."""
+    model, contract = spec.model, spec.contract
+    delivered = features.delivered_rows(tables.read(spark, spec.features), manifest.as_of)
+    known = features.known_rows(delivered, model, manifest.as_of)
+    start = features.instant(manifest.window.holdout_start)
+    left_out = {*spec.left_out, *manifest.left_out}
+    kept = known.where(F.col(quoted(model.event_time)) >= start)
+    if left_out:
+        kept = kept.where(~F.col(tables.PARTITION).isin(*left_out))
+    key = features.row_key(model, contract)
+    columns = [
+        features.target_number(model, contract),
+        *raw_inputs(manifest.features),
+        *features.feature_numbers(manifest.features, contract, "_own."),
+    ]
+    return features.sample(kept, key, columns, manifest.window.holdout_rows, REFERENCE_ROWS)
 
 
 def labelled_before(

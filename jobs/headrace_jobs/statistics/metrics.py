@@ -206,31 +206,24 @@ def hanley_mcneil(auc: float, positive: float, negative: float) -> float:
     return math.sqrt(variance / (positive * negative))
 
 
-def share_better(
-    metric: str,
-    target: Values,
-    new: Values,
-    old: Values,
-    min_gain: float,
-    resamples: int,
-    seed: int,
-) -> float:
-    """Share of paired bootstrap resamples in which `new` beats `old` by more than `min_gain`.
+def resampled_gains(
+    metric: str, target: Values, new: Values, old: Values, resamples: int, seed: int
+) -> Values:
+    """By how much `new` beats `old` in each of the paired bootstrap's resamples; negative if it is worse.
 
     Both are weighed with the same Poisson(1) counts per row, which resample rows with replacement
     without drawing indices (J. Hanley and B. MacGibbon, Computer Methods and Programs in
-    Biomedicine 83, 2006). A resample in which the metric is not defined counts as not better.
+    Biomedicine 83, 2006). NaN in a resample in which the metric is not defined.
     """
     sign = 1 if METRICS.named(metric).higher_is_better else -1
     weigh_new, weigh_old = weighing(metric, target, new), weighing(metric, target, old)
     generator = np.random.default_rng(seed)
-    better, at_once = 0, max(1, WEIGHTS_AT_ONCE // max(target.size, 1))
+    found, at_once = [], max(1, WEIGHTS_AT_ONCE // max(target.size, 1))
     for start in range(0, resamples, at_once):
         lines = min(at_once, resamples - start)
         weights = generator.poisson(1.0, (lines, target.size)).astype(np.float64)
-        gains = sign * (weigh_new(weights) - weigh_old(weights))
-        better += int((gains > min_gain).sum())
-    return better / resamples
+        found.append(sign * (weigh_new(weights) - weigh_old(weights)))
+    return np.concatenate(found)
 
 
 def calibration(target: Values, predicted: Values, bins: int = 10) -> list[dict[str, Any]]:

@@ -8,7 +8,14 @@ from headrace_lake.fsck.digests import FOLDER as DIGESTS
 from headrace_lake.objects import READERS, Folder
 from headrace_schemas.errors import TableMissing
 
-KINDS = {"tables": 2, "quarantine": 2, "predictions": 1, "monitoring": 1, "ledger": 1}
+KINDS = {
+    "tables": 2,
+    "quarantine": 2,
+    "predictions": 1,
+    "monitoring": 1,
+    "sketches": 1,
+    "ledger": 1,
+}
 """Folders of the lake in which Delta tables lie, and how many steps below."""
 
 

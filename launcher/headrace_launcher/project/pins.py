@@ -19,6 +19,9 @@ from headrace_schemas.places import Lake
 from headrace_schemas.planning.pins import Hold, Pin, hold_pins
 from headrace_schemas.wire.job_folders import job_folders, job_pins
 
+OF_MODELS = ("predictions", "monitoring", "sketches")
+"""Kinds of tables that each model has one of."""
+
 
 @dataclass(frozen=True)
 class PinnedVersion:
@@ -76,7 +79,7 @@ class Pins:
     def history_days(self, table: str) -> int:
         """How long the history of a table is, or of what belongs to a model of it."""
         kind, _, rest = table.partition(".")
-        if kind in ("predictions", "monitoring"):
+        if kind in OF_MODELS:
             table = self.catalog.models[rest].table
         return self.catalog.build(table).history_days
 
@@ -107,11 +110,7 @@ class Pins:
     def refuse_unknown(self, table: str) -> None:
         """Only what was published can be held."""
         known = sorted(self.catalog.builds)
-        models = [
-            f"{kind}.{name}"
-            for name in self.catalog.models
-            for kind in ("predictions", "monitoring")
-        ]
+        models = [f"{kind}.{name}" for name in self.catalog.models for kind in OF_MODELS]
         if table not in (*known, *models) or newest_version(self.lake.pinnable(table)) is None:
             raise UnknownTable(table, "the lake", [*known, *models])
 

@@ -197,6 +197,15 @@ def train_form(model: Model) -> Mapping[str, Param]:
             title="Reason",
             description="Why this training is needed. It is kept with the run.",
         ),
+        "learn_from": Param(
+            None,
+            type=["null", "string"],
+            maxLength=20,
+            title="Learn from",
+            description=f"The first partition of {model.table} that is learnt from, such as the first "
+            "one after the world changed. Empty: from where the serving version learnt from; the "
+            "oldest partition: from everything.",
+        ),
         "num_boost_round": Param(
             None,
             type=["null", "integer"],

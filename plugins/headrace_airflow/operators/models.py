@@ -1,5 +1,6 @@
 """The way of a model: train, evaluate, promote; and of its predictions: score, monitor, decide."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -188,6 +189,7 @@ class PlanTrainingOperator(BaseOperator):
         except ValueError as error:
             raise AirflowFailException(f"model {self.model}: {error}") from error
         self.log.info("%s: trains as of %s: %s", self.model, training.as_of, training.reason)
+        self.log.info("%s: %s", self.model, training.learnt)
         return training.to_json()
 
     def plan(self, context: Context) -> TrainingPlan:
@@ -259,7 +261,8 @@ class TrainOperator(ModelOperator):
             features = asked.features.model_copy(update={"version": before})
             asked = asked.model_copy(update={"features": features})
         refuse_damaged(asked.features)
-        return asked.model_copy(update={"run_page": run_page(context)})
+        chosen = {"learn_from": training.learn_from, "left_out": training.left_out}
+        return asked.model_copy(update={"run_page": run_page(context), **chosen})
 
     def handle_failure(self, report: JobReport, context: Context) -> None:
         """Tell of rows or parameters that no training can be made of."""
@@ -309,10 +312,12 @@ class HandOverOperator(BaseOperator):
         """Put what a person has to know on the asset's event."""
         training = context["ti"].xcom_pull(task_ids="plan")
         evaluated = context["ti"].xcom_pull(task_ids="evaluate")["promotion_evidence"]
-        verdict, reason = judged(self.catalog.models[self.model], evaluated)
+        declared, subject = self.catalog.models[self.model], self.model
+        history = DECISIONS.read(DeploymentSettings.current().lake.ledger, self.model)
+        plan = TrainingPlan.from_json(training)
+        verdict, reason = judged(declared, evaluated, history, plan)
         if verdict is not Verdict.PROMOTE:
             raise AirflowSkipException(f"{self.model}: nobody needs to be asked: {reason}")
-        declared, subject = self.catalog.models[self.model], self.model
         tell(declared.notify, context, EventKind.APPROVAL_WANTED, subject, verdict.value, reason)
         asset = candidate_asset(self.model)
         context["asset_state_store"][asset].set(WAITING, training["request_id"])
@@ -343,7 +348,7 @@ class PromoteOperator(DecidingOperator):
         evidence = self.result_of(context, "evaluate")["promotion_evidence"]
         model = self.declared
         if model.approval == "required":
-            verdict, reason = judged(model, evidence)
+            verdict, reason = judged(model, evidence, self.history(), training)
             if verdict is Verdict.PROMOTE:
                 raise AirflowSkipException(f"{self.model}: waits for approval: {reason}")
         return planner.promote(
@@ -351,6 +356,7 @@ class PromoteOperator(DecidingOperator):
             training.as_of,
             training.request_id,
             PromotionEvidence.model_validate(evidence),
+            self.history(),
             None,
             job_id,
         )
@@ -375,6 +381,7 @@ class PromoteApprovedOperator(DecidingOperator):
             datetime.fromisoformat(candidate["as_of"]),
             candidate["request_id"],
             PromotionEvidence.model_validate(candidate["evidence"]),
+            self.history(),
             approved_by,
             job_id,
         )
@@ -390,6 +397,9 @@ class PromoteApprovedOperator(DecidingOperator):
         return extra
 
 
-def judged(model: Model, evidence: dict[str, Any]) -> tuple[Verdict, str]:
+def judged(
+    model: Model, evidence: dict[str, Any], history: Sequence[Decision], training: TrainingPlan
+) -> tuple[Verdict, str]:
     """What the model's gates say of a candidate, before any person does."""
-    return judge(model.gates, PromotionEvidence.model_validate(evidence))
+    found = PromotionEvidence.model_validate(evidence)
+    return judge(model, found, history, training.as_of, training.request_id)

@@ -47,7 +47,10 @@ class Decision(Frozen):
         evidence: What it was decided on, as JSON.
         policy: Thresholds in force, as JSON.
         would_change: What would have led to another verdict, in words; None where nothing would.
-        learn_from: For a verdict to train, key of the first partition to learn from; None for all.
+        learn_from: Key of the first partition to learn from, for a verdict to train; that was learnt
+            from, for a promotion. None for all.
+        measured_gain: For a verdict to train, the lower bound of what a retrained model was measured to
+            lose less a window, in units of the loss; None where that was not what asked for it.
     """
 
     id: str
@@ -64,6 +67,7 @@ class Decision(Frozen):
     policy: str = Field(default="{}")
     would_change: str | None = None
     learn_from: str | None = None
+    measured_gain: float | None = None
 
 
 def as_of_label(instant: datetime) -> str:
@@ -72,7 +76,13 @@ def as_of_label(instant: datetime) -> str:
 
 
 def champion_at(history: Sequence[Decision], model: str, instant: datetime) -> str | None:
-    """The version that serves at a data time: of the newest promotion in force before then.
+    """The version that serves at a data time."""
+    promotion = serving(history, model, instant)
+    return promotion.model_version if promotion else None
+
+
+def serving(history: Sequence[Decision], model: str, instant: datetime) -> Decision | None:
+    """The newest promotion in force before a data time.
 
     A promotion at the very instant does not count: it may have learnt from what is scored then.
     """
@@ -82,7 +92,7 @@ def champion_at(history: Sequence[Decision], model: str, instant: datetime) -> s
         for decision in in_force
         if decision.effective_from and decision.effective_from < instant
     ]
-    return in_force[-1].model_version if in_force else None
+    return in_force[-1] if in_force else None
 
 
 def first_champion(history: Sequence[Decision], model: str) -> str | None:

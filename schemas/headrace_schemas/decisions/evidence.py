@@ -8,12 +8,16 @@ be judged", which is no verdict of either kind.
 
 import json
 import math
+import operator
 from collections.abc import Sequence
 from datetime import datetime
+
+from pydantic import Field
 
 from headrace_schemas.decisions.gain import Gain, Moments
 from headrace_schemas.decisions.incident import Incident
 from headrace_schemas.decisions.signal import Evidence, Question, Signal
+from headrace_schemas.decisions.split import LossSplit
 
 FEWEST_ROWS = 50
 """Labelled rows below which no metric is believed; of two classes, rows of each.
@@ -35,6 +39,7 @@ class Performance(Evidence):
         first: What the static baseline, the first model, would have reached; None before it exists.
         error: Standard error of `current`; None where it was not measured.
         reference_error: Standard error of `reference`; None where it was not measured.
+        reference_rows: Rows of the holdout; None where they were not kept.
     """
 
     metric: str
@@ -43,6 +48,7 @@ class Performance(Evidence):
     first: float | None = None
     error: float | None = None
     reference_error: float | None = None
+    reference_rows: int | None = None
 
     @property
     def is_measured(self) -> bool:
@@ -73,6 +79,9 @@ class MonitorEvidence(Evidence):
         no_gains: Why there are none; None where there are.
         loss: Of the champion, row by row, in the loss that belongs to the monitored metric.
         base_loss: Mean loss of the best constant prediction on the same rows.
+        split: Of the champion's loss, into what inputs explain and what a changed world explains; None
+            where there was nothing to compare with.
+        windows_a_year: How many windows a year has.
     """
 
     window: str
@@ -90,6 +99,8 @@ class MonitorEvidence(Evidence):
     no_gains: str | None = None
     loss: Moments | None = None
     base_loss: float | None = None
+    split: LossSplit | None = None
+    windows_a_year: float | None = None
 
     def raised(self, question: Question) -> list[str]:
         """The signals on a question that count by themselves, in words."""
@@ -116,30 +127,10 @@ class MonitorEvidence(Evidence):
         """
         return weight_of([signal for signal in self.weighed if signal.counts])
 
-    def lacking_rows(self, importance_share: float) -> float | None:
-        """Rows that are needed where they are too few to say whether inputs drifted; else None.
-
-        Features that cannot be judged do not matter as long as their importance, added to that of
-        features that drifted, would not reach the share.
-        """
-        unjudged = [signal for signal in self.weighed if signal.why_not is not None]
-        open_share, drifted = weight_of(unjudged), self.moved_importance
-        needed: float | None = None
-        for signal in sorted(unjudged, key=rows_needed):
-            if drifted >= importance_share or drifted + open_share < importance_share:
-                break
-            needed, open_share = rows_needed(signal), open_share - weight_of([signal])
-        return needed
-
 
 def weight_of(signals: Sequence[Signal]) -> float:
     """The weights of signals together."""
     return sum((signal.weight or 0.0 for signal in signals), 0.0)
-
-
-def rows_needed(signal: Signal) -> float:
-    """Rows from which a signal says something; infinitely many where nobody knows."""
-    return math.inf if signal.rows_needed is None else signal.rows_needed
 
 
 class Comparison(Evidence):
@@ -148,6 +139,7 @@ class Comparison(Evidence):
     Attributes:
         share_better: Share of the paired bootstrap's resamples in which the challenger is better by
             more than the gate's `min_gain`.
+        share_worse: Share of them in which it is worse; None where that was not counted.
         worst_slice: Slice in which the challenger loses most; None when it loses nowhere.
     """
 
@@ -155,6 +147,7 @@ class Comparison(Evidence):
     challenger: float
     champion: float
     share_better: float
+    share_worse: float | None = None
     worst_slice: str | None = None
     worst_slice_drop: float = 0.0
 
@@ -174,6 +167,7 @@ class PromotionEvidence(Evidence):
         measured: Rows of the holdout that were measured, where they are a sample of it.
         positive: Of the measured rows, those of class 1; None for a number, or where they were not
             counted.
+        learn_from: Key of the first partition that the challenger learnt from; None for all.
     """
 
     challenger: str
@@ -183,6 +177,7 @@ class PromotionEvidence(Evidence):
     comparison: Comparison | None = None
     measured: int | None = None
     positive: int | None = None
+    learn_from: str | None = Field(default=None, exclude_if=operator.not_)
 
 
 def too_few(rows: int, positive: int | None, what: str) -> str | None:

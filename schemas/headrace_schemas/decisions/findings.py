@@ -2,13 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isinf
 
-from headrace_schemas.decisions.evidence import SURE, MonitorEvidence, too_few
-from headrace_schemas.decisions.psi import METHOD
+from headrace_schemas.decisions.confidence import worse
+from headrace_schemas.decisions.evidence import FEWEST_ROWS, MonitorEvidence, Performance, too_few
+from headrace_schemas.decisions.gain import Moments
 from headrace_schemas.decisions.signal import Question
-from headrace_schemas.declarations.metrics import gain
+from headrace_schemas.decisions.split import slow_change
+from headrace_schemas.declarations.metrics import METRICS
 from headrace_schemas.declarations.model import InputMonitor, Model, PerformanceMonitor
+
+ALPHA = 0.05
+"""Probability that a model which did not get worse is ever called worse while it serves."""
+
+SHOWN = 3
+"""Features that are named in a reason."""
 
 
 @dataclass(frozen=True)
@@ -48,47 +55,47 @@ class Results:
 
 def findings_of(model: Model, served: Sequence[MonitorEvidence]) -> Findings:
     """What the windows that a champion served say, the newest one at the end."""
-    evidence = served[-1]
-    inputs = judge_inputs(model.monitors.inputs, evidence)
+    evidence, monitors = served[-1], model.monitors
+    inputs = judge_inputs(monitors.inputs, evidence)
     if raised := evidence.raised(Question.INPUTS):
         inputs = Inputs("; ".join([*raised, inputs.text]), drifted=True)
-    results = judge_results(model.monitors.performance, evidence)
+    results = judge_results(monitors.performance, served)
     if raised := evidence.raised(Question.RESULTS):
         results = Results("; ".join([*raised, results.text]), worse=True)
-    return Findings(f"{results.text}; {inputs.text}", inputs.drifted, results.worse)
+    said = [signal.text for signal in evidence.signals if signal.question is Question.DATA]
+    texts = [results.text, inputs.text, *(f"its gate warned: {text}" for text in said)]
+    return Findings("; ".join(texts), inputs.drifted, results.worse)
 
 
 def judge_inputs(monitor: InputMonitor, evidence: MonitorEvidence) -> Inputs:
     """Whether features that matter drifted; said as unknown where chance could do the same."""
-    if unmeasured := next((signal for signal in evidence.weighed if not signal.is_measured), None):
+    weighed = evidence.weighed
+    if unmeasured := next((signal for signal in weighed if not signal.is_measured), None):
         text = (
             f"inputs were not measured: {unmeasured.method} of {unmeasured.subject} is not a number"
         )
         return Inputs(text)
-    needed = evidence.lacking_rows(monitor.importance_share)
-    if needed is not None:
-        wanted = f"{needed:.0f} are needed"
-        if isinf(needed):
-            wanted = "and the champion learnt from too few to compare any with"
-        return Inputs(f"inputs cannot be judged: {evidence.rows} rows, {wanted}")
+    unknown = [signal for signal in weighed if signal.why_not is not None]
+    if unknown and len(unknown) == len(weighed):
+        return Inputs(f"inputs cannot be judged: {unknown[0].why_not}")
     drifted_share = evidence.moved_importance
-    asked = {
-        f"{signal.method} >= {signal.threshold:g}"
-        for signal in evidence.weighed
-        if signal.threshold
-    }
-    limits = ", ".join(sorted(asked)) or f"{METHOD} >= {monitor.psi:g}"
+    drifted = [signal.subject for signal in weighed if signal.counts]
+    names = f" ({', '.join(drifted[:SHOWN])}{', ...' if len(drifted) > SHOWN else ''})"
     return Inputs(
-        f"{drifted_share:.0%} of the importance lies in features that moved ({limits})",
-        drifted=drifted_share >= monitor.importance_share,
+        f"{drifted_share:.0%} of the importance lies in features that drifted"
+        f"{names if drifted else ''}",
+        drifted=bool(drifted) and drifted_share >= monitor.importance_share,
     )
 
 
-def judge_results(monitor: PerformanceMonitor, evidence: MonitorEvidence) -> Results:
-    """Whether the served predictions got worse, or cannot be judged and why.
+def judge_results(monitor: PerformanceMonitor, served: Sequence[MonitorEvidence]) -> Results:
+    """Whether the served predictions surely got worse, or cannot be judged and why.
 
-    Worse is a loss of more than `max_drop` and more than `SURE` standard errors of the difference.
+    Surely: by a confidence sequence over all windows that the champion served, `confidence.worse`. The
+    split of the loss says how much of it harder inputs explain, and slow change is added up from what
+    they do not.
     """
+    evidence = served[-1]
     found, rows = evidence.performance, evidence.labelled
     if not rows:
         return Results(evidence.unmeasured or "no matured labels")
@@ -99,10 +106,42 @@ def judge_results(monitor: PerformanceMonitor, evidence: MonitorEvidence) -> Res
         return Results(evidence.unmeasured or undefined)
     if not found.is_measured:
         return Results(f"{found.metric} was not measured: it is not a number")
-    lost, error = -gain(found.metric, found.current, found.reference), found.standard_error
-    chance = SURE * error
-    worse = lost > max(monitor.max_drop, chance)
+    rise = worse(
+        [moments for window in served if (moments := metric_moments(window)) is not None],
+        [reference_moments(found)],
+        monitor.max_drop,
+        ALPHA,
+        found.metric,
+    )
+    slow = slow_change(
+        [score for window in served if window.split and (score := window.split.score) is not None],
+        evidence.windows_a_year or 12,
+    )
     text = f"{found.metric} {found.current:.3f} against {found.reference:.3f} on its own holdout"
-    if chance > monitor.max_drop and not worse:
-        text += f", and chance alone makes up to {chance:.3f} on {rows} labelled rows"
-    return Results(text, worse)
+    if evidence.split is not None:
+        text += f"; {evidence.split.text}"
+    if rise.counts:
+        text += f"; surely worse by {rise.low:.3f} over {rise.method.removeprefix('rise over ')}"
+    if slow.counts:
+        text += f"; {slow.text}"
+    return Results(text, rise.counts or slow.counts)
+
+
+def metric_moments(evidence: MonitorEvidence) -> Moments | None:
+    """The watched metric of a window as a loss, lower is better; None where it was not measured."""
+    found = evidence.performance
+    if found is None or not found.is_measured or found.error is None or not evidence.labelled:
+        return None
+    return as_loss(found.metric, found.current, found.error, evidence.labelled)
+
+
+def reference_moments(found: Performance) -> Moments:
+    """The same of the holdout; of so many rows as the window has where they were not kept."""
+    error = found.reference_error if found.reference_error is not None else found.error
+    return as_loss(found.metric, found.reference, error or 0.0, found.reference_rows or FEWEST_ROWS)
+
+
+def as_loss(metric: str, value: float, error: float, rows: int) -> Moments:
+    """A metric with its standard error as the mean of so many rows' losses."""
+    sign = -1 if METRICS.named(metric).higher_is_better else 1
+    return Moments(rows=rows, mean=sign * value, variance=error**2 * rows)

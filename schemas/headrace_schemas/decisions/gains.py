@@ -15,13 +15,14 @@ cost-aware retraining of A. Mahadevan and M. Mathioudakis (arXiv 2310.04216), wi
 take an estimate.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
 
+from headrace_schemas.decisions.confidence import pooled
 from headrace_schemas.decisions.evidence import FEWEST_ROWS, MonitorEvidence
-from headrace_schemas.decisions.gain import Gain, Moments
+from headrace_schemas.decisions.gain import Gain
 from headrace_schemas.declarations.model import Retraining
 
 SUFFIXES = (1, 2, 3, 6, 12)
@@ -63,17 +64,6 @@ class PooledGain:
         )
 
 
-def pooled(moments: Iterable[Moments]) -> Moments:
-    """The moments of all rows together."""
-    known = [part for part in moments if part.rows]
-    rows = sum(part.rows for part in known)
-    if not rows:
-        return Moments(rows=0, mean=0.0, variance=0.0)
-    mean = sum(part.rows * part.mean for part in known) / rows
-    spread = sum(part.rows * (part.variance + (part.mean - mean) ** 2) for part in known)
-    return Moments(rows=rows, mean=mean, variance=spread / rows)
-
-
 def pooled_gains(evidence: Sequence[MonitorEvidence], confidence: float) -> list[PooledGain]:
     """Each family's best-founded gain over the newest windows, the highest lower bound first.
 
@@ -102,7 +92,7 @@ def counts_of(windows: int, family: str) -> list[int]:
 
 def look(measured: Sequence[tuple[MonitorEvidence, Gain]], confidence: float) -> PooledGain | None:
     """The gain over these windows; None where they are too few rows to tell."""
-    together = pooled(gain.difference for _, gain in measured)
+    together = pooled([gain.difference for _, gain in measured])
     positive = [window.positive for window, _ in measured]
     rarer = together.rows
     if all(count is not None for count in positive):

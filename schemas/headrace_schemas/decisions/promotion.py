@@ -1,10 +1,16 @@
-"""Whether a new version serves: a pure function of what evaluation measured and the model's gates."""
+"""Whether a new version serves: a pure function of evidence, the model's gates and what was decided before.
 
+Where a measured gain asked for the training, it is the evidence for the new version, from more rows
+than a holdout has: the gates are a veto then. Without one they ask for proof.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
 from math import isfinite
 
 from headrace_schemas.decisions.decision import Decision, Kind, Verdict
 from headrace_schemas.decisions.evidence import Comparison, PromotionEvidence, canonical, too_few
+from headrace_schemas.decisions.training_windows import labels_held
 from headrace_schemas.declarations.metrics import gain
 from headrace_schemas.declarations.model import Gates, Model
 
@@ -12,6 +18,7 @@ from headrace_schemas.declarations.model import Gates, Model
 def decide_promotion(
     model: Model,
     evidence: PromotionEvidence,
+    history: Sequence[Decision],
     as_of: datetime,
     request_id: str,
     approved_by: str | None = None,
@@ -19,10 +26,11 @@ def decide_promotion(
     """Whether a new version serves from `as_of` on, and why.
 
     Args:
+        history: Earlier decisions of the model, the one that asked for the training among them.
         request_id: Id of the decision or run that asked for the training.
         approved_by: Who approved it, where a person must.
     """
-    verdict, reason = judge(model.gates, evidence)
+    verdict, reason = judge(model, evidence, history, as_of, request_id)
     if verdict is Verdict.PROMOTE and model.approval == "required":
         if approved_by is None:
             verdict, reason = Verdict.REFUSE, f"nobody approved it; {reason}"
@@ -41,13 +49,39 @@ def decide_promotion(
         effective_from=as_of if verdict is Verdict.PROMOTE else None,
         evidence=canonical(evidence),
         policy=model.model_dump_json(include={"gates", "approval"}),
+        learn_from=evidence.learn_from,
     )
 
 
-def judge(gates: Gates, evidence: PromotionEvidence) -> tuple[Verdict, str]:
-    """Enough rows, floors, then the champion, then the slices; what was not measured is refused."""
+def judge(
+    model: Model,
+    evidence: PromotionEvidence,
+    history: Sequence[Decision],
+    as_of: datetime,
+    request_id: str,
+) -> tuple[Verdict, str]:
+    """Verdict and reason of `decide_promotion`, before any person is asked."""
+    if held := labels_held(model, history, as_of):
+        return Verdict.REFUSE, f"{held}; nothing is promoted until they are released"
+    asked = next((decision for decision in history if decision.id == request_id), None)
+    return judge_gates(model.gates, evidence, asked.measured_gain if asked else None)
+
+
+def judge_gates(
+    gates: Gates, evidence: PromotionEvidence, measured_gain: float | None
+) -> tuple[Verdict, str]:
+    """Enough rows, floors, then the champion, then the slices; what was not measured is refused.
+
+    Args:
+        measured_gain: Lower bound of the gain a window that asked for the training, if one did.
+    """
+    stands = None
+    if measured_gain is not None and evidence.champion is not None:
+        stands = f"the measured gain stands: at least {measured_gain:.4f} a window"
     rows = evidence.holdout_rows if evidence.measured is None else evidence.measured
     if few := too_few(rows, evidence.positive, "holdout rows"):
+        if stands is not None:
+            return Verdict.PROMOTE, f"{stands}; the holdout cannot say otherwise: {few}"
         return Verdict.REFUSE, f"it cannot be judged: {few}; lengthen `split.holdout_days`"
     for metric, floor in gates.floors.items():
         value = evidence.metrics.get(metric)
@@ -60,25 +94,40 @@ def judge(gates: Gates, evidence: PromotionEvidence) -> tuple[Verdict, str]:
     comparison = evidence.comparison
     if comparison is None or not comparison.is_measured:
         return Verdict.REFUSE, f"it was not compared with champion {evidence.champion}"
-    return judge_comparison(gates, comparison)
+    return judge_comparison(gates, comparison, stands)
 
 
-def judge_comparison(gates: Gates, comparison: Comparison) -> tuple[Verdict, str]:
-    """Better than the champion with enough confidence, and nowhere much worse."""
+def judge_comparison(
+    gates: Gates, comparison: Comparison, stands: str | None
+) -> tuple[Verdict, str]:
+    """Not surely worse than the champion, nowhere much worse, and better unless a measured gain says so.
+
+    Args:
+        stands: The measured gain in words, if one asked for the training.
+    """
     wanted = gates.champion.confidence
     result = (
         f"{comparison.metric} {comparison.challenger:.3f} against the champion's "
         f"{comparison.champion:.3f} on the same rows, better in {comparison.share_better:.0%} "
         "of the resamples"
     )
-    is_worse = gain(comparison.metric, comparison.challenger, comparison.champion) < 0
-    if is_worse and comparison.share_better <= 1 - wanted:
+    is_tie = comparison.share_better < wanted
+    if is_surely_worse(comparison, wanted):
         return Verdict.REFUSE, f"worse: {result}"
-    if comparison.share_better < wanted:
+    if is_tie and stands is None:
         return Verdict.REFUSE, f"tie, the champion stays: {result}, {wanted:.0%} asked for"
     if gates.slices and comparison.worst_slice_drop > gates.slices.max_drop:
         return Verdict.REFUSE, (
             f"loses {comparison.worst_slice_drop:.3f} in slice {comparison.worst_slice}, "
             f"{gates.slices.max_drop:g} allowed; {result}"
         )
-    return Verdict.PROMOTE, f"better: {result}"
+    return Verdict.PROMOTE, f"{stands}; a tie: {result}" if is_tie else f"better: {result}"
+
+
+def is_surely_worse(comparison: Comparison, confidence: float) -> bool:
+    """Whether the challenger is worse than the champion with this confidence."""
+    worse = comparison.share_worse
+    if worse is None:  # as before it was counted
+        worse = 1 - comparison.share_better
+    is_worse = gain(comparison.metric, comparison.challenger, comparison.champion) < 0
+    return is_worse and worse >= confidence

@@ -23,7 +23,7 @@ from headrace_schemas.decisions.evidence import MonitorEvidence, canonical
 from headrace_schemas.decisions.evidence_codec import read_evidence
 from headrace_schemas.decisions.findings import Findings, findings_of
 from headrace_schemas.decisions.gains import PooledGain, cost_of, pooled_gains
-from headrace_schemas.decisions.holds import blocking, held_windows
+from headrace_schemas.decisions.holds import blocks, held_windows
 from headrace_schemas.decisions.incident import Scope
 from headrace_schemas.declarations.model import Model
 
@@ -40,12 +40,14 @@ class Judgement:
     Attributes:
         would_change: What would have made it another one; None where nothing would.
         learn_from: Key of the first window to learn from; None for all.
+        measured_gain: Lower bound of the gain a window that a verdict to train rests on, if it does.
     """
 
     verdict: Verdict
     reason: str
     would_change: str | None = None
     learn_from: str | None = None
+    measured_gain: float | None = None
 
 
 def decide_retraining(
@@ -54,10 +56,14 @@ def decide_retraining(
     """Whether the model is retrained, and why.
 
     Args:
-        history: Earlier decisions of the model; those at or after `as_of` are not looked at.
+        history: Earlier decisions of the model; those at or after `as_of` are not looked at,
+            but for releases, which count whenever they were given.
     """
     earlier = [
-        decision for decision in history if decision.model == model.name and decision.as_of < as_of
+        decision
+        for decision in history
+        if decision.model == model.name
+        and (decision.as_of < as_of or decision.kind is Kind.RELEASE)
     ]
     judged = weigh(model, evidence, earlier, as_of)
     return Decision(
@@ -70,6 +76,7 @@ def decide_retraining(
         reason=judged.reason,
         would_change=judged.would_change,
         learn_from=judged.learn_from,
+        measured_gain=judged.measured_gain,
         model_version=evidence.champion,
         evidence=canonical(evidence),
         policy=model.model_dump_json(include={"monitors", "retraining", "split"}),
@@ -80,7 +87,7 @@ def weigh(
     model: Model, evidence: MonitorEvidence, earlier: Sequence[Decision], as_of: datetime
 ) -> Judgement:
     """Verdict and reason of `decide_retraining`."""
-    if held := blocking(evidence.incidents):
+    if held := list(filter(blocks, evidence.incidents)):
         return judge_incident(evidence, [incident.text for incident in held])
     if (early := before_a_champion(model, evidence, earlier)) is not None:
         return early
@@ -236,6 +243,7 @@ def judge_gain(model: Model, found: Findings, best: PooledGain, base_loss: float
             f"retraining pays: {best.text}; {price}; {found.text}",
             f"a gain of less than {least:.4f} a window",
             since,
+            best.low,
         )
     would = f"it would train at a gain of at least {least:.4f} a window; it is {best.low:.4f}"
     if found.is_noteworthy or best.low > 0:

@@ -47,11 +47,12 @@ class Upkeep:
         return spec.model_copy(update=update)
 
     def model(self, model: Model, job_id: str) -> MaintainSpec:
-        """A model's predictions and what monitoring measured."""
+        """A model's predictions, what monitoring measured, and sketches of its inputs."""
         lake, days = self.planner.lake, self.planner.catalog.build(model.table).history_days
         kept = {
             f"predictions.{model.name}": lake.predictions(model.name),
             f"monitoring.{model.name}": lake.monitoring(model.name),
+            f"sketches.{model.name}": lake.sketches(model.name),
         }
         spec = self.spec(job_id, kept, days, lake.at("staging", f"model.{model.name}"))
         return spec.model_copy(update={"time_limit_minutes": model.time_limit_minutes})

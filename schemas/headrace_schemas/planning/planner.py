@@ -12,8 +12,8 @@ from typing import Any
 from headrace_schemas.batch import Batch
 from headrace_schemas.decisions.decision import Decision, champion_at, first_champion
 from headrace_schemas.decisions.evidence import MonitorEvidence, PromotionEvidence
-from headrace_schemas.decisions.holds import held_windows
 from headrace_schemas.decisions.model_version import PinnedModel
+from headrace_schemas.decisions.training_windows import windows_left_out
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import TableBuild
@@ -237,6 +237,7 @@ class Planner:
         as_of: datetime,
         request_id: str,
         evidence: PromotionEvidence,
+        history: Sequence[Decision],
         approved_by: str | None,
         job_id: str,
     ) -> PromoteSpec:
@@ -247,6 +248,7 @@ class Planner:
             as_of=as_of,
             request_id=request_id,
             evidence=evidence,
+            history=tuple(history),
             approved_by=approved_by,
             ledger_uri=self.lake.ledger,
         )
@@ -293,12 +295,28 @@ class Planner:
                 model.name, first_champion(history, model.name) if served else None
             ),
             monitoring_uri=self.lake.monitoring(model.name),
+            sketches_uri=self.lake.sketches(model.name),
             gate=gate,
-            left_out=tuple(
-                sorted(held_windows(history, model.name, model.retraining.normal_after_windows))
-            ),
+            left_out=windows_left_out(model, history, matured_at(model, partition)),
+            upstream=self.upstream(model),
             history_days=self.catalog.build(model.table).history_days,
         )
+
+    def upstream(self, model: Model) -> dict[str, str]:
+        """The input table of the feature table that a feature comes from, where just one has such a column."""
+        tables = {
+            declared.table for declared in self.catalog.build(model.table).inputs.values()
+        } - {model.table}
+        found = {}
+        for name in model.features:
+            having = [
+                table
+                for table in sorted(tables)
+                if self.catalog.contract(table).column(name) is not None
+            ]
+            if len(having) == 1:
+                found[name] = having[0]
+        return found
 
     def decide(
         self,

@@ -22,6 +22,8 @@ class TrainSpec(JobSpec):
         request_id: Id of the decision or run that asked; with it a repeated run finds its own version.
         versions_uri: Of the ledger of model versions.
         run_page: Address of the run's page in Airflow; the registry's pages lead there.
+        learn_from: Key of the first partition to learn from; None for all.
+        left_out: Keys of partitions that are held: neither learnt from nor judged on.
     """
 
     job: Literal["train"] = "train"
@@ -32,6 +34,8 @@ class TrainSpec(JobSpec):
     request_id: str
     versions_uri: str
     run_page: str | None = None
+    learn_from: str | None = None
+    left_out: tuple[str, ...] = ()
 
 
 class TrainReport(JobReport):
@@ -78,13 +82,19 @@ class EvaluateReport(JobReport):
 
 
 class PromoteSpec(JobSpec):
-    """Decide on a candidate, write the ledger, move the registry's aliases."""
+    """Decide on a candidate, write the ledger, move the registry's aliases.
+
+    Attributes:
+        history: Earlier decisions of the model: the one that asked for the training is among them,
+            unless it was a person or the calendar.
+    """
 
     job: Literal["promote"] = "promote"
     model: Model
     as_of: datetime
     request_id: str
     evidence: PromotionEvidence
+    history: tuple[Decision, ...]
     approved_by: str | None = None
     ledger_uri: str
 
@@ -150,6 +160,7 @@ class MonitorSpec(JobSpec):
         gate: What the gate saw of the partition of the feature table; None where no record is left.
         left_out: Keys of partitions with a data incident: nothing is learnt from or compared with
             them.
+        upstream: Of features, the input table that they come from, where that is known.
     """
 
     job: Literal["monitor"] = "monitor"
@@ -162,8 +173,10 @@ class MonitorSpec(JobSpec):
     champion: PinnedModel | None
     first: PinnedModel | None
     monitoring_uri: str
+    sketches_uri: str
     gate: GateOutcome | None = None
     left_out: tuple[str, ...] = ()
+    upstream: dict[str, str] = {}
     history_days: int = HISTORY_DAYS
 
 

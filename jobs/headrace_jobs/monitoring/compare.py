@@ -1,0 +1,202 @@
+"""A window beside those before it: inputs, incidents, the split of the loss, and challengers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import SparkSession
+
+from headrace_jobs.engine.commit_note import commit_note
+from headrace_jobs.lake import tables
+from headrace_jobs.learning import features
+from headrace_jobs.learning.manifest import Feature
+from headrace_jobs.learning.registry import LoadedModel
+from headrace_jobs.learning.score import predicted_here
+from headrace_jobs.monitoring import window_rows
+from headrace_jobs.monitoring.learner import Learner, Rows
+from headrace_jobs.monitoring.measure import Past, Served, Window, measure
+from headrace_jobs.monitoring.window_rows import AT, HASH, PREDICTION, Counted, Values
+from headrace_jobs.statistics.bin_counts import profile
+from headrace_jobs.statistics.estimation import Scored
+from headrace_jobs.statistics.references import input_signals
+from headrace_jobs.statistics.sketches import ColumnSketch
+from headrace_jobs.statistics.window_sketches import (
+    keep_sketches,
+    kept_sketches,
+    sketches_of_rows,
+    sketches_of_table,
+)
+from headrace_lake.ledger import monitoring
+from headrace_schemas.decisions.evidence import MonitorEvidence
+from headrace_schemas.decisions.findings import judge_inputs
+from headrace_schemas.decisions.profile import WindowProfile
+from headrace_schemas.decisions.signal import Signal
+from headrace_schemas.partition import Partition
+from headrace_schemas.planning.planner import matured_at
+from headrace_schemas.wire.model_jobs import MonitorSpec
+
+MOST_BEFORE = 120
+"""Windows before that inputs are compared with: two years and more of weeks, ten of months."""
+
+Sketches = Mapping[str, ColumnSketch]
+"""Of a window, by column."""
+
+
+@dataclass(frozen=True)
+class Comparing:
+    """One window, its champion, and what is at hand of both.
+
+    Attributes:
+        champion: That served it; None if none did.
+        inputs: The champion's features; those that the model declares where none served.
+        windows: Partitions of the feature table up to this one, oldest first.
+        frame: The window's rows, or a sample.
+        count: How many rows it has.
+    """
+
+    spark: SparkSession
+    spec: MonitorSpec
+    champion: LoadedModel | None
+    inputs: Sequence[Feature]
+    windows: Sequence[Counted]
+    frame: pd.DataFrame
+    count: int
+
+    def compared(self, evidence: MonitorEvidence) -> tuple[MonitorEvidence, WindowProfile]:
+        """What the windows before say of this one: drift, incidents, what retraining would have gained."""
+        sketched = self.sketched()
+        if self.champion is not None:
+            signals = (*self.drifted(sketched), *evidence.signals)
+            evidence = evidence.model_copy(update={"signals": signals})
+        values = Values(self.inputs)
+        values.learnt()  # the champion's categories come first
+        past, served = self.past(values, evidence)
+        moved = judge_inputs(self.spec.model.monitors.inputs, evidence).drifted
+        window = self.window(values, sketched)
+        return measure(self.spec.model, window, past, served, evidence, moved)
+
+    def sketched(self) -> dict[str, ColumnSketch]:
+        """The window's sketches, which are kept: from the rows at hand, or else in one pass over all."""
+        spec = self.spec
+        if len(self.frame) >= self.count:
+            rows = self.frame.iloc[np.argsort(self.frame[AT].to_numpy(), kind="stable")]
+            columns = {each.name: rows[f"_input.{each.name}"] for each in self.inputs}
+            found = sketches_of_rows(self.inputs, columns)
+        else:
+            table = tables.read(self.spark, spec.features, [spec.partition.key])
+            found = sketches_of_table(table, self.inputs, spec.model.event_time)
+        version = spec.features.version
+        keep_sketches(
+            spec.model.name,
+            spec.sketches_uri,
+            spec.partition.key,
+            version,
+            found,
+            commit_note(spec),
+            spec.history_days,
+        )
+        return found
+
+    def drifted(self, sketched: Sketches) -> list[Signal]:
+        """Signals on the champion's inputs."""
+        spec = self.spec
+        keys = [
+            window.key
+            for window in self.windows
+            if window.key < spec.partition.key and window.key not in spec.left_out
+        ]
+        before = kept_sketches(spec.model.name, spec.sketches_uri, keys[-MOST_BEFORE:])
+        learnt = [place for place, key in enumerate(before) if self.has_learnt(key)]
+        effect = spec.model.monitors.inputs.psi
+        return input_signals(self.inputs, sketched, list(before.values()), learnt, effect)
+
+    def has_learnt(self, key: str) -> bool:
+        """Whether the champion learnt from a window."""
+        if self.champion is None:
+            return False
+        manifest = self.champion.manifest
+        return (
+            (manifest.learn_from is None or key >= manifest.learn_from)
+            and key not in manifest.left_out
+            and self.matured(key) <= manifest.as_of
+        )
+
+    def matured(self, key: str) -> datetime:
+        """When the labels of a window had matured."""
+        return matured_at(self.spec.model, Partition.parse(self.spec.partition.unit, key))
+
+    def past(self, values: Values, evidence: MonitorEvidence) -> tuple[Past, Served | None]:
+        """The windows before, and what the champion learnt from."""
+        champion, upstream = self.champion, self.spec.upstream
+        profiles, outside = self.windows_before()
+        if champion is None or not evidence.labelled:
+            served = None if champion is None else self.served(champion, ())
+            return Past((), profiles, values.categories, outside, upstream), served
+        before = window_rows.learnable(self.spec, self.windows)
+        learnt = [self.has_learnt(window.key) for window in before]
+        since = learnt.index(True) if any(learnt) else 0
+        total = sum(window.labelled for window in before) + evidence.labelled
+        learner = Learner.of(self.spec.model, values.categories, total)
+        wanted = window_rows.shares(before, since, learner.most_rows)
+        labelled = window_rows.labelled_before(self.spark, self.spec, values, before, wanted)
+        own = tuple(rows for rows in labelled if self.has_learnt(rows.key))
+        past = Past(labelled, profiles, values.categories, outside, upstream)
+        return past, self.served(champion, own, values)
+
+    def served(
+        self, champion: LoadedModel, own: tuple[Rows, ...], values: Values | None = None
+    ) -> Served:
+        """The champion as it is compared."""
+        importances = {feature.name: feature.importance for feature in self.inputs}
+        reference = None
+        if values is not None:
+            rows = window_rows.reference_frame(self.spark, self.spec, champion.manifest)
+            seen = rows[[name for name in rows.columns if name.startswith("_own.")]]
+            target = rows[features.TARGET].to_numpy(dtype=np.float64)
+            numbers = values.numbers(rows).astype(np.float64)
+            reference = Scored(numbers, predicted_here(champion, seen), target)
+        return Served(champion.version, own, importances, reference)
+
+    def windows_before(self) -> tuple[list[WindowProfile], bool]:
+        """Profiles of earlier windows that are not held, oldest first.
+
+        And whether the loss of the newest of them with labels lay outside its own estimate.
+        """
+        spec = self.spec
+        rows = [
+            row
+            for row in monitoring(spec.model.name).read(spec.monitoring_uri)
+            if row.profile and row.window < spec.partition.key and row.window not in spec.left_out
+        ]
+        outside = False
+        for row in reversed(rows):
+            split = MonitorEvidence.model_validate_json(row.evidence).split
+            if split is not None and split.concept is not None:
+                outside = split.lies_outside
+                break
+        profiles = [WindowProfile.model_validate_json(row.profile or "") for row in rows]
+        return profiles, outside
+
+    def window(self, values: Values, sketched: Sketches) -> Window:
+        """The partition's rows as they are compared."""
+        spec, gate, frame = self.spec, self.spec.gate, self.frame
+        found = WindowProfile(
+            window=spec.partition.key,
+            rows=self.count,
+            delivered=gate.rows_in if gate else None,
+            quarantined=gate.quarantined / gate.rows_in if gate and gate.rows_in else None,
+            columns=tuple(profile(feature, sketched[feature.name]) for feature in self.inputs),
+        )
+        order = np.argsort(frame[HASH].to_numpy(), kind="stable")
+        target = frame[features.TARGET].to_numpy(dtype=np.float64)[order]
+        predicted = frame[PREDICTION].to_numpy(dtype=np.float64)[order]
+        slices = {
+            f"{column.removeprefix('_slice.')}={value}": (frame[column] == value).to_numpy()[order]
+            for column in frame.columns
+            if column.startswith("_slice.")
+            for value in sorted(frame[column].dropna().unique())
+        }
+        rows = Rows(spec.partition.key, values.numbers(frame)[order], target, self.count)
+        return Window(rows, predicted, found, slices)
