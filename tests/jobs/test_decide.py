@@ -7,6 +7,7 @@ from headrace_jobs.monitoring import decide, release
 from headrace_lake.ledger import DECISIONS
 from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.decisions.evidence import MonitorEvidence, Performance
+from headrace_schemas.decisions.gain import Gain, Moments
 from headrace_schemas.decisions.holds import held_windows
 from headrace_schemas.decisions.incident import Incident, Scope
 from headrace_schemas.wire.model_jobs import ReleaseSpec
@@ -25,6 +26,15 @@ def evidence(current: float) -> MonitorEvidence:
         labelled=900,
         positive=300,
         performance=Performance(metric="auc", current=current, reference=0.8),
+        gains=(
+            Gain(
+                family="all",
+                since="2024-01",
+                learnt_rows=2000,
+                difference=Moments(rows=900, mean=0.8 - current, variance=0.01),
+            ),
+        ),
+        base_loss=0.6,
     )
 
 

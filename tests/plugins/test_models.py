@@ -12,7 +12,6 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, T
 from headrace_airflow.approvals import approver
 from headrace_airflow.operators.models import (
     WAITING,
-    AwaitLabelsSensor,
     DecideOperator,
     EvaluateOperator,
     HandOverOperator,
@@ -22,6 +21,7 @@ from headrace_airflow.operators.models import (
     ScoreOperator,
     TrainOperator,
 )
+from headrace_airflow.sensors.labels import AwaitLabelsSensor
 from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.declarations.catalog import Catalog
 from tests.plugins.conftest import FakeSubmit

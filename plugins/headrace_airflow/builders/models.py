@@ -17,7 +17,6 @@ from headrace_airflow.assets import (
 from headrace_airflow.builders.tables import ONE_WRITER, RUNS_AT_ONCE, TRIES, partitioned_by
 from headrace_airflow.operators.holds import AnnounceHoldOperator
 from headrace_airflow.operators.models import (
-    AwaitLabelsSensor,
     DecideOperator,
     EvaluateOperator,
     HandOverOperator,
@@ -27,6 +26,7 @@ from headrace_airflow.operators.models import (
     ScoreOperator,
     TrainOperator,
 )
+from headrace_airflow.sensors.labels import AwaitLabelsSensor
 from headrace_airflow.sensors.retrain_request import RetrainRequestSensor
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model

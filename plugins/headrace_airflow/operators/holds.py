@@ -34,7 +34,7 @@ ASKED = "headrace_asked"
 def notify_once(model: Model, decision: Decision, context: Context) -> None:
     """Notify of the beginning or the end of an incident, however often the decision comes by."""
     store = context["asset_state_store"][hold_asset(model.name)]
-    notified = store.get(NOTIFIED, default=[])
+    notified: Any = store.get(NOTIFIED, default=[])
     history = DECISIONS.read(DeploymentSettings.current().lake.ledger, model.name)
     kind = notice_of(decision, history)
     if kind is None or decision.id in notified:
@@ -88,9 +88,8 @@ class PlanReleaseOperator(BaseOperator):
         history = DECISIONS.read(DeploymentSettings.current().lake.ledger, self.model)
         held = held_windows(history, self.model, declared.retraining.normal_after_windows)
         store, run = context["asset_state_store"][hold_asset(self.model)], context["run_id"]
-        asked = {
-            window: by for window, by in store.get(ASKED, default={}).items() if window in held
-        }
+        kept: Any = store.get(ASKED, default={})
+        asked = {window: by for window, by in kept.items() if window in held}
         window = context["params"]["window"]
         if window is None:
             unasked = [one for one in held if asked.get(one, run) == run]
