@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from headrace_lake.decision_story import answer_to, decision_on
 from headrace_lake.ledger import DECISIONS
-from headrace_lake.story import answer_to, decision_on
 from headrace_lake.tables import published_keys
 from headrace_lake.versions import newest_version
 from headrace_launcher.errors import NothingDelivered

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from headrace_lake.decision_story import DecisionStory, decision_on, decision_story
 from headrace_lake.ledger import DECISIONS
 from headrace_lake.story import Story, story_of
 from headrace_lake.tables import published_keys
@@ -13,6 +14,7 @@ from headrace_schemas.decisions.decision import Kind
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import Pipeline
+from headrace_schemas.model_errors import UndecidedWindow
 from headrace_schemas.partition import Partition
 from headrace_schemas.places import Lake
 
@@ -44,6 +46,26 @@ def stories(lake: Lake, catalog: Catalog, name: str | None = None) -> Iterator[S
     """The stories so far; one without windows where nothing was built yet."""
     for pipeline, model in subjects(catalog, name):
         yield story_of(lake, pipeline, model, windows(lake, catalog, pipeline, model))
+
+
+def decided(lake: Lake, catalog: Catalog, name: str, window: str | None) -> DecisionStory | None:
+    """The story of the decision on a window, or of the newest; None where nothing is decided yet.
+
+    Raises:
+        UnknownName: There is no such model.
+        UndecidedWindow: Nothing is decided on the window.
+        EngineUnavailable: The lake cannot be read.
+    """
+    if name not in catalog.models:
+        raise UnknownName("model", name, sorted(catalog.models))
+    model, history = catalog.models[name], DECISIONS.read(lake.ledger, name)
+    known = [one.window for one in history if one.kind is Kind.RETRAINING]
+    if window is None and not known:
+        return None
+    decision = decision_on(history, window or known[-1])
+    if decision is None:
+        raise UndecidedWindow(name, str(window), known)
+    return decision_story(model, history, decision)
 
 
 def windows(

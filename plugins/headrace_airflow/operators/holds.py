@@ -11,8 +11,8 @@ from headrace_airflow.hold_questions import question
 from headrace_airflow.notifications import tell
 from headrace_airflow.operators.models import ModelOperator
 from headrace_airflow.settings import DeploymentSettings
+from headrace_lake.decision_story import decision_on
 from headrace_lake.ledger import DECISIONS
-from headrace_lake.story import decision_on
 from headrace_schemas.decisions.decision import Decision, Verdict
 from headrace_schemas.decisions.holds import held_windows
 from headrace_schemas.decisions.incident_notices import notice_of

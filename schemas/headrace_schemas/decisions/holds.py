@@ -1,0 +1,112 @@
+"""Which windows are held, by the ledger: their rows stay out of training and holdouts until released.
+
+A window is held by incidents that block. It is released by a corrected delivery, which is decided on
+anew, by a person, or because the same sign stayed for so many windows that it is the new normal.
+The loop goes on meanwhile: a window after it that is normal is learnt from.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from headrace_schemas.decisions.decision import Decision, Kind, Verdict, as_of_label
+from headrace_schemas.decisions.evidence_codec import read_evidence
+from headrace_schemas.decisions.incident import Incident, Scope
+
+MATTERS = 0.02
+"""Share of the champion's gain from which a broken column holds its window."""
+
+NEW_NORMAL = 3
+"""Windows in a row with the same sign from which it is the new normal."""
+
+Sign = tuple[Scope, str, str]
+"""What makes incidents of several windows the same: scope, subject and sign."""
+
+
+def blocks(incident: Incident) -> bool:
+    """Whether it holds the window; a column that hardly matters is only reported."""
+    return incident.scope is not Scope.COLUMN or incident.weight >= MATTERS
+
+
+def held_windows(
+    history: Sequence[Decision], model: str, new_normal: int = NEW_NORMAL
+) -> dict[str, tuple[Incident, ...]]:
+    """The windows that are held, oldest first, with the incidents that hold them.
+
+    Args:
+        history: The ledger's rows, in any order.
+        new_normal: Windows in a row with the same sign that release all of them. Broken labels are
+            never the new normal, since nothing is to be learnt from them: they wait for a correction
+            or a person.
+    """
+    found = blocking(history, model)
+    released = {*released_by_persons(history, model), *persisting(found, new_normal)}
+    held = {
+        window: tuple(each for each in incidents if (window, sign_of(each)) not in released)
+        for window, incidents in found.items()
+    }
+    return {window: incidents for window, incidents in held.items() if incidents}
+
+
+def release(model: str, window: str, as_of: datetime, reason: str, by: str) -> Decision:
+    """A person's word that a held window's data is right, as a row of the ledger.
+
+    Args:
+        as_of: Data time; incidents that were decided on by then are released.
+        reason: In the person's words.
+        by: Who says so.
+    """
+    return Decision(
+        id=f"{model}/release/{window}/{as_of_label(as_of)}",
+        model=model,
+        kind=Kind.RELEASE,
+        window=window,
+        as_of=as_of,
+        verdict=Verdict.RELEASE,
+        reason=f"released by {by}: {reason}",
+        evidence=json.dumps({"by": by}),
+    )
+
+
+def sign_of(incident: Incident) -> Sign:
+    """What it has in common with the same incident of another window."""
+    return incident.scope, incident.subject, incident.sign
+
+
+def monitored(history: Sequence[Decision], model: str) -> list[Decision]:
+    """The model's decisions on windows, oldest first."""
+    own = [each for each in history if each.model == model and each.kind is Kind.RETRAINING]
+    return sorted(own, key=lambda decision: (decision.as_of, decision.id))
+
+
+def blocking(history: Sequence[Decision], model: str) -> dict[str, tuple[Incident, ...]]:
+    """Each window's incidents that block, by the newest decision on it, in the order of the first."""
+    return {
+        decision.window: tuple(filter(blocks, read_evidence(decision).incidents))
+        for decision in monitored(history, model)
+    }
+
+
+def released_by_persons(history: Sequence[Decision], model: str) -> Iterator[tuple[str, Sign]]:
+    """Signs of windows that a person knew when releasing them; a later delivery may bring others."""
+    decisions = monitored(history, model)
+    for word in history:
+        if word.model != model or word.kind is not Kind.RELEASE:
+            continue
+        for decision in decisions:
+            if decision.window == word.window and decision.as_of <= word.as_of:
+                for incident in read_evidence(decision).incidents:
+                    yield word.window, sign_of(incident)
+
+
+def persisting(
+    found: Mapping[str, Sequence[Incident]], new_normal: int
+) -> Iterator[tuple[str, Sign]]:
+    """Signs, not of labels, of windows that follow each other with the same one."""
+    runs: dict[Sign, list[str]] = {}
+    for window, incidents in found.items():
+        signs = {sign_of(each) for each in incidents if each.scope is not Scope.LABEL}
+        runs = {sign: [*runs.get(sign, ()), window] for sign in signs}
+        for sign, run in runs.items():
+            if len(run) >= new_normal:
+                yield from ((each, sign) for each in run)
