@@ -1,15 +1,12 @@
 """Which stories a project has: one of each model, and one of each pipeline from which none learns."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
-from typing import Any
 
 from headrace_lake.decision_story import DecisionStory, decision_on, decision_story
 from headrace_lake.ledger import DECISIONS
 from headrace_lake.story import Story, story_of
 from headrace_lake.tables import published_keys
 from headrace_launcher.errors import UnknownName
-from headrace_launcher.project.report import drifted
 from headrace_schemas.decisions.decision import Kind
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
@@ -85,29 +82,3 @@ def windows(
     return sorted(
         (Partition.parse(unit, key) for key in keys), key=lambda partition: partition.start
     )
-
-
-def as_json(story: Story) -> dict[str, Any]:
-    """A story for programs."""
-    return {
-        "pipeline": story.pipeline.name,
-        "model": story.model.name if story.model else None,
-        "metric": story.metric or None,
-        "partitions": [
-            {
-                "partition": line.window,
-                "rows_in": line.rows_in,
-                "quarantined": line.quarantined,
-                "published": line.published,
-                "champion": line.evidence.champion if line.evidence else None,
-                "current": line.current,
-                "first": line.first,
-                "moved": drifted(line),
-                "decision": line.decision.model_dump(mode="json") if line.decision else None,
-                "answer": line.answer.model_dump(mode="json") if line.answer else None,
-            }
-            for line in story.windows
-        ],
-        "unasked": [decision.model_dump(mode="json") for decision in story.unasked],
-        "batches": [{**asdict(batch), "is_balanced": batch.is_balanced} for batch in story.batches],
-    }
