@@ -64,6 +64,10 @@ test-compose: setup ## The compose file itself on a Docker engine: two months, t
 test-wheel: setup ## Install the built wheel with plain pip, use it there, and see what an upgrade to it changes
 	@$(BIN)/pytest -m wheel tests/wheel
 
+.PHONY: test-upgrade
+test-upgrade: setup ## Of those, what an upgrade changes: a project of the version before is checked against this one
+	@$(BIN)/pytest -m wheel tests/wheel/test_upgrade.py
+
 .PHONY: lint
 lint: setup ## Style, formatting and import rules
 	@$(BIN)/ruff check .

@@ -83,7 +83,7 @@ class BareLoop:
         )
 
     def serve(self, partition: Partition) -> None:
-        """Score, monitor and decide; learn again where it is decided."""
+        """Score, monitor and decide; retrain where it is decided."""
         model = self.model
         history = DECISIONS.read(self.lake.ledger, model.name)
         self.job(self.planner.score(model, partition, history, self.name("score")))

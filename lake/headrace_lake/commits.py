@@ -1,4 +1,4 @@
-"""Rows put into a small table: conditionally, so that of two writers at once none is lost.
+"""Rows put into small tables, and their files joined: conditionally, so that no writer's row is lost.
 
 How it works: the rows that are there are read at one version, and the commit is that of the next
 version or fails. `deltalake` makes the file of a commit only if there is none: by a hard link on a
@@ -6,13 +6,14 @@ disk, by `If-None-Match: *` in an object store. Who was too late reads again, an
 row is there by now. So the answer to a commit whose outcome nobody knows is the row itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Generic, get_args
 
 from headrace_lake.ledger import Row, RowTable, literal
+from headrace_lake.tables import selected
 from headrace_lake.versions import CONDITIONAL, first_line, open_table
 from headrace_schemas.declarations.pipeline import HISTORY_DAYS
 from headrace_schemas.errors import EngineUnavailable, WriteConflict
@@ -141,6 +142,27 @@ def ready(kind: RowTable[Row], uri: str, row: Row, wanted: dict[str, str], note:
     return table
 
 
+def join_files(name: str, uri: str, note: str, partitions: Collection[str] | None = None) -> bool:
+    """Join the files of a table's partitions, in one commit that changes no row; False without a table.
+
+    Args:
+        name: What errors call the table.
+        note: What the commit says of itself.
+        partitions: Values of the partition column, at least one; None for a table without partitions.
+
+    Raises:
+        WriteConflict: Others committed first, each time.
+        EngineUnavailable: The lake cannot be read or written.
+    """
+    for _ in range(ATTEMPTS):
+        table = open_table(uri)
+        if table is None:
+            return False
+        if attempt(uri, table.version(), partial(join, table, note, partitions)):
+            return True
+    raise WriteConflict(name, "joining small files")
+
+
 def attempt(uri: str, version: int, commit: Callable[[], object]) -> bool:
     """Make the commit after `version`; False if another writer has, or nobody can tell who has.
 
@@ -210,6 +232,25 @@ def overwrite(
         predicate=condition,
         schema_mode="merge",
         commit_properties=strictly(note),
+    )
+
+
+def join(table: Any, note: str, partitions: Collection[str] | None) -> None:
+    """Write the rows of partitions anew, as they are at the version that was read.
+
+    Not by deltalake's `optimize`: it tries again whatever it is told, and takes another's `optimize`
+    of the same files for no conflict. Then every row is there twice.
+    """
+    from deltalake import write_deltalake  # heavy
+
+    predicate, where = None, ""
+    if partitions is not None:
+        column = table.metadata().partition_columns[0]
+        predicate = f"{column} IN ({', '.join(map(literal, sorted(partitions)))})"
+        where = f" WHERE {predicate}"
+    rows = selected(table, f"SELECT * FROM t{where}")  # noqa: S608 - a column and literals of ours
+    write_deltalake(
+        table, rows, mode="overwrite", predicate=predicate, commit_properties=strictly(note)
     )
 
 

@@ -19,15 +19,24 @@ def query(table: Any, sql: str) -> list[dict[str, Any]]:
     """
     if table is None:
         return []
-    from deltalake import QueryBuilder  # heavy
-
-    try:
-        rows = QueryBuilder().register("t", table).execute(sql).read_all()
-    except Exception as error:  # deltalake's query engine raises nothing narrower
-        raise EngineUnavailable("lake", table.table_uri, first_line(error)) from error
+    rows = selected(table, sql)
     names = rows.column_names
     columns = [rows.column(index).to_pylist() for index in range(len(names))]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def selected(table: Any, sql: str) -> Any:
+    """What a SQL query over an open table, called `t`, selects, as an Arrow table.
+
+    Raises:
+        EngineUnavailable: The lake cannot be read.
+    """
+    from deltalake import QueryBuilder  # heavy
+
+    try:
+        return QueryBuilder().register("t", table).execute(sql).read_all()
+    except Exception as error:  # deltalake's query engine raises nothing narrower
+        raise EngineUnavailable("lake", table.table_uri, first_line(error)) from error
 
 
 def partition_keys(uri: str) -> list[str]:

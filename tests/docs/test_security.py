@@ -107,6 +107,10 @@ PROOF = {
     "`make sbom` writes": [
         "launcher/test_sbom.py::test_packages_and_jars_are_named_with_their_digests"
     ],
+    "In a project of your own": [
+        "launcher/test_sbom.py::test_packages_and_jars_are_named_with_their_digests",
+        "launcher/test_sbom.py::test_installed_packages_and_jars_are_named_when_the_project_has_no_lock",
+    ],
     "The environment is installed": [
         "launcher/test_jars.py::test_nothing_is_placed_when_a_fetched_jar_has_other_bytes"
     ],

@@ -1,4 +1,4 @@
-"""Requests to learn again, while what hears of them dies or hears of them twice: one training for each.
+"""Requests to retrain, while what hears of them dies or hears of them twice: one training for each.
 
 The requests are written as monitoring writes them; everything after that is the real thing.
 """

@@ -1,4 +1,4 @@
-"""A model of a number from training to the decision to relearn."""
+"""A model of a number from training to the decision to retrain."""
 
 from pathlib import Path
 

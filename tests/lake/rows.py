@@ -48,6 +48,7 @@ import duckdb, duckdb_extension_delta, json, pathlib, sys
 table, column = sys.argv[1:]
 extension, = pathlib.Path(duckdb_extension_delta.__file__).parent.rglob("*.duckdb_extension")
 connection = duckdb.connect()
+connection.execute("SET enable_progress_bar = false")  # it goes to stdout after two seconds
 connection.execute(f"LOAD '{extension}'")
 rows = connection.execute(f"SELECT {column} FROM delta_scan('{table}') ORDER BY 1").fetchall()
 print(json.dumps([row[0] for row in rows]))

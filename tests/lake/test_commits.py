@@ -3,26 +3,29 @@
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
 from typing import Any
 
+import deltalake
 import pytest
 from deltalake import DeltaTable
 
 from headrace_lake import commits
-from headrace_lake.commits import PutResult, insert, replace, replace_partition
+from headrace_lake.commits import PutResult, insert, join_files, replace, replace_partition
 from headrace_lake.fsck.check import check
 from headrace_lake.fsck.depth import Depth
-from headrace_lake.ledger import DECISIONS, EVALUATIONS, monitoring, sketches
+from headrace_lake.ledger import DECISIONS, EVALUATIONS, HOLDS, monitoring, sketches
 from headrace_schemas.decisions.decision import Decision, Verdict
 from headrace_schemas.decisions.model_version import Evaluation
 from headrace_schemas.decisions.monitoring_row import MonitoringRow
 from headrace_schemas.decisions.sketch_row import SketchRow
 from headrace_schemas.declarations.pipeline import HISTORY_DAYS
 from headrace_schemas.errors import EngineUnavailable, WriteConflict
+from headrace_schemas.planning.pins import Hold
 from headrace_schemas.planning.table_history import history_properties
-from tests.lake.rows import decision, seen_by_duckdb
+from tests.lake.rows import AT, decision, seen_by_duckdb
 from tests.lake.tables import short
 
 WRITERS = 4
@@ -110,6 +113,76 @@ def test_a_table_is_well_and_has_its_checkpoint_after_many_rows(tmp_path: Path) 
     assert is_well(tmp_path)
 
 
+NEW = Evaluation(model="late", version="1", sha256="new")
+
+
+@pytest.mark.parametrize(
+    ("between", "expected"),
+    [
+        (lambda uri: insert(EVALUATIONS, uri, evaluation("9"), "{}"), ["0", "1", "2", "9"]),
+        (lambda uri: replace(EVALUATIONS, uri, NEW, "{}"), ["0", "1", "2"]),
+        (lambda uri: join_files("evaluations", uri, "{}", ["late"]), ["0", "1", "2"]),
+    ],
+    ids=["another row", "a row replaced", "files joined"],
+)
+def test_all_rows_stay_when_a_commit_comes_between_reading_and_joining(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    between: Callable[[str], object],
+    expected: list[str],
+) -> None:
+    uri = str(tmp_path)
+    for number in "012":
+        insert(EVALUATIONS, uri, evaluation(number), "{}")
+    write, left = deltalake.write_deltalake, [between]
+
+    def late(*given: Any, **options: Any) -> None:
+        if left:
+            left.pop()(uri)
+        write(*given, **options)
+
+    monkeypatch.setattr(deltalake, "write_deltalake", late)
+    before = DeltaTable(uri).version()
+    assert join_files("evaluations", uri, "{}", ["late"])
+    assert not left
+    assert DeltaTable(uri).version() == before + 2
+    assert [row.version for row in EVALUATIONS.read(uri)] == expected
+    assert seen_by_duckdb(tmp_path, "version") == expected
+    assert (NEW in EVALUATIONS.read(uri)) == ("new" in seen_by_duckdb(tmp_path, "sha256"))
+    assert len(DeltaTable(uri).file_uris()) == 1
+    assert is_well(tmp_path)
+
+
+def evaluation(version: str, model: str = "late") -> Evaluation:
+    return Evaluation(model=model, version=version, sha256=f"digest {version}")
+
+
+def test_only_the_named_partitions_are_joined(tmp_path: Path) -> None:
+    uri = str(tmp_path)
+    for number in "012":
+        for model in ("it's", "late", "other"):
+            insert(EVALUATIONS, uri, evaluation(number, model), "{}")
+    before, schema = EVALUATIONS.read(uri), DeltaTable(uri).schema()
+    assert join_files("evaluations", uri, '{"job": "maintain"}', ["it's", "late"])
+    table = DeltaTable(uri)
+    assert (EVALUATIONS.read(uri), table.schema()) == (before, schema)
+    assert len(table.file_uris()) == 1 + 1 + 3
+    assert table.history(1)[0]["userMetadata"] == '{"job": "maintain"}'
+
+
+def test_rows_without_partitions_stay_when_their_files_are_joined(tmp_path: Path) -> None:
+    for number in range(3):
+        insert(HOLDS, str(tmp_path), hold(number), "{}")
+    assert join_files("holds", str(tmp_path), "{}")
+    assert HOLDS.read(str(tmp_path)) == [hold(number) for number in range(3)]
+    assert len(DeltaTable(str(tmp_path)).file_uris()) == 1
+
+
+def hold(number: int) -> Hold:
+    at = AT + timedelta(days=number)
+    return Hold(table="gold.trips", version=number, action="hold", reason="audit", by="ada", at=at)
+
+
 def together(write: Callable[[int], PutResult[Decision]]) -> list[PutResult[Decision]]:
     """What writers are told that all begin at once."""
     begun = Barrier(WRITERS)
@@ -134,6 +207,23 @@ def test_every_row_is_there_once_when_writers_commit_at_once(tmp_path: Path, row
     told = together(write)
     assert [one.row.id for one in told] == [f"{number}-{rows - 1}" for number in range(WRITERS)]
     assert ids(tmp_path) == [f"{number}-{row}" for number in range(WRITERS) for row in range(rows)]
+    assert is_well(tmp_path)
+
+
+def test_every_row_is_there_once_when_files_are_joined_between(tmp_path: Path) -> None:
+    uri, rows = str(tmp_path), 6
+    insert(DECISIONS, uri, decision("first"), "{}")
+
+    def write(number: int) -> PutResult[Decision]:
+        for row in range(rows):
+            written = insert(DECISIONS, uri, decision(f"{number}-{row}"), "{}")
+            if number == 0:
+                join_files(DECISIONS.name, uri, "{}", ["late"])
+        return written
+
+    together(write)
+    added = [f"{number}-{row}" for number in range(WRITERS) for row in range(rows)]
+    assert ids(tmp_path) == [*added, "first"]
     assert is_well(tmp_path)
 
 

@@ -19,7 +19,7 @@ from minio.credentials import StaticProvider
 
 from headrace_launcher.object_store.doctor import DoctorReport
 from headrace_launcher.object_store.endpoint import Keys, Store, code
-from headrace_launcher.object_store.finding import Verdict
+from headrace_launcher.object_store.finding import CheckStatus
 from headrace_launcher.object_store.provision import Login, provision
 from headrace_launcher.services.settings import Settings
 from headrace_schemas.accounts import FOLDER, Account, keys_file, keys_text, read_keys
@@ -149,9 +149,9 @@ def headrace(
     )
 
 
-def verdicts(report: DoctorReport, *but: Verdict) -> dict[str, Verdict]:
-    """Checks that did not end with one of the verdicts."""
-    return {one.check: one.verdict for one in report.findings if one.verdict not in but}
+def statuses(report: DoctorReport, *but: CheckStatus) -> dict[str, CheckStatus]:
+    """Checks that did not end with one of the statuses."""
+    return {one.check: one.status for one in report.findings if one.status not in but}
 
 
 def text(report: DoctorReport, check: str) -> str:

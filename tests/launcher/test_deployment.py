@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from headrace_launcher.errors import FilesDiffer
-from headrace_launcher.project.deployment import deployment, write_deployment
+from headrace_launcher.project.deployment import compose_deployment, write_deployment
 from headrace_schemas.project import Project
 
 CHECKOUT = Path(__file__).parents[2]
@@ -39,7 +39,7 @@ def stage(dockerfile: str, name: str) -> str:
 
 
 def test_all_files_that_compose_and_images_name_are_written(project: Project) -> None:
-    written = write_deployment(project, project.root)
+    written = write_deployment(compose_deployment(project), project.root)
     names = {str(file.relative_to(project.root)) for file in written}
     assert {"docker-compose.yml", "Dockerfile", ".dockerignore"} <= names
     for given in ("docker-compose.yml", "Dockerfile"):
@@ -47,11 +47,11 @@ def test_all_files_that_compose_and_images_name_are_written(project: Project) ->
         for path in set(re.findall(r"(?:\./|/opt/headrace/)(deploy/[\w./-]+)", text)):
             assert (project.root / path).exists(), path
     assert os.access(project.root / "deploy" / "with-secrets", os.X_OK)
-    assert write_deployment(project, project.root) == []
+    assert write_deployment(compose_deployment(project), project.root) == []
 
 
 def test_compose_file_has_the_project_s_name_and_folders(project: Project) -> None:
-    fitted = yaml.safe_load(deployment(project)["docker-compose.yml"])
+    fitted = yaml.safe_load(compose_deployment(project)["docker-compose.yml"])
     own = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
     assert fitted["name"] == "shop"
     images = {one["image"] for one in fitted["services"].values() if "build" in one}
@@ -67,17 +67,19 @@ def test_compose_file_has_the_project_s_name_and_folders(project: Project) -> No
 
 
 def test_images_of_a_project_install_this_version_and_find_its_packages(project: Project) -> None:
-    text = deployment(project)["Dockerfile"]
+    text = compose_deployment(project)["Dockerfile"]
     assert f"\nARG HEADRACE_VERSION={version('headrace')}\n" in text
     assert "PYTHONPATH=/opt/headrace/jobs:/opt/headrace/lib " in text
-    allowed = {one[1:] for one in deployment(project)[".dockerignore"].split() if one[0] == "!"}
+    allowed = {
+        one[1:] for one in compose_deployment(project)[".dockerignore"].split() if one[0] == "!"
+    }
     assert {"schemas", "jobs", "lib", "plugins", "airflow/dags", "deploy"} <= allowed
     assert not {".env", ".secrets", ".headrace"} & allowed
 
 
 def test_image_of_a_project_starts_from_what_this_repository_s_does(project: Project) -> None:
     own = (CHECKOUT / "Dockerfile").read_text()
-    fitted = deployment(project.model_copy(update={"table": flagship_s_folders(project)}))
+    fitted = compose_deployment(project.model_copy(update={"table": flagship_s_folders(project)}))
     assert stage(fitted["Dockerfile"], "runtime") == stage(own, "runtime")
     base = re.search(r"^ARG BASE_IMAGE=.*$", own, re.M)
     assert base is not None
@@ -93,9 +95,9 @@ def test_nothing_is_written_when_a_file_says_something_else(project: Project) ->
     changed.parent.mkdir(parents=True)
     changed.write_text("spark.mine 1\n")
     with pytest.raises(FilesDiffer, match=r"deploy/spark/spark-defaults\.conf"):
-        write_deployment(project, project.root)
+        write_deployment(compose_deployment(project), project.root)
     assert not (project.root / "Dockerfile").exists()
-    assert changed in write_deployment(project, project.root, force=True)
+    assert changed in write_deployment(compose_deployment(project), project.root, force=True)
     assert "spark.mine" not in changed.read_text()
 
 

@@ -14,7 +14,7 @@ from headrace_launcher.object_store import disk
 from headrace_launcher.object_store.connection import clock, transport
 from headrace_launcher.object_store.doctor import CHECKS, examine
 from headrace_launcher.object_store.endpoint import Endpoint, Keys
-from headrace_launcher.object_store.finding import Verdict
+from headrace_launcher.object_store.finding import CheckStatus
 from headrace_launcher.object_store.probe import Probe
 from headrace_launcher.services.settings import Settings
 from tests.fault_proxy import FaultProxy, Request, slow_down
@@ -27,8 +27,8 @@ from tests.launcher.stores import (
     refuse,
     refuse_unsigned,
     skewed,
+    statuses,
     text,
-    verdicts,
 )
 from tests.object_store import ObjectStore, free_port
 
@@ -71,7 +71,7 @@ def test_only_the_unsigned_put_is_unsafe_when_the_store_is_community_minio(
 ):
     before = place.objects()
     report = examined(place)
-    assert verdicts(report, Verdict.OK) == {"unsigned-put": Verdict.UNSAFE}
+    assert statuses(report, CheckStatus.OK) == {"unsigned-put": CheckStatus.UNSAFE}
     assert report.is_bad
     assert "CVE-2026-41145" in text(report, "unsigned-put")
     assert "CVE-2026-40344" in text(report, "unsigned-put")
@@ -83,7 +83,7 @@ def test_all_is_well_when_the_store_refuses_unsigned_writes(
 ):
     proxy.on(r"^PUT ", refuse_unsigned)
     report = examined(place, proxy.endpoint)
-    assert verdicts(report, Verdict.OK) == {}
+    assert statuses(report, CheckStatus.OK) == {}
     assert {one.check for one in report.findings} == ALL
     assert not report.is_bad
 
@@ -99,7 +99,7 @@ def test_an_ignored_condition_is_unsafe(
     proxy.on(requests, ignore_condition(place))
     proxy.on(r"^PUT ", refuse_unsigned)
     report = examined(place, proxy.endpoint)
-    assert verdicts(report, Verdict.OK) == {check: Verdict.UNSAFE}
+    assert statuses(report, CheckStatus.OK) == {check: CheckStatus.UNSAFE}
     assert "one of them is lost" in text(report, check)
     assert place.objects() == before
 
@@ -115,8 +115,8 @@ def test_wrong_keys_are_named_and_nothing_is_asked_with_them(
     place: Place, examined: Examine, keys: Keys, word: str
 ):
     report = examined(replace(place, keys=keys))
-    skipped = dict.fromkeys({"bucket", *NEEDS_BUCKET}, Verdict.SKIPPED)
-    assert verdicts(report, Verdict.OK) == {"keys": Verdict.FAILED, **skipped}
+    skipped = dict.fromkeys({"bucket", *NEEDS_BUCKET}, CheckStatus.SKIPPED)
+    assert statuses(report, CheckStatus.OK) == {"keys": CheckStatus.FAILED, **skipped}
     assert word in text(report, "keys")
     assert keys.secret_key not in json.dumps(report.as_json())
 
@@ -131,8 +131,8 @@ def test_missing_keys_are_said_to_be_missing(
 
 def test_a_missing_bucket_is_named(place: Place, examined: Examine):
     report = examined(replace(place, bucket="nowhere", keys=place.root))
-    skipped = dict.fromkeys(NEEDS_BUCKET, Verdict.SKIPPED)
-    assert verdicts(report, Verdict.OK) == {"bucket": Verdict.FAILED, **skipped}
+    skipped = dict.fromkeys(NEEDS_BUCKET, CheckStatus.SKIPPED)
+    assert statuses(report, CheckStatus.OK) == {"bucket": CheckStatus.FAILED, **skipped}
     assert "nowhere is not there" in text(report, "bucket")
     assert "headrace provision" in text(report, "bucket")
 
@@ -145,28 +145,28 @@ def test_a_bucket_that_may_not_be_seen_is_named(place: Place, examined: Examine)
 def test_an_endpoint_that_does_not_answer_fails_alone(place: Place, examined: Examine):
     nobody = f"http://127.0.0.1:{free_port()}"
     report = examined(place, nobody)
-    skipped = dict.fromkeys(ALL - {"endpoint", "transport"}, Verdict.SKIPPED)
-    assert verdicts(report, Verdict.OK) == {"endpoint": Verdict.FAILED, **skipped}
+    skipped = dict.fromkeys(ALL - {"endpoint", "transport"}, CheckStatus.SKIPPED)
+    assert statuses(report, CheckStatus.OK) == {"endpoint": CheckStatus.FAILED, **skipped}
     assert nobody in text(report, "endpoint")
 
 
 @pytest.mark.parametrize(
-    ("skew", "verdict", "word"),
+    ("skew", "status", "word"),
     [
-        (timedelta(seconds=-20), Verdict.OK, "s apart"),
-        (timedelta(seconds=100), Verdict.WARNING, "Beyond 15 minutes"),
-        (timedelta(minutes=-10), Verdict.FAILED, "Beyond 15 minutes"),
-        (timedelta(minutes=20), Verdict.FAILED, "so late or early"),
+        (timedelta(seconds=-20), CheckStatus.OK, "s apart"),
+        (timedelta(seconds=100), CheckStatus.WARNING, "Beyond 15 minutes"),
+        (timedelta(minutes=-10), CheckStatus.FAILED, "Beyond 15 minutes"),
+        (timedelta(minutes=20), CheckStatus.FAILED, "so late or early"),
     ],
 )
 def test_clocks_are_compared(
-    place: Place, proxy: FaultProxy, skew: timedelta, verdict: Verdict, word: str
+    place: Place, proxy: FaultProxy, skew: timedelta, status: CheckStatus, word: str
 ):
     proxy.on(r"^GET /$", skewed(skew))
     store = replace(place.store, endpoint=Endpoint(proxy.endpoint))
     with store.endpoint.http() as http:
         judged, said = clock(Probe(store, store.locations[0], client=None, http=http, run="clock"))
-    assert judged is verdict
+    assert judged is status
     assert word in said
 
 
@@ -174,7 +174,7 @@ def test_a_skewed_clock_fails_alone(place: Place, proxy: FaultProxy, examined: E
     proxy.on(r"^GET /$", skewed(timedelta(minutes=10)))
     proxy.on(r"^PUT ", refuse_unsigned)
     report = examined(place, proxy.endpoint)
-    assert verdicts(report, Verdict.OK) == {"clock": Verdict.FAILED}
+    assert statuses(report, CheckStatus.OK) == {"clock": CheckStatus.FAILED}
 
 
 def test_a_public_bucket_is_unsafe(place: Place, proxy: FaultProxy, examined: Examine):
@@ -192,7 +192,7 @@ def test_a_public_bucket_is_unsafe(place: Place, proxy: FaultProxy, examined: Ex
         report = examined(place, proxy.endpoint)
     finally:
         place.server.client.delete_bucket_policy("headrace")
-    assert verdicts(report, Verdict.OK) == {"anonymous": Verdict.UNSAFE}
+    assert statuses(report, CheckStatus.OK) == {"anonymous": CheckStatus.UNSAFE}
     assert "anybody can read, write without keys" in text(report, "anonymous")
     assert place.objects() == before
 
@@ -202,7 +202,7 @@ def test_keys_that_open_more_than_the_lake_are_a_warning(
 ):
     proxy.on(r"^PUT ", refuse_unsigned)
     report = examined(replace(place, keys=place.root), proxy.endpoint)
-    assert verdicts(report, Verdict.OK) == {"least-privilege": Verdict.WARNING}
+    assert statuses(report, CheckStatus.OK) == {"least-privilege": CheckStatus.WARNING}
     assert not report.is_bad
     begun = proxy.seen(r"^POST /headrace/headrace-doctor-\w+\?uploads")
     given_up = proxy.seen(r"^DELETE /headrace/headrace-doctor-\w+\?uploadId")
@@ -216,7 +216,7 @@ def test_a_lake_that_is_a_whole_bucket_is_probed_too(
     proxy.on(r"^PUT ", refuse_unsigned)
     before = place.objects()
     report = examined(replace(place, keys=place.root, lake=""), proxy.endpoint)
-    assert verdicts(report, Verdict.OK) == {}
+    assert statuses(report, CheckStatus.OK) == {}
     assert place.objects() == before
 
 
@@ -228,11 +228,11 @@ def test_a_server_as_its_vendor_ships_it_is_unsafe(tmp_path: Path, examined: Exa
         place.provision()
         server.client.set_bucket_versioning("headrace", VersioningConfig(ENABLED))
         report = examined(place)
-    assert verdicts(report, Verdict.OK) == {
-        "default-login": Verdict.UNSAFE,
-        "unsigned-put": Verdict.UNSAFE,
-        "encryption": Verdict.WARNING,
-        "versioning": Verdict.WARNING,
+    assert statuses(report, CheckStatus.OK) == {
+        "default-login": CheckStatus.UNSAFE,
+        "unsigned-put": CheckStatus.UNSAFE,
+        "encryption": CheckStatus.WARNING,
+        "versioning": CheckStatus.WARNING,
     }
     assert "minioadmin works" in text(report, "default-login")
 
@@ -242,7 +242,7 @@ def test_a_store_that_delta_s_reader_cannot_reach_fails(
 ):
     proxy.on(r"^PUT ", refuse_unsigned)
     report = examined(place, proxy.endpoint, AWS_ALLOW_HTTP="false")
-    assert verdicts(report, Verdict.OK) == {"delta-reader": Verdict.FAILED}
+    assert statuses(report, CheckStatus.OK) == {"delta-reader": CheckStatus.FAILED}
     assert "URL scheme is not allowed" in text(report, "delta-reader")
 
 
@@ -252,7 +252,7 @@ def test_encryption_that_is_only_offered_is_a_warning(
     proxy.on(r"^PUT ", refuse_unsigned)
     place.server.make_bucket("plain")
     report = examined(replace(place, bucket="plain", keys=place.root), proxy.endpoint)
-    assert verdicts(report, Verdict.OK)["encryption"] is Verdict.WARNING
+    assert statuses(report, CheckStatus.OK)["encryption"] is CheckStatus.WARNING
     assert "headrace provision" in text(report, "encryption")
 
 
@@ -262,7 +262,9 @@ def test_probe_objects_are_removed_when_a_check_fails(
     before = place.objects()
     proxy.on(rf"^GET {PROBES}object", slow_down)
     report = examined(place, proxy.endpoint)
-    assert verdicts(report, Verdict.OK, Verdict.SKIPPED) == {"read-write": Verdict.FAILED}
+    assert statuses(report, CheckStatus.OK, CheckStatus.SKIPPED) == {
+        "read-write": CheckStatus.FAILED
+    }
     assert proxy.seen(rf"^PUT {PROBES}object")
     assert place.objects() == before
 
@@ -270,9 +272,9 @@ def test_probe_objects_are_removed_when_a_check_fails(
 def test_what_could_not_be_removed_is_named(place: Place, proxy: FaultProxy, examined: Examine):
     proxy.on(rf"^DELETE {PROBES}", refuse)
     report = examined(place, proxy.endpoint)
-    assert verdicts(report, Verdict.OK, Verdict.SKIPPED) == {
-        "read-write": Verdict.FAILED,
-        "cleanup": Verdict.FAILED,
+    assert statuses(report, CheckStatus.OK, CheckStatus.SKIPPED) == {
+        "read-write": CheckStatus.FAILED,
+        "cleanup": CheckStatus.FAILED,
     }
     assert "may not delete" in text(report, "read-write")
     left = [name for name in place.objects() if "/doctor/" in name]
@@ -282,19 +284,19 @@ def test_what_could_not_be_removed_is_named(place: Place, proxy: FaultProxy, exa
 
 
 @pytest.mark.parametrize(
-    ("url", "verdict"),
+    ("url", "status"),
     [
-        (None, Verdict.OK),
-        ("https://store.example", Verdict.OK),
-        ("http://127.0.0.1:9000", Verdict.OK),
-        ("http://[::1]:9000", Verdict.OK),
-        ("http://10.20.30.40:9000", Verdict.OK),
-        ("http://8.8.8.8:9000", Verdict.UNSAFE),
-        ("http://store.invalid:9000", Verdict.FAILED),
+        (None, CheckStatus.OK),
+        ("https://store.example", CheckStatus.OK),
+        ("http://127.0.0.1:9000", CheckStatus.OK),
+        ("http://[::1]:9000", CheckStatus.OK),
+        ("http://10.20.30.40:9000", CheckStatus.OK),
+        ("http://8.8.8.8:9000", CheckStatus.UNSAFE),
+        ("http://store.invalid:9000", CheckStatus.FAILED),
     ],
 )
-def test_http_is_for_private_networks(url: str | None, verdict: Verdict):
-    assert transport(Endpoint(url))[0] is verdict
+def test_http_is_for_private_networks(url: str | None, status: CheckStatus):
+    assert transport(Endpoint(url))[0] is status
 
 
 def test_a_lake_on_disk_has_no_store_to_check(tmp_path: Path):
@@ -307,20 +309,21 @@ def test_a_lake_on_disk_has_no_store_to_check(tmp_path: Path):
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="a folder that even root cannot write")
 def test_a_lake_folder_that_cannot_be_written_fails():
-    verdict, said = disk.writable(Path("/proc/headrace/lake"))
-    assert verdict is Verdict.FAILED
+    status, said = disk.writable(Path("/proc/headrace/lake"))
+    assert status is CheckStatus.FAILED
     assert "/proc cannot be written" in said
 
 
 @pytest.mark.parametrize(
-    ("free_gib", "verdict"), [(0.5, Verdict.FAILED), (3, Verdict.WARNING), (50, Verdict.OK)]
+    ("free_gib", "status"),
+    [(0.5, CheckStatus.FAILED), (3, CheckStatus.WARNING), (50, CheckStatus.OK)],
 )
 def test_little_space_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_gib: float, verdict: Verdict
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_gib: float, status: CheckStatus
 ):
     usage = disk.shutil.disk_usage(tmp_path)._replace(free=int(free_gib * disk.GIB))
     monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: usage)
-    assert disk.space(tmp_path / "not" / "there")[0] is verdict
+    assert disk.space(tmp_path / "not" / "there")[0] is status
 
 
 def test_command_fails_and_prints_no_secret_when_something_is_unsafe(place: Place, tmp_path: Path):

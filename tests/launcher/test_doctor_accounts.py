@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headrace_launcher.object_store.endpoint import Keys
-from headrace_launcher.object_store.finding import Verdict
+from headrace_launcher.object_store.finding import CheckStatus
 from headrace_schemas.accounts import Account, keys_file, keys_text
 from tests.fault_proxy import FaultProxy
 from tests.launcher.stores import (
@@ -16,8 +16,8 @@ from tests.launcher.stores import (
     Place,
     encrypting_store,
     refuse_unsigned,
+    statuses,
     text,
-    verdicts,
     write_keys,
 )
 
@@ -51,7 +51,7 @@ def test_all_is_well_when_each_account_has_its_own_rights(
 ):
     before = place.objects()
     report = examined(place, safe)
-    assert verdicts(report, Verdict.OK) == {}
+    assert statuses(report, CheckStatus.OK) == {}
     assert text(report, "least-privilege").endswith(f": {', '.join(Account)}")
     assert place.objects() == before
     uploads = place.client(place.root).list_multipart_uploads(Bucket=place.bucket)
@@ -63,7 +63,7 @@ def test_an_account_that_may_do_another_s_work_is_a_warning(
 ):
     keys = {one: place.keys_of(Account.MAINTAIN) for one in (Account.MAINTAIN, Account.LEARN)}
     report = examined(with_keys(place, tmp_path, keys), safe)
-    assert verdicts(report, Verdict.OK) == {"least-privilege": Verdict.WARNING}
+    assert statuses(report, CheckStatus.OK) == {"least-privilege": CheckStatus.WARNING}
     said = text(report, "least-privilege")
     assert "learn may write to doctor, staging, " in said
     published = "ledger, ledger/digests, ledger/holds, monitoring, predictions, quarantine"
@@ -80,6 +80,6 @@ def test_an_account_whose_keys_are_wrong_fails(
         Account.PUBLISH: Keys(publish.access_key, secrets.token_hex(16)),
     }
     report = examined(with_keys(place, tmp_path, keys), safe)
-    assert verdicts(report, Verdict.OK) == {"least-privilege": Verdict.FAILED}
+    assert statuses(report, CheckStatus.OK) == {"least-privilege": CheckStatus.FAILED}
     assert "account publish: SignatureDoesNotMatch" in text(report, "least-privilege")
     assert keys[Account.PUBLISH].secret_key not in str(report.as_json())

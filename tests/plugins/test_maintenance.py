@@ -161,10 +161,11 @@ def test_models_and_ledger_are_looked_after(
     catalog: Catalog, run_context: Callable[..., Any], fake_submit: Any
 ) -> None:
     spec = planned(catalog, run_context(), fake_submit, subject="model", name="duration")
-    assert [one.name for one in spec.tables] == [
-        "predictions.duration",
-        "monitoring.duration",
-        "sketches.duration",
+    kinds = [(one.name, one.is_row_table) for one in spec.tables]
+    assert kinds == [
+        ("predictions.duration", False),
+        ("monitoring.duration", True),
+        ("sketches.duration", True),
     ]
     assert spec.time_limit_minutes == 20
     spec = planned(catalog, run_context(), fake_submit, subject="ledger", name="ledger")
@@ -174,6 +175,7 @@ def test_models_and_ledger_are_looked_after(
         "ledger.evaluations",
         "ledger.holds",
     ]
+    assert all(one.is_row_table for one in spec.tables)
 
 
 def test_lake_is_read_as_a_whole_and_damage_fails_the_task(

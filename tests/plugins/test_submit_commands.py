@@ -5,12 +5,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from airflow.sdk import Connection
 
 from headrace_airflow.engine import job_starters
 from headrace_airflow.engine.job_directory import JobDirectory
 from headrace_airflow.engine.job_starters import submit_command
 from headrace_airflow.settings import DeploymentSettings, submitted_program
+
+CHECKOUT = Path(__file__).parents[2]
 
 ALWAYS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -118,6 +121,23 @@ def test_the_command_is_this_one(
         **conf,
         "spark.task.cpus": "1",
     }
+
+
+def test_values_for_kubernetes_make_a_command_without_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a chart's pod has the connection: in its environment."""
+    values = yaml.safe_load((CHECKOUT / "deploy/kubernetes/values.yaml").read_text())
+    for one in values["scheduler"]["env"]:
+        if one["name"].startswith("AIRFLOW_CONN_"):
+            monkeypatch.setenv(one["name"], one["value"])
+    monkeypatch.setattr(job_starters, "spark_submit", lambda: "spark-submit")
+    directory = JobDirectory.create(tmp_path / "job-1", "{}")
+    command = submit_command(directory, DeploymentSettings.current(), {})
+    assert command[1:3] == ["--master", "k8s://https://kubernetes.default.svc"]
+    assert "--jars" not in command
+    template = "/opt/headrace/deploy/kubernetes/executor.yaml"
+    assert f"spark.kubernetes.executor.podTemplateFile={template}" in command
 
 
 def test_a_secret_s_name_may_stand_on_the_command_line_and_no_secret(

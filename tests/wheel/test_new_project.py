@@ -19,7 +19,7 @@ from tests.wheel.conftest import PROJECT
 
 pytestmark = [pytest.mark.wheel, pytest.mark.timeout(3 * 3600)]
 
-FEW_DAYS = "sed -i.all 's/^end: 2025-04-01/end: 2025-03-11/' schemas/pipelines/orders.yaml"
+FEW_DAYS = "sed -i.all 's/^end: 2025-04-01/end: 2025-03-11/' schemas/pipelines/orders.yaml && rm schemas/pipelines/orders.yaml.all"
 """Of the shop's month: enough for a first model, and days that it scores."""
 
 

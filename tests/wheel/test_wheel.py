@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from headrace_launcher.project.deployment import deployment
+from headrace_launcher.project.deployment import compose_deployment
 from headrace_schemas.project import Project
 from tests.wheel.conftest import PROJECT
 
@@ -91,7 +91,7 @@ def test_command_runs_when_there_is_no_checkout(unpacked: Path, tmp_path: Path) 
 def test_deployment_is_written_as_from_a_checkout(unpacked: Path, shop: Path) -> None:
     ended = run("-m", "headrace_launcher", "deploy", "compose", site=unpacked, cwd=shop)
     assert ended.returncode == 0, ended.stderr
-    wanted = deployment(Project.read(shop, {}))
+    wanted = compose_deployment(Project.read(shop, {}))
     assert {name: (shop / name).read_text() for name in wanted} == wanted
 
 

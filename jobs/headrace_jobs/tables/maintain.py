@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import SparkSession
 
+from headrace_jobs.engine.commit_note import commit_note
 from headrace_jobs.lake import files
 from headrace_jobs.lake.compaction import compact
 from headrace_jobs.lake.delta_log import DeltaLog, LogIncomplete
@@ -55,7 +56,7 @@ def maintain(spark: SparkSession, spec: MaintainSpec, now: datetime) -> Maintain
             continue
         refuse_late_commits(table, delta_log, now)
         if not spec.is_written:
-            figures["files_joined"] += compact(spark, table, delta_log)
+            figures["files_joined"] += compact(spark, table, delta_log, commit_note(spec))
             delta_log = DeltaLog.at(table.uri) or delta_log
         notes += clean_table(spec, table, delta_log, now, figures)
     clean_staging(spec, now, figures)

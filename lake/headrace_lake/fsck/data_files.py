@@ -26,7 +26,7 @@ RESTORE = (
     "Restore this file from a backup of the table; else build the partitions again that it holds "
     "rows of, which replaces it."
 )
-DERIVED = "Then build again, or learn again, what was made from it since."
+DERIVED = "Then build again, or retrain, what was made from it since."
 
 
 def check_listing(

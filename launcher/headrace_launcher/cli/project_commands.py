@@ -65,10 +65,13 @@ def json_schemas(
 
 @commands.command()
 def sbom() -> None:
-    """Print what Headrace is made of, as a CycloneDX document: packages and jars with digests."""
+    """Print what the project runs on, as a CycloneDX document: Python's packages and the jars.
+
+    From uv.lock with digests, where the project has one; else what is installed here.
+    """
     from headrace_launcher.sbom import bill_of_materials
 
-    document = bill_of_materials(settings_here().project.root)
+    document = bill_of_materials(settings_here().project)
     sys.stdout.write(f"{json.dumps(document, indent=1)}\n")
 
 

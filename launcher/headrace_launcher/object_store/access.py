@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import httpx
 
-from headrace_launcher.object_store.finding import Judgement, Verdict
+from headrace_launcher.object_store.finding import CheckStatus, Judgement
 from headrace_launcher.object_store.probe import Probe
 from headrace_launcher.object_store.stages import kept_apart, may_write
 
@@ -33,17 +33,17 @@ def unsigned_put(probe: Probe) -> Judgement:
     written = {"CVE-2026-41145": "unsigned", "CVE-2026-40344": "unpacked/unsigned"}
     holes = [name for name in sent if probe.get(written[name]) is not None]
     if holes:
-        return Verdict.UNSAFE, (
+        return CheckStatus.UNSAFE, (
             f"objects are written without a signature ({', '.join(holes)}): whoever reaches the "
             "endpoint and has seen the access key can replace the lake. Run a server where this is "
             "fixed, such as pgsty/silo; until then let only trusted hosts reach the endpoint."
         )
     if unclear := [answered for answered in sent.values() if httpx.codes.is_server_error(answered)]:
         return (
-            Verdict.FAILED,
+            CheckStatus.FAILED,
             f"the store answers {unclear[0]} to an unsigned PUT. Look at its log.",
         )
-    return Verdict.OK, "refused"
+    return CheckStatus.OK, "refused"
 
 
 def _put_by_query(probe: Probe, who: str) -> int:
@@ -91,10 +91,10 @@ def anonymous(probe: Probe) -> Judgement:
         "write": probe.http.put(probe.url("anonymous"), content=BODY),
     }
     if can := [what for what, answer in answers.items() if answer.is_success]:
-        return Verdict.UNSAFE, (
+        return CheckStatus.UNSAFE, (
             f"anybody can {', '.join(can)} without keys. Remove the bucket's public policy."
         )
-    return Verdict.OK, "refused"
+    return CheckStatus.OK, "refused"
 
 
 def least_privilege(probe: Probe) -> Judgement:
@@ -106,10 +106,10 @@ def least_privilege(probe: Probe) -> Judgement:
         location.bucket == probe.bucket and not location.prefix
         for location in probe.store.locations
     ):
-        return Verdict.OK, f"the whole bucket {probe.bucket} is Headrace's. {advice}"
+        return CheckStatus.OK, f"the whole bucket {probe.bucket} is Headrace's. {advice}"
     if not may_write(probe.client, probe.bucket, f"headrace-doctor-{probe.run}"):
-        return Verdict.OK, f"writing outside of lake and landing area is refused. {advice}"
-    return Verdict.WARNING, (
+        return CheckStatus.OK, f"writing outside of lake and landing area is refused. {advice}"
+    return CheckStatus.WARNING, (
         f"these keys may write outside of lake and landing area, to {probe.bucket}/. Give jobs an "
         "account of their own: `headrace provision` makes it, or prints the policy to attach."
     )

@@ -15,7 +15,7 @@ from headrace_launcher.object_store.endpoint import (
     code,
     described,
 )
-from headrace_launcher.object_store.finding import Judgement, Verdict
+from headrace_launcher.object_store.finding import CheckStatus, Judgement
 from headrace_launcher.object_store.probe import Probe
 
 SKEW_WARNED = timedelta(seconds=30)
@@ -44,17 +44,20 @@ def transport(endpoint: Endpoint) -> Judgement:
     """Whether bytes travel encrypted, or where nobody else listens."""
     parts = urlsplit(endpoint.url or "https://")
     if parts.scheme == "https":
-        return Verdict.OK, "https"
+        return CheckStatus.OK, "https"
     host = str(parts.hostname)
     try:
         found = addresses(host)
     except OSError as error:
-        return Verdict.FAILED, f"the host {host} is not known ({error}). Correct AWS_ENDPOINT_URL."
+        return (
+            CheckStatus.FAILED,
+            f"the host {host} is not known ({error}). Correct AWS_ENDPOINT_URL.",
+        )
     if all(address.is_loopback for address in found):
-        return Verdict.OK, "http, on this machine only"
+        return CheckStatus.OK, "http, on this machine only"
     if all(address.is_private for address in found):
-        return Verdict.OK, "http, within a private network"
-    return Verdict.UNSAFE, (
+        return CheckStatus.OK, "http, within a private network"
+    return CheckStatus.UNSAFE, (
         f"http to the public address {next(str(address) for address in found if not address.is_private)}: "
         "whoever is on the way reads the lake and can change what is written. Use https."
     )
@@ -67,13 +70,13 @@ def answers(probe: Probe) -> Judgement:
         answer = probe.http.get(endpoint.address(probe.client))
     except httpx.HTTPError as error:
         advice = "Start the store, or correct AWS_ENDPOINT_URL."
-        return Verdict.FAILED, f"{endpoint} does not answer: {described(error)}. {advice}"
+        return CheckStatus.FAILED, f"{endpoint} does not answer: {described(error)}. {advice}"
     if answer.is_server_error:
         return (
-            Verdict.FAILED,
+            CheckStatus.FAILED,
             f"{endpoint} answers {answer.status_code}. Look at the store's own log.",
         )
-    return Verdict.OK, f"{endpoint} answers"
+    return CheckStatus.OK, f"{endpoint} answers"
 
 
 def clock(probe: Probe) -> Judgement:
@@ -84,16 +87,16 @@ def clock(probe: Probe) -> Judgement:
     try:
         there = parsedate_to_datetime(answer.headers["date"])
     except (KeyError, ValueError):
-        return Verdict.WARNING, "the store does not say what time it has"
+        return CheckStatus.WARNING, "the store does not say what time it has"
     skew = abs(there.astimezone(UTC) - here)
     seconds = f"{skew.total_seconds():.0f} s"
     if skew < SKEW_WARNED:
-        return Verdict.OK, f"{seconds} apart"
+        return CheckStatus.OK, f"{seconds} apart"
     effect = f"Beyond {SKEW_REFUSED.seconds // 60} minutes S3 refuses every request (RequestTimeTooSkewed)"
     if skew > SKEW_REFUSED:
         effect = "S3 refuses every request that is so late or early (RequestTimeTooSkewed)"
-    verdict = Verdict.FAILED if skew > SKEW_FAILED else Verdict.WARNING
-    return verdict, (
+    status = CheckStatus.FAILED if skew > SKEW_FAILED else CheckStatus.WARNING
+    return status, (
         f"the store's clock and this machine's are {seconds} apart. {effect}. Run NTP on both."
     )
 
@@ -103,18 +106,18 @@ def keys(probe: Probe) -> Judgement:
     try:
         _list(probe, probe.location)
     except NoCredentialsError:
-        return Verdict.FAILED, "no keys. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        return CheckStatus.FAILED, "no keys. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
     except ClientError as error:
         reason = code(error)
         if reason in WRONG_KEYS:
-            return Verdict.FAILED, (
+            return CheckStatus.FAILED, (
                 f"{WRONG_KEYS[reason]} ({reason}). Give the account's keys, or run `headrace provision`."
             )
         if reason in WRONG_REGION:
-            return Verdict.FAILED, f"wrong region ({described(error)}). Correct AWS_REGION."
+            return CheckStatus.FAILED, f"wrong region ({described(error)}). Correct AWS_REGION."
         if reason not in ("NoSuchBucket", "AccessDenied"):
-            return Verdict.FAILED, f"a signed request is refused: {described(error)}."
-    return Verdict.OK, "accepted"
+            return CheckStatus.FAILED, f"a signed request is refused: {described(error)}."
+    return CheckStatus.OK, "accepted"
 
 
 def buckets(probe: Probe) -> Judgement:
@@ -127,8 +130,8 @@ def buckets(probe: Probe) -> Judgement:
                 "NoSuchBucket": f"the bucket {location.bucket} is not there",
                 "AccessDenied": f"the bucket {location.bucket} is not there, or may not be listed",
             }.get(code(error), f"the bucket {location.bucket}: {described(error)}")
-            return Verdict.FAILED, f"{why}. Correct the setting, or run `headrace provision`."
-    return Verdict.OK, ", ".join(str(location) for location in probe.store.locations)
+            return CheckStatus.FAILED, f"{why}. Correct the setting, or run `headrace provision`."
+    return CheckStatus.OK, ", ".join(str(location) for location in probe.store.locations)
 
 
 def default_login(probe: Probe) -> Judgement:
@@ -138,11 +141,11 @@ def default_login(probe: Probe) -> Judgement:
             probe.store.endpoint.client(login, probe.session).list_buckets()
         except ClientError:
             continue
-        return Verdict.UNSAFE, (
+        return CheckStatus.UNSAFE, (
             f"the vendor's login {login.access_key} works: anybody is root. Set "
             "MINIO_ROOT_USER and MINIO_ROOT_PASSWORD of the server, or what it has instead."
         )
-    return Verdict.OK, "refused"
+    return CheckStatus.OK, "refused"
 
 
 def _list(probe: Probe, location: Location) -> None:

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from headrace_launcher.object_store.finding import Judgement, Verdict
+from headrace_launcher.object_store.finding import CheckStatus, Judgement
 
 GIB = 1 << 30
 LITTLE_SPACE_BYTES = 5 * GIB
@@ -18,10 +18,10 @@ def writable(folder: Path) -> Judgement:
         with tempfile.NamedTemporaryFile(dir=place, prefix=".headrace-doctor-") as file:
             file.write(b"probe")
     except OSError as error:
-        return Verdict.FAILED, (
+        return CheckStatus.FAILED, (
             f"{place} cannot be written: {error.strerror}. Correct HEADRACE_LAKE or the folder's mode."
         )
-    return Verdict.OK, str(folder)
+    return CheckStatus.OK, str(folder)
 
 
 def space(folder: Path) -> Judgement:
@@ -29,10 +29,10 @@ def space(folder: Path) -> Judgement:
     free = shutil.disk_usage(_existing(folder)).free
     amount = f"{free / GIB:.1f} GiB free"
     if free < NO_SPACE_BYTES:
-        return Verdict.FAILED, f"{amount}: the next write may not fit. Make room."
+        return CheckStatus.FAILED, f"{amount}: the next write may not fit. Make room."
     if free < LITTLE_SPACE_BYTES:
-        return Verdict.WARNING, f"{amount}. Make room soon."
-    return Verdict.OK, amount
+        return CheckStatus.WARNING, f"{amount}. Make room soon."
+    return CheckStatus.OK, amount
 
 
 def _existing(folder: Path) -> Path:

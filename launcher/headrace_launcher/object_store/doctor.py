@@ -17,7 +17,7 @@ from rich.text import Text
 
 from headrace_launcher.object_store import access, connection, disk, objects
 from headrace_launcher.object_store.endpoint import Keys, Store, described
-from headrace_launcher.object_store.finding import Finding, Judgement, Verdict
+from headrace_launcher.object_store.finding import CheckStatus, Finding, Judgement
 from headrace_launcher.object_store.probe import ASKING, Probe
 from headrace_launcher.object_store.stages import keys_here
 from headrace_launcher.services.settings import Settings
@@ -55,11 +55,11 @@ CHECKS = (
 
 
 STYLES = {
-    Verdict.OK: "green",
-    Verdict.WARNING: "yellow",
-    Verdict.UNSAFE: "bold red",
-    Verdict.FAILED: "red",
-    Verdict.SKIPPED: "dim",
+    CheckStatus.OK: "green",
+    CheckStatus.WARNING: "yellow",
+    CheckStatus.UNSAFE: "bold red",
+    CheckStatus.FAILED: "red",
+    CheckStatus.SKIPPED: "dim",
 }
 
 
@@ -79,7 +79,7 @@ class DoctorReport:
     def as_json(self) -> dict[str, Any]:
         """The report for programs."""
         checks = [
-            {"check": finding.check, "verdict": finding.verdict.value, "text": finding.text}
+            {"check": finding.check, "verdict": finding.status.value, "text": finding.text}
             for finding in self.findings
         ]
         is_well = not self.is_bad
@@ -97,7 +97,7 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> DoctorReport:
     findings: list[Finding] = []
     if (folder := Place.parse(settings.lake).path) is not None:
         text = "the lake is on local disk: there is none to check"
-        findings.append(Finding("object-store", Verdict.OK, text))
+        findings.append(Finding("object-store", CheckStatus.OK, text))
         findings.append(Finding("lake-folder", *disk.writable(folder)))
         findings.append(Finding("disk-space", *disk.space(folder)))
     if store.locations:
@@ -110,10 +110,10 @@ def lines(report: DoctorReport) -> Iterator[Text]:
     """The report for people: a line a check, and how many are bad."""
     for finding in report.findings:
         yield Text.assemble(
-            (f"{finding.verdict:<8}", STYLES[finding.verdict]), f"{finding.check:<22}{finding.text}"
+            (f"{finding.status:<8}", STYLES[finding.status]), f"{finding.check:<22}{finding.text}"
         )
-    found = Counter(finding.verdict for finding in report.findings)
-    counts = [f"{found[verdict]} {verdict}" for verdict in Verdict if found[verdict]]
+    found = Counter(finding.status for finding in report.findings)
+    counts = [f"{found[status]} {status}" for status in CheckStatus if found[status]]
     yield Text(f"{len(report.findings)} checks: {', '.join(counts)}")
 
 
@@ -137,19 +137,19 @@ def examine_store(store: Store, stages: Mapping[Account, Keys]) -> list[Finding]
             for check in CHECKS:
                 findings[check.name] = _found(check, probe, findings)
         finally:
-            if "bucket" in findings and findings["bucket"].verdict is Verdict.OK:
+            if "bucket" in findings and findings["bucket"].status is CheckStatus.OK:
                 leftovers = _cleaned(probe)
     return [*findings.values(), *leftovers]
 
 
 def _found(check: StoreCheck, probe: Probe, before: Mapping[str, Finding]) -> Finding:
     needed = before[check.after] if check.after else None
-    if needed and (needed.is_bad or needed.verdict is Verdict.SKIPPED):
-        return Finding(check.name, Verdict.SKIPPED, f"not asked: see {needed.check}")
+    if needed and (needed.is_bad or needed.status is CheckStatus.SKIPPED):
+        return Finding(check.name, CheckStatus.SKIPPED, f"not asked: see {needed.check}")
     try:
         return Finding(check.name, *check.ask(probe))
     except (ClientError, BotoCoreError, httpx.HTTPError) as error:
-        return Finding(check.name, Verdict.FAILED, f"could not be asked: {described(error)}.")
+        return Finding(check.name, CheckStatus.FAILED, f"could not be asked: {described(error)}.")
 
 
 def _cleaned(probe: Probe) -> list[Finding]:
@@ -158,5 +158,5 @@ def _cleaned(probe: Probe) -> list[Finding]:
     except (ClientError, BotoCoreError) as error:
         left = f"s3a://{probe.bucket}/{probe.key('')}"
         text = f"probe objects could not be removed: {described(error)}. Delete {left} yourself."
-        return [Finding("cleanup", Verdict.FAILED, text)]
+        return [Finding("cleanup", CheckStatus.FAILED, text)]
     return []

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class CheckStatus(StrEnum):
     """How a check ended; UNSAFE and FAILED make the doctor fail."""
 
     OK = "ok"
@@ -16,17 +16,17 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One check's verdict, and in a sentence what is wrong and what to do."""
+    """One check's status, and in a sentence what is wrong and what to do."""
 
     check: str
-    verdict: Verdict
+    status: CheckStatus
     text: str
 
     @property
     def is_bad(self) -> bool:
         """Whether the store must not be used like this."""
-        return self.verdict in (Verdict.UNSAFE, Verdict.FAILED)
+        return self.status in (CheckStatus.UNSAFE, CheckStatus.FAILED)
 
 
-Judgement = tuple[Verdict, str]
-"""What a check returns: verdict and sentence."""
+Judgement = tuple[CheckStatus, str]
+"""What a check returns: status and sentence."""

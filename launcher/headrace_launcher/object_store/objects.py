@@ -8,7 +8,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from headrace_launcher.object_store.endpoint import code, described, status
-from headrace_launcher.object_store.finding import Judgement, Verdict
+from headrace_launcher.object_store.finding import CheckStatus, Judgement
 from headrace_launcher.object_store.probe import Probe
 
 SHOWN_CHARACTERS = 300
@@ -28,20 +28,26 @@ def read_write(probe: Probe) -> Judgement:
         probe.put("object", FIRST)
         steps.append("list")
         if "object" not in probe.names():
-            return Verdict.FAILED, "an object that was written is not listed. Use another store."
+            return (
+                CheckStatus.FAILED,
+                "an object that was written is not listed. Use another store.",
+            )
         steps.append("read")
         if probe.get("object") != FIRST:
-            return Verdict.FAILED, "an object does not come back as written. Use another store."
+            return CheckStatus.FAILED, "an object does not come back as written. Use another store."
         steps.append("delete")
         probe.delete("object")
     except ClientError as error:
-        return Verdict.FAILED, (
+        return CheckStatus.FAILED, (
             f"the keys may not {steps[-1]} in {probe.location}: {described(error)}. Run "
             "`headrace provision`, or attach the policy that its --print-policy prints."
         )
     if probe.get("object") is not None:
-        return Verdict.FAILED, "an object is still there after it was deleted. Use another store."
-    return Verdict.OK, f"in {probe.location}"
+        return (
+            CheckStatus.FAILED,
+            "an object is still there after it was deleted. Use another store.",
+        )
+    return CheckStatus.OK, f"in {probe.location}"
 
 
 def path_style(probe: Probe) -> Judgement:
@@ -52,14 +58,14 @@ def path_style(probe: Probe) -> Judgement:
     )
     address = httpx.URL(signed)
     if not address.path.startswith(f"/{probe.bucket}/"):
-        return Verdict.FAILED, f"the bucket's name {probe.bucket} cannot stand in a path."
+        return CheckStatus.FAILED, f"the bucket's name {probe.bucket} cannot stand in a path."
     answer = probe.http.get(address)
     if answer.status_code != httpx.codes.OK or answer.content != FIRST:
-        return Verdict.FAILED, (
+        return CheckStatus.FAILED, (
             f"the store answers {answer.status_code} where the bucket is named in the path. Let the "
             "store take path-style requests."
         )
-    return Verdict.OK, "understood"
+    return CheckStatus.OK, "understood"
 
 
 def conditional_put(probe: Probe) -> Judgement:
@@ -68,14 +74,14 @@ def conditional_put(probe: Probe) -> Judgement:
         probe.put("commit", FIRST, IfNoneMatch="*")
     except ClientError as error:
         return (
-            Verdict.FAILED,
+            CheckStatus.FAILED,
             f"a conditional PUT is refused: {described(error)}. Use another store.",
         )
     try:
         probe.put("commit", SECOND, IfNoneMatch="*")
     except ClientError as error:
         return _judged(probe, "commit", error)
-    return Verdict.UNSAFE, f"If-None-Match is ignored on PUT: {LOSES_COMMITS}."
+    return CheckStatus.UNSAFE, f"If-None-Match is ignored on PUT: {LOSES_COMMITS}."
 
 
 def conditional_multipart(probe: Probe) -> Judgement:
@@ -92,18 +98,18 @@ def conditional_multipart(probe: Probe) -> Judgement:
     except ClientError as error:
         probe.client.abort_multipart_upload(**target, UploadId=upload)
         return _judged(probe, "commit-in-parts", error)
-    return Verdict.UNSAFE, f"If-None-Match is ignored on uploads in parts: {LOSES_COMMITS}."
+    return CheckStatus.UNSAFE, f"If-None-Match is ignored on uploads in parts: {LOSES_COMMITS}."
 
 
 def _judged(probe: Probe, name: str, refusal: ClientError) -> Judgement:
     if probe.get(name) != FIRST:
-        return Verdict.UNSAFE, f"a refused write has replaced the object: {LOSES_COMMITS}."
+        return CheckStatus.UNSAFE, f"a refused write has replaced the object: {LOSES_COMMITS}."
     if status(refusal) != httpx.codes.PRECONDITION_FAILED:
-        return Verdict.FAILED, (
+        return CheckStatus.FAILED, (
             f"a conditional write ends with {described(refusal)}, not with 412: commits fail. Use "
             "another store."
         )
-    return Verdict.OK, "honoured: 412, and the first object stays"
+    return CheckStatus.OK, "honoured: 412, and the first object stays"
 
 
 def delta_reader(probe: Probe) -> Judgement:
@@ -112,15 +118,15 @@ def delta_reader(probe: Probe) -> Judgement:
     try:
         DeltaTable(table, storage_options=probe.options)
     except TableNotFoundError:
-        return Verdict.OK, "reaches the store"
+        return CheckStatus.OK, "reaches the store"
     except (OSError, DeltaError) as error:
         said = " ".join(re.sub(r"\x1b\[[0-9;]*m|↳", "", str(error)).split())
-        return Verdict.FAILED, (
+        return CheckStatus.FAILED, (
             f"deltalake does not reach the store: {said[:SHOWN_CHARACTERS]}. With http it needs "
             "AWS_ALLOW_HTTP=true; for AWS leave AWS_ENDPOINT_URL unset, or give AWS's own URL: an "
             "empty one breaks it."
         )
-    return Verdict.FAILED, f"deltalake finds a table at {table}, where nobody wrote one."
+    return CheckStatus.FAILED, f"deltalake finds a table at {table}, where nobody wrote one."
 
 
 def encryption(probe: Probe) -> Judgement:
@@ -128,15 +134,15 @@ def encryption(probe: Probe) -> Judgement:
     probe.put("plain", FIRST)
     head = probe.client.head_object(Bucket=probe.bucket, Key=probe.key("plain"))
     if kind := head.get("ServerSideEncryption"):
-        return Verdict.OK, f"at rest by default ({kind})"
+        return CheckStatus.OK, f"at rest by default ({kind})"
     try:
         probe.put("encrypted", FIRST, ServerSideEncryption="AES256")
     except ClientError as error:
-        return Verdict.WARNING, (
+        return CheckStatus.WARNING, (
             f"at rest is not offered ({code(error)}). Give the server a key (MinIO: "
             "MINIO_KMS_SECRET_KEY), or encrypt its disks."
         )
-    return Verdict.WARNING, (
+    return CheckStatus.WARNING, (
         "at rest is offered, but not the bucket's default. `headrace provision` makes it so."
     )
 
@@ -144,8 +150,8 @@ def encryption(probe: Probe) -> Judgement:
 def versioning(probe: Probe) -> Judgement:
     """Whether deleted and replaced objects are kept, where an erasure does not reach them."""
     if probe.put("version", FIRST).get("VersionId", "null") != "null":
-        return Verdict.WARNING, (
+        return CheckStatus.WARNING, (
             f"is on for {probe.bucket}: what VACUUM and erasures delete stays in old versions. "
             "Suspend it, or let a lifecycle rule end old versions in time for erasures."
         )
-    return Verdict.OK, "off: what is deleted is gone"
+    return CheckStatus.OK, "off: what is deleted is gone"

@@ -20,7 +20,7 @@ from headrace_launcher.object_store.endpoint import (
     described,
     status,
 )
-from headrace_launcher.object_store.finding import Judgement, Verdict
+from headrace_launcher.object_store.finding import CheckStatus, Judgement
 from headrace_launcher.object_store.probe import Probe
 from headrace_schemas.accounts import FOLDER, RIGHTS, Account, keys_file, read_keys
 from headrace_schemas.errors import listed
@@ -51,16 +51,16 @@ def kept_apart(probe: Probe) -> Judgement:
         try:
             beyond += [f"{account} may {what}" for what in _beyond(probe, account, client)]
         except ClientError as error:
-            return Verdict.FAILED, (
+            return CheckStatus.FAILED, (
                 f"account {account}: {described(error)}. Correct its keys, or run "
                 "`headrace provision`."
             )
     if beyond:
-        return Verdict.WARNING, (
+        return CheckStatus.WARNING, (
             f"{listed(beyond)}. Run `headrace provision`, or attach the policies that "
             "`headrace provision --print-policy ACCOUNT` prints."
         )
-    return Verdict.OK, f"each changes its own areas only: {', '.join(probe.stages)}"
+    return CheckStatus.OK, f"each changes its own areas only: {', '.join(probe.stages)}"
 
 
 def may_write(client: Any, bucket: str, key: str) -> bool:

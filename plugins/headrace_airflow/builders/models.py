@@ -137,7 +137,7 @@ def retrain_dag(catalog: Catalog, model: Model) -> DAG:
 
 
 def train_dag(catalog: Catalog, model: Model) -> DAG:
-    """Learn again: when monitoring asks, when the calendar says, or when a person wants it."""
+    """Retrain: when monitoring asks, when the calendar says, or when a person wants it."""
     doc = (
         f"### Train {model.name}\n{model.description}\n\n`plan` looks into the ledger and skips "
         "the run when there is nothing to do. `train` learns from labels known by then, "

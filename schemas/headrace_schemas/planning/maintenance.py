@@ -1,6 +1,6 @@
 """What is looked after, and how: specs of the job `maintain` from declarations, pins and job folders."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,24 +49,31 @@ class Upkeep:
     def model(self, model: Model, job_id: str) -> MaintainSpec:
         """A model's predictions, what monitoring measured, and sketches of its inputs."""
         lake, days = self.planner.lake, self.planner.catalog.build(model.table).history_days
+        monitoring, sketches = f"monitoring.{model.name}", f"sketches.{model.name}"
         kept = {
             f"predictions.{model.name}": lake.predictions(model.name),
-            f"monitoring.{model.name}": lake.monitoring(model.name),
-            f"sketches.{model.name}": lake.sketches(model.name),
+            monitoring: lake.monitoring(model.name),
+            sketches: lake.sketches(model.name),
         }
-        spec = self.spec(job_id, kept, days, lake.at("staging", f"model.{model.name}"))
+        staging = lake.at("staging", f"model.{model.name}")
+        spec = self.spec(job_id, kept, days, staging, row_tables=(monitoring, sketches))
         return spec.model_copy(update={"time_limit_minutes": model.time_limit_minutes})
 
     def ledger(self, job_id: str) -> MaintainSpec:
         """Decisions, versions of models, and holds."""
         lake = self.planner.lake
         kept = {f"ledger.{name}": lake.at("ledger", name) for name in LEDGERS}
-        return self.spec(job_id, kept, HISTORY_DAYS, lake.at("staging", "ledger"))
+        return self.spec(job_id, kept, HISTORY_DAYS, lake.at("staging", "ledger"), row_tables=kept)
 
     def spec(
-        self, job_id: str, tables: dict[str, str], history_days: int, staging: str
+        self,
+        job_id: str,
+        tables: dict[str, str],
+        history_days: int,
+        staging: str,
+        row_tables: Collection[str] = (),
     ) -> MaintainSpec:
-        """What all of them carry."""
+        """What all of them carry; `row_tables` names those to which jobs commit single rows."""
         written = written_tables(self.folders, self.now)
         maintained = tuple(
             MaintainedTable(
@@ -74,6 +81,7 @@ class Upkeep:
                 uri=uri,
                 history_days=history_days,
                 pins=tuple(pin for pin in self.pins if pin.table == name),
+                is_row_table=name in row_tables,
             )
             for name, uri in tables.items()
         )

@@ -14,12 +14,15 @@ class MaintainedTable(Frozen):
     Attributes:
         history_days: How long its old versions stay readable without any pin.
         pins: What keeps versions beyond that.
+        is_row_table: Whether jobs commit single rows to it without Spark; its files are joined without
+            it, too.
     """
 
     name: str
     uri: str
     history_days: int
     pins: tuple[Pin, ...] = ()
+    is_row_table: bool = False
 
 
 class MaintainSpec(JobSpec):
