@@ -56,7 +56,7 @@ def test_a_number_is_learnt_served_and_watched_when_the_task_is_regression(
     assert evidence.performance.current > evidence.performance.reference + 1
     assert asked.decision is not None
     assert asked.decision.verdict is Verdict.TRAIN
-    assert asked.decision.reason.startswith("results got worse: rmse")
+    assert asked.decision.reason.startswith("retraining pays: a model of this window")
 
     again = train_spec(learned.model, changed, request_id=asked.decision.id)
     challenger = str(train.run(spark, again).model_version)
