@@ -128,6 +128,7 @@ class Life:
             matured_partitions=number + 1,
             rows=len(rows.target),
             windows_a_year=365.25 / DAYS,
+            due=float((~np.isnan(rows.target)).mean()),
         )
         if version is not None:
             predicted = version.fitted.predict(month.numbers)

@@ -231,8 +231,7 @@ def test_monitor_of_the_wheel_trains_when_its_signal_counts(
     assert MonitorEvidence.model_validate_json(kept["evidence"]) == report.monitor_evidence
     decision = decide_retraining(watched("late", 0.2), report.monitor_evidence, (), MAY_3)
     assert decision.verdict is Verdict.WATCH
-    assert "wind" in decision.reason
-    assert decision.reason.startswith("inputs moved: missing_values of wind 0.4")
+    assert "missing_values of wind 0.4" in decision.reason
 
     calm = monitor.run(engine, monitor_spec(watched("late", 0.9), *asked_of))
     decision = decide_retraining(watched("late", 0.9), calm.monitor_evidence, (), MAY_3)

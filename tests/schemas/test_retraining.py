@@ -256,6 +256,16 @@ def test_worse_results_train_when_no_gain_could_be_measured(model: Model) -> Non
     )
 
 
+def test_a_window_waits_for_its_labels_when_many_are_late(model: Model) -> None:
+    early = window("2024-05", gained(0.5), due=0.6)
+
+    found = decided(model, early)
+
+    assert found.verdict is Verdict.WATCH
+    assert found.reason.startswith("too early: 60% of the labels that will come are known")
+    assert decided(model, early, window("2024-06", gained(0.0), due=1.0)).verdict is Verdict.KEEP
+
+
 def test_drift_alone_is_watched_when_nothing_is_lost(model: Model) -> None:
     found = decide_retraining(model, monitored(current=None, psi=0.9), [], AS_OF)
 

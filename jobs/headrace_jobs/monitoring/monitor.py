@@ -47,6 +47,7 @@ def run(spark: SparkSession, spec: MonitorSpec) -> MonitorReport:
         rows=rows,
         signals=gate_signals(spec.gate),
         **({} if spec.champion else known_by_now(windows)),
+        due=window_rows.due(windows, spec.partition.key),
         windows_a_year=YEAR / (spec.partition.end - spec.partition.start),
     )
     models = Models.of(spec)

@@ -119,6 +119,20 @@ def counted(spark: SparkSession, spec: MonitorSpec) -> list[Counted]:
     return sorted(windows, key=lambda window: window.key)
 
 
+def due(windows: Sequence[Counted], key: str) -> float | None:
+    """Of the labels of a window that will come, the share that is known.
+
+    At least as many will come, of its rows, as have come by now of the windows before, but for the
+    newest of these, whose labels may be late as well. Some rows may never have a label.
+    """
+    now = next((window for window in windows if window.key == key), None)
+    before = [window for window in windows if window.key < key and window.rows]
+    settled = [window.labelled / window.rows for window in before[:-1]]
+    if now is None or not now.rows or not settled or not (least := min(settled)):
+        return None
+    return min(1.0, now.labelled / now.rows / least)
+
+
 def learnable(spec: MonitorSpec, windows: Sequence[Counted]) -> list[Counted]:
     """The windows that a model which serves this one could have learnt from.
 

@@ -90,6 +90,8 @@ class MonitorEvidence(Evidence):
         split: Of the champion's loss, into what inputs explain and what a changed world explains; None
             where there was nothing to compare with.
         windows_a_year: How many windows a year has.
+        due: Of the labels that will come, as windows before let expect, the share that is known; None
+            where nothing is known of it.
     """
 
     window: str
@@ -111,6 +113,7 @@ class MonitorEvidence(Evidence):
     base_loss: float | None = None
     split: LossSplit | None = None
     windows_a_year: float | None = None
+    due: float | None = None
 
     def raised(self, question: Question) -> list[str]:
         """The signals on a question that count by themselves, in words."""

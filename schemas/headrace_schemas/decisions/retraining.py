@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from headrace_schemas.decisions.confidence import LEAST_DUE
 from headrace_schemas.decisions.decision import (
     Decision,
     Kind,
@@ -100,6 +101,13 @@ def weigh(
         return early
     if (kept := not_now(model, evidence, earlier, as_of)) is not None:
         return kept
+    if not is_due(evidence):
+        return Judgement(
+            Verdict.WATCH,
+            f"too early: {evidence.due:.0%} of the labels that will come are known, and fast labels are "
+            f"no fair sample; a window counts from {LEAST_DUE:.0%} on",
+            "a longer `label_delay_days`",
+        )
     served = served_windows(model, evidence, earlier)
     found = findings_of(model, served)
     gains = pooled_gains(served, model.retraining.confidence)
@@ -245,7 +253,12 @@ def served_windows(
         and (not answered or decision.as_of > max(answered))
     ]
     found = [read_evidence(decision) for decision in sorted(since, key=lambda d: (d.as_of, d.id))]
-    return [*(one for one in found if one.champion == evidence.champion), evidence]
+    return [*(one for one in found if one.champion == evidence.champion and is_due(one)), evidence]
+
+
+def is_due(evidence: MonitorEvidence) -> bool:
+    """Whether enough of the window's labels are known."""
+    return evidence.due is None or evidence.due >= LEAST_DUE
 
 
 def answered_times(earlier: Sequence[Decision]) -> list[datetime]:
