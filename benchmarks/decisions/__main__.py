@@ -1,6 +1,6 @@
 """Lives of models whose truth is known: Headrace's policy beside others on the same months.
 
-python -m benchmarks.decisions [--seeds 20] [--scenarios NAMES] [--costs 0.1,1,10] [--processes 2] [--write PAGE]
+python -m benchmarks.decisions [--seeds 20] [--scenarios NAMES] [--costs 0.1,1,10] [--processes 2] [--json FILE] [--write PAGE]
 """
 
 import argparse
@@ -19,7 +19,6 @@ from benchmarks.decisions.scenarios import SCENARIOS
 from benchmarks.decisions.streams import PACKAGE, is_there
 
 Task = tuple[str, int, tuple[float, ...]]
-RESULT = Path(".headrace/bench/decisions.json")
 
 
 def main() -> None:
@@ -41,8 +40,9 @@ def main() -> None:
     print(f", {time.monotonic() - began:.0f} s", file=sys.stderr)
     text = tables(rows, names, costs)
     print(text)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps({"sums": summed(rows), "lives": rows}, indent=1))
+    if arguments.json:
+        found = {"sums": summed(rows), "lives": rows}
+        Path(arguments.json).write_text(json.dumps(found, indent=1))
     if arguments.write:
         page = Path(arguments.write)
         page.write_text(written(page.read_text(), text))
@@ -55,6 +55,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--scenarios", default="", help="names, between semicolons; all without")
     parser.add_argument("--costs", default="0.1,1,10", help="multiples of the default cost")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--json", help="a file for all figures")
     parser.add_argument("--write", help="a page of the docs whose tables are exchanged")
     return parser.parse_args()
 
