@@ -145,6 +145,7 @@ class Life:
             Window(
                 rows,
                 predicted,
+                month.day,
                 WindowProfile(window=month.key, rows=len(month.target), columns=columns),
                 self.slices(month),
             ),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from headrace_schemas.decisions.decision import Decision, Kind, as_of_label, open_request
+from headrace_schemas.decisions.first_model import waits_for
 from headrace_schemas.decisions.training_windows import (
     champion_learns_from,
     labels_held,
@@ -139,12 +140,8 @@ def plan_scheduled(
     Raises:
         NothingToLearn: Too little data, none since the last training, or labels that are held.
     """
-    needed = model.split.first_after_partitions
-    if len(matured) < needed:
-        raise NothingToLearn(
-            f"{model.name}: {len(matured)} of {needed} partitions have matured labels; the first "
-            "model waits for more"
-        )
+    if waited := waits_for(model.split, len(matured), None, None):
+        raise NothingToLearn(f"{model.name}: {waited}; the first model waits for more")
     newest, request_id = matured[-1], f"scheduled:{run}"
     as_of, learnt = matured_at(model, newest), judged_times(history, request_id)
     if learnt and as_of <= max(learnt):

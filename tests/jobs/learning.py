@@ -132,7 +132,12 @@ def model(name: str, **changes: Any) -> Model:
         "known_time": "known_at",
         "label_delay_days": 2,
         "features": FEATURES,
-        "training": {"num_workers": 2, "num_boost_round": 20, "params": {"max_depth": 3}},
+        "training": {
+            "num_workers": 2,
+            "num_boost_round": 20,
+            "refit": False,  # so that most tests fit once
+            "params": {"max_depth": 3},
+        },
         "split": {"holdout_days": 21, "first_after_partitions": 3},
         "gates": {
             "floors": {"auc": 0.6},

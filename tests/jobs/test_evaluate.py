@@ -31,7 +31,12 @@ pytestmark = pytest.mark.spark
 @pytest.fixture(scope="session")
 def weak(spark: SparkSession, learned: Learned) -> str:
     """A version of the same model that learnt hardly anything."""
-    training = {"num_workers": 1, "num_boost_round": 1, "params": {"max_depth": 1, "eta": 0.01}}
+    training = {
+        "num_workers": 1,
+        "num_boost_round": 1,
+        "refit": False,
+        "params": {"max_depth": 1, "eta": 0.01},
+    }
     declared = model("late", training=training)
     report = train.run(spark, train_spec(declared, learned.features, request_id="weak"))
     return str(report.model_version)

@@ -1,6 +1,6 @@
 """Monitoring: which inputs moved, and how good the served predictions were."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +12,14 @@ from headrace_jobs.learning import score, train
 from headrace_jobs.learning.registry import Registry
 from headrace_jobs.monitoring import monitor
 from headrace_jobs.statistics import metrics
+from headrace_jobs.statistics.window_sketches import kept_sketches
+from headrace_lake.ledger import monitoring
 from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.decisions.evidence import MonitorEvidence
-from headrace_schemas.decisions.psi import fewest_rows
+from headrace_schemas.decisions.profile import WindowProfile
 from headrace_schemas.decisions.retraining import decide_retraining
 from headrace_schemas.declarations.model import Model
+from headrace_schemas.partition import Partition, PartitionUnit
 from headrace_schemas.wire.spec import PinnedTable
 from tests.jobs.learning import (
     MAY_3,
@@ -89,6 +92,77 @@ def test_results_are_those_of_the_served_predictions_when_labels_have_matured(
     assert (row["metric"], row["current"]) == ("auc", evidence.performance.current)
 
 
+def test_a_profile_and_sketches_are_kept_when_a_window_is_monitored(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    spec = monitor_spec(learned.model, learned.features, None, tmp_path / "monitoring", None)
+
+    monitor.run(spark, spec)
+
+    (row,) = monitoring(learned.model.name).read(spec.monitoring_uri)
+    profile = WindowProfile.model_validate_json(row.profile or "")
+    assert [column.column for column in profile.columns] == list(learned.model.features)
+    assert (profile.rows, profile.labels[0].rows) == (400, 400)
+    (kept,) = kept_sketches(learned.model.name, spec.sketches_uri).values()
+    assert {name: each.rows for name, each in kept.items()} == dict.fromkeys(
+        learned.model.features, 400
+    )
+
+
+def test_challengers_are_compared_when_windows_came_since_the_champion_learnt(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    early = train_spec(learned.model, learned.features, request_id="early").model_copy(
+        update={"as_of": datetime(2024, 3, 3, tzinfo=UTC)}
+    )
+    version = str(train.run(spark, early).model_version)
+    predictions = scored(spark, learned.model, learned.features, tmp_path, version)
+    spec = monitor_spec(
+        learned.model, learned.features, predictions, tmp_path / "monitoring", version, version
+    )
+
+    evidence = monitor.run(spark, spec).monitor_evidence
+
+    assert evidence is not None
+    families = {gain.family: gain for gain in evidence.gains}
+    assert families.keys() == {"this window", "all with this window", "all", "the newest 1"}
+    assert families["all"].since == "2024-01"
+    assert families["all"].learnt_rows == 1_200
+    assert families["the newest 1"].since == "2024-03"
+    assert families["all"].difference.mean > families["this window"].difference.mean
+    assert evidence.loss is not None
+    assert evidence.base_loss is not None
+    assert evidence.loss.mean < evidence.base_loss
+    assert evidence.no_gains is None
+
+
+def test_a_window_is_an_incident_when_a_column_that_matters_went_missing(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    rows, window = learned.rows.copy(), april(learned.rows)
+    rows.loc[window, "wind"] = np.nan
+    features = publish(spark, tmp_path / "features", rows)
+    predictions = scored(spark, learned.model, features, tmp_path, learned.version)
+    spec = monitor_spec(
+        learned.model,
+        features,
+        predictions,
+        tmp_path / "monitoring",
+        learned.version,
+        learned.version,
+    )
+    for month in ("2024-01", "2024-02", "2024-03"):
+        partition = Partition.parse(PartitionUnit.MONTH, month)
+        monitor.run(spark, spec.model_copy(update={"partition": partition, "predictions": None}))
+
+    evidence = monitor.run(spark, spec).monitor_evidence
+
+    assert evidence is not None
+    assert ("wind", "missing share") in {(one.subject, one.sign) for one in evidence.incidents}
+    decided = decide_retraining(learned.model, evidence, [], MAY_3 + timedelta(days=1))
+    assert decided.verdict is Verdict.HOLD
+
+
 def test_the_same_row_stays_when_a_window_is_monitored_again(
     spark: SparkSession, learned: Learned, tmp_path: Path
 ) -> None:
@@ -130,14 +204,12 @@ def test_only_what_moved_is_high_when_some_inputs_moved(
     evidence = monitor.run(spark, spec).monitor_evidence
 
     assert evidence is not None
-    psi = {one.subject: one.value for one in evidence.signals}
+    psi = {one.subject: one.value for one in evidence.weighed}
     assert min(psi["wind"], psi["depot"]) > 0.5
     assert max(psi["stops"], psi["fare"], psi["is_peak"]) < 0.1
     assert 0.5 < evidence.moved_importance < 1
-    trained = learned.trained.counts.rows_out
-    assert {one.rows_needed for one in evidence.signals} <= {
-        fewest_rows(0.2, bins, trained) for bins in range(1, 50)
-    }
+    counting = {one.subject for one in evidence.weighed if one.counts}
+    assert counting == {"wind", "depot"}
     row = spark.read.format("delta").load(spec.monitoring_uri).collect()[0]
     assert row["moved_importance"] == evidence.moved_importance
 
@@ -180,8 +252,7 @@ def test_labels_known_later_do_not_count_when_a_window_is_monitored(
         (
             109,
             "109 labelled rows, all of one class",
-            "nothing to go by: results cannot be judged: 109 labelled rows, all of one class; inputs "
-            "cannot be judged: 109 rows, ",
+            "nothing to go by: results cannot be judged: 109 labelled rows, all of one class; 0%",
         ),
     ],
     ids=["a dozen rows", "one class"],
@@ -248,9 +319,9 @@ def test_only_rows_are_counted_when_no_champion_served(
 
     report = monitor.run(engine, spec)
 
-    assert report.monitor_evidence == MonitorEvidence(
-        window="2024-04", matured_partitions=4, rows=400
-    )
+    found = report.monitor_evidence
+    assert (found.window, found.matured_partitions, found.rows) == ("2024-04", 4, 400)
+    assert (found.champion, found.labelled, found.signals, found.gains) == (None, 0, (), ())
     assert report.notes == ("no champion served 2024-04",)
     row = engine.read.format("delta").load(spec.monitoring_uri).collect()[0]
     assert (row["rows"], row["champion"], row["current"]) == (400, None, None)
@@ -273,7 +344,7 @@ def test_inputs_are_still_measured_when_there_are_no_predictions(
     assert report.monitor_evidence is not None
     assert report.monitor_evidence.performance is None
     assert report.monitor_evidence.labelled == 0
-    assert len(report.monitor_evidence.signals) == 5
+    assert len(report.monitor_evidence.weighed) == 5
     assert report.notes == ("none of 400 labelled rows was scored",)
     assert report.monitor_evidence.unmeasured == report.notes[0]
 

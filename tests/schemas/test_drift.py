@@ -36,7 +36,7 @@ def test_drift_is_found_when_features_that_matter_moved_though_results_hold(
     assert found == Drift(
         window="2024-05",
         decision=asked.id,
-        signals=("60% of the importance lies in features that moved (PSI >= 0.2)",),
+        signals=("60% of the importance lies in features that drifted (temp)",),
     )
 
 

@@ -247,13 +247,10 @@ def test_chance_is_not_called_worse_when_windows_differ_anyway(model: Model) -> 
 
 
 def test_worse_results_train_when_no_gain_could_be_measured(model: Model) -> None:
-    evidence = monitored(current=0.6).model_copy(
-        update={"no_gains": "there are too few labelled rows"}
-    )
+    decisions = all_decided(model, *worsening(0.7, 0.7, 0.7, 0.5, 0.5, 0.5))
 
-    found = decide_retraining(model, evidence, [], AS_OF)
-
-    assert found.verdict is Verdict.TRAIN
+    found = next(decision for decision in decisions if decision.verdict is Verdict.TRAIN)
+    assert found.reason.startswith("results got worse: auc 0.500 against 0.700")
     assert found.reason.endswith(
         "what retraining gains is unknown: there are too few labelled rows"
     )

@@ -1,7 +1,8 @@
 """Job `evaluate`: judge a candidate on its holdout, beside the champion on the same rows."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from headrace_jobs.learning.registry import LoadedModel, Registry
 from headrace_jobs.learning.score import predicted_here
 from headrace_jobs.learning.version_ledger import record_evaluation
 from headrace_jobs.statistics import metrics
-from headrace_schemas.decisions.evidence import Comparison, PromotionEvidence, too_few
+from headrace_jobs.statistics.metrics import Values
+from headrace_schemas.decisions.evidence import Comparison, PromotionEvidence, Refit, too_few
 from headrace_schemas.decisions.model_version import Evaluation
 from headrace_schemas.declarations.metrics import gain
 from headrace_schemas.declarations.model import Model, SliceGate
@@ -27,17 +29,23 @@ from headrace_schemas.wire.report import Counts
 
 log = logging.getLogger(__name__)
 
-CHALLENGER, CHAMPION = "_challenger", "_champion"
+CHALLENGER, CHAMPION, REFITTED = "_challenger", "_champion", "_refitted"
 """The predictions of each, within frames of holdout rows."""
 
 
 def run(spark: SparkSession, spec: EvaluateSpec) -> EvaluateReport:
     """Measure the challenger and the champion on rows that neither should have been trained on."""
     model, registry = spec.model, Registry()
-    challenger = registry.load(model.name, spec.challenger)
-    champion = registry.load(model.name, spec.champion) if spec.champion else None
+    challenger = registry.load_judged(model.name, spec.challenger)
+    refitted = registry.load(model.name, spec.challenger)
     window = challenger.manifest.window
-    rows = holdout(spark, spec, challenger, champion)
+    champion = unaware(registry, spec, window.holdout_start)
+    judged = {CHALLENGER: challenger}
+    if champion is not None:
+        judged[CHAMPION] = champion
+    if refitted.manifest.judged is not None:
+        judged[REFITTED] = refitted
+    rows = holdout(spark, spec, judged)
     target, predicted = rows[features.TARGET].to_numpy(), rows[CHALLENGER].to_numpy()
     measured = metrics.measure_all(model.metrics, target, predicted)
     evidence = PromotionEvidence(
@@ -46,9 +54,12 @@ def run(spark: SparkSession, spec: EvaluateSpec) -> EvaluateReport:
         holdout_rows=window.holdout_rows,
         metrics=measured,
         comparison=compare(model, rows) if champion else None,
+        baseline=None if champion or model.gates.floors else compare_constant(model, rows),
+        holdout_days=None if model.split.holdout_days else window.holdout_days,
         measured=len(rows),
         positive=metrics.positive(model.task, target),
         learn_from=challenger.manifest.learn_from,
+        refit=compare_refit(model, rows) if REFITTED in judged else None,
     )
     notes = overlap(challenger, champion)
     if len(rows) < window.holdout_rows:
@@ -81,11 +92,21 @@ def run(spark: SparkSession, spec: EvaluateSpec) -> EvaluateReport:
     )
 
 
+def unaware(registry: Registry, spec: EvaluateSpec, start: datetime) -> LoadedModel | None:
+    """The champion, by its judged booster where the one that serves has learnt from events since `start`."""
+    if spec.champion is None:
+        return None
+    champion = registry.load(spec.model.name, spec.champion)
+    if champion.manifest.learnt_before <= start:
+        return champion
+    return registry.load_judged(spec.model.name, spec.champion)
+
+
 def holdout(
-    spark: SparkSession, spec: EvaluateSpec, challenger: LoadedModel, champion: LoadedModel | None
+    spark: SparkSession, spec: EvaluateSpec, judged: Mapping[str, LoadedModel]
 ) -> pd.DataFrame:
     """The challenger's holdout with target, slices and predictions; a sample if it is large."""
-    model, contract, manifest = spec.model, spec.contract, challenger.manifest
+    model, contract, manifest = spec.model, spec.contract, judged[CHALLENGER].manifest
     window = manifest.window
     delivered = features.delivered_rows(
         tables.read(spark, spec.features), spec.as_of, manifest.learn_from, manifest.left_out
@@ -96,7 +117,6 @@ def holdout(
     columns += [
         F.col(quoted(name)).cast("string").alias(f"_slice.{name}") for name in slice_columns(model)
     ]
-    judged = {CHALLENGER: challenger} | ({CHAMPION: champion} if champion else {})
     for name, loaded in judged.items():
         columns += features.feature_numbers(loaded.manifest.features, contract, f"{name}.")
     key = features.row_key(model, contract)
@@ -114,27 +134,74 @@ def slice_columns(model: Model) -> Sequence[str]:
 
 def compare(model: Model, rows: pd.DataFrame) -> Comparison | None:
     """Challenger and champion by the champion gate's metric; None where it is not defined."""
-    gate = model.gates.champion
+    compared = paired(model, rows[features.TARGET].to_numpy(), rows, rows[CHAMPION].to_numpy())
+    if compared is None:
+        return None
+    believed = [figures for figures in slices(model, rows) if figures["too_few"] is None]
+    worst = max(believed, key=lambda figures: figures["drop"], default=None)
+    dropped = worst is not None and worst["drop"] > 0
+    if worst is None or not dropped:
+        return compared
+    loss = {"worst_slice": worst["slice"], "worst_slice_drop": worst["drop"]}
+    return compared.model_copy(update=loss)
+
+
+def compare_constant(model: Model, rows: pd.DataFrame) -> Comparison | None:
+    """Challenger and the mean of the labels, as `compare`: what a booster without features learns."""
     target = rows[features.TARGET].to_numpy()
-    new, old = rows[CHALLENGER].to_numpy(), rows[CHAMPION].to_numpy()
+    constant = np.full(target.size, target.mean() if target.size else 0.0)
+    return paired(model, target, rows, constant)
+
+
+def paired(model: Model, target: Values, rows: pd.DataFrame, old: Values) -> Comparison | None:
+    """Challenger and another prediction by the champion gate's metric; None where it is not defined.
+
+    Without a declared `min_gain` it is the standard error of the difference: with a confidence of
+    0.9, one that is no better passes for one that is where it looks better by 1 + 1.28 standard
+    errors, in 1.1 % of cases.
+    """
+    gate, new = model.gates.champion, rows[CHALLENGER].to_numpy()
     challenger = metrics.measure(gate.metric, target, new)
     champion = metrics.measure(gate.metric, target, old)
     if challenger is None or champion is None:
         return None
-    believed = [figures for figures in slices(model, rows) if figures["too_few"] is None]
     gains = metrics.resampled_gains(
         gate.metric, target, new, old, gate.resamples, model.training.seed
     )
-    worst = max(believed, key=lambda figures: figures["drop"], default=None)
-    dropped = worst is not None and worst["drop"] > 0
+    noise = metrics.spread(gains)
+    least = noise if gate.min_gain is None else gate.min_gain
     return Comparison(
         metric=gate.metric,
         challenger=challenger,
         champion=champion,
-        share_better=share(gains > gate.min_gain),
+        share_better=share(gains > least),
         share_worse=share(gains < 0),
-        worst_slice=worst["slice"] if worst and dropped else None,
-        worst_slice_drop=worst["drop"] if worst and dropped else 0.0,
+        min_gain=noise if gate.min_gain is None else None,
+    )
+
+
+def compare_refit(model: Model, rows: pd.DataFrame) -> Refit | None:
+    """The refitted booster and the judged one by the gate's metric; None where rows are too few for it."""
+    gate = model.gates.champion
+    target = rows[features.TARGET].to_numpy()
+    if too_few(len(rows), metrics.positive(model.task, target), "holdout rows"):
+        return None
+    new, old = rows[REFITTED].to_numpy(), rows[CHALLENGER].to_numpy()
+    refitted = metrics.measure(gate.metric, target, new)
+    judged = metrics.measure(gate.metric, target, old)
+    if refitted is None or judged is None:
+        return None
+    gains = metrics.resampled_gains(
+        gate.metric, target, new, old, gate.resamples, model.training.seed
+    )
+    others = [target, *([rows[CHAMPION].to_numpy()] if CHAMPION in rows else [])]
+    return Refit(
+        metric=gate.metric,
+        judged=judged,
+        refitted=refitted,
+        error=metrics.spread(gains),
+        difference=metrics.distance(new, old),
+        allowed=max(metrics.distance(old, other) for other in others),
     )
 
 
@@ -179,9 +246,9 @@ def judged_slice(
 def overlap(challenger: LoadedModel, champion: LoadedModel | None) -> list[str]:
     """A note if the champion was trained on rows that it is judged on."""
     start = challenger.manifest.window.holdout_start
-    if champion is None or champion.manifest.window.holdout_start <= start:
+    if champion is None or champion.manifest.learnt_before <= start:
         return []
-    trained_until = champion.manifest.window.holdout_start
+    trained_until = champion.manifest.learnt_before
     return [
         f"champion {champion.version} learnt from events up to {trained_until:%Y-%m-%d}, the "
         f"holdout begins at {start:%Y-%m-%d}: the comparison favours the champion"

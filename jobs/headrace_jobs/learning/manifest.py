@@ -2,7 +2,7 @@
 
 import operator
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import Field
@@ -87,6 +87,23 @@ class TrainingWindow(Frozen):
     train_rows: int
     holdout_rows: int
 
+    @property
+    def holdout_days(self) -> float:
+        """How long the holdout is."""
+        return round((self.holdout_end - self.holdout_start) / timedelta(days=1), 3)
+
+
+class Judged(Frozen):
+    """The booster that is judged, where another one serves, which has learnt from the holdout as well.
+
+    Attributes:
+        features: As it knows them: their codes follow from fewer rows.
+        sha256: Of its bytes.
+    """
+
+    features: tuple[Feature, ...]
+    sha256: str
+
 
 class Manifest(Frozen):
     """Where a booster comes from and what it expects.
@@ -101,6 +118,8 @@ class Manifest(Frozen):
         xgboost: Version that fitted it.
         learn_from: Key of the first partition that it learnt from; None for all.
         left_out: Keys of partitions that it neither learnt from nor is judged on.
+        judged: The booster that is judged in its place, as it has learnt from the holdout as well;
+            None if it has not, and is judged itself.
     """
 
     model: str
@@ -117,6 +136,22 @@ class Manifest(Frozen):
     xgboost: str
     learn_from: str | None = Field(default=None, exclude_if=operator.not_)
     left_out: tuple[str, ...] = UNSAID
+    judged: Judged | None = Field(default=None, exclude_if=operator.not_)
+
+    @property
+    def as_judged(self) -> "Manifest":
+        """The manifest of the booster that is judged."""
+        if self.judged is None:
+            return self
+        own = {"features": self.judged.features, "sha256": self.judged.sha256, "judged": None}
+        return self.model_copy(update=own)
+
+    @property
+    def learnt_before(self) -> datetime:
+        """All events that it learnt from lie before this instant."""
+        if self.judged is None:
+            return self.window.holdout_start
+        return self.window.holdout_end + timedelta(microseconds=1)
 
     @property
     def feature_names(self) -> list[str]:

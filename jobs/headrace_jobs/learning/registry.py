@@ -39,6 +39,7 @@ from headrace_schemas.places import Place
 
 FOLDER = "model"
 BOOSTER = f"{FOLDER}/model.ubj"
+JUDGED = f"{FOLDER}/judged.ubj"
 MANIFEST = f"{FOLDER}/manifest.json"
 CHAMPION = "champion"
 
@@ -120,6 +121,7 @@ class Registry:
         manifest: Manifest,
         tags: Mapping[str, str],
         notes: RunNotes | None = None,
+        judged: bytes | None = None,
     ) -> PinnedModel:
         """Keep a booster as a candidate; the same bytes for the same asker are kept once.
 
@@ -127,6 +129,7 @@ class Registry:
             tags: With `answers`: who asked. A run that was interrupted between bytes and version
                 leaves a run without a version, which nothing refers to.
             notes: What people read of the training.
+            judged: The booster that is judged, if it is another one.
         """
         document = manifest.model_dump_json(indent=1).encode()
         digests = {"sha256": sha256(booster), "manifest_sha256": sha256(document)}
@@ -136,6 +139,8 @@ class Registry:
                 return found
             run_id = self.start_run(name, all_tags, notes)
             self.write(run_id, BOOSTER, booster)
+            if judged is not None:
+                self.write(run_id, JUDGED, judged)
             self.write(run_id, MANIFEST, document)
             self.client.set_terminated(run_id)
             self.ensure_model(name)
@@ -188,6 +193,22 @@ class Registry:
             problem = "its manifest was written by another version of headrace"
             raise ModelTampered(name, version, problem) from error
         return LoadedModel(version, booster, manifest)
+
+    def load_judged(self, name: str, pinned: PinnedModel) -> LoadedModel:
+        """The booster of a version that is judged, if its bytes are the ones that the ledger knows.
+
+        Raises:
+            ModelTampered: As `load`.
+        """
+        served = self.load(name, pinned)
+        manifest = served.manifest.as_judged
+        if served.manifest.judged is None:
+            return served
+        booster = self.read(self.entry(name, pinned.version), JUDGED)
+        if sha256(booster) != manifest.sha256:
+            problem = "its judged booster has changed since it was registered"
+            raise ModelTampered(name, pinned.version, problem)
+        return LoadedModel(pinned.version, booster, manifest)
 
     def record_evaluation(
         self, name: str, version: str, evaluation: Mapping[str, Any], metrics: Mapping[str, float]
@@ -254,7 +275,7 @@ class Registry:
         }
         for number in sorted(pinned):
             with suppress(ModelTampered):  # it only says that it is the same
-                self.load(name, pinned[number])
+                self.load_judged(name, pinned[number])
                 return pinned[number]
         return None
 

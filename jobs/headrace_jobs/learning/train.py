@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 
 import xgboost
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # it ships no types
@@ -23,8 +22,8 @@ from xgboost.spark import SparkXGBRegressor
 from headrace_jobs.engine.commit_note import commit_note
 from headrace_jobs.engine.errors import refused_by_xgboost
 from headrace_jobs.lake import tables
-from headrace_jobs.learning import features, learnable
-from headrace_jobs.learning.manifest import Feature, Manifest, TrainingWindow
+from headrace_jobs.learning import features, holdout, learnable
+from headrace_jobs.learning.manifest import Feature, Judged, Manifest, TrainingWindow
 from headrace_jobs.learning.registry import Registry, sha256
 from headrace_jobs.learning.run_notes import notes_of
 from headrace_jobs.learning.version_ledger import record_version, recorded_version
@@ -48,11 +47,7 @@ again within a minute."""
 
 
 def run(spark: SparkSession, spec: TrainSpec) -> TrainReport:
-    """Select, check, encode, fit, describe, register.
-
-    The holdout's days are counted back from the latest known event, not from `as_of`, which may be
-    long after the data ends.
-    """
+    """Select, check, encode, fit, fit once more with the holdout, describe, register."""
     model, contract = spec.model, spec.contract
     slots = slots_for(spark, model)  # first: without any, not even a count would ever end
     registry = Registry()
@@ -62,7 +57,7 @@ def run(spark: SparkSession, spec: TrainSpec) -> TrainReport:
     )
     known = features.known_rows(delivered, model, spec.as_of)
     found = learnable.check_known(known, model, contract, declared)
-    holdout_start = found.last - timedelta(days=model.split.holdout_days)
+    holdout_start = holdout.begins(known, spec, found)
     rows = known.where(F.col(quoted(model.event_time)) < features.instant(holdout_start))
     coded = learnable.learn_codes(rows, model, contract, declared)
     window = TrainingWindow(
@@ -77,7 +72,13 @@ def run(spark: SparkSession, spec: TrainSpec) -> TrainReport:
     cluster_note = f"trained by {workers} workers; Spark has {slots} task slots"
     log.info("model %s: %s", model.name, cluster_note)
     booster = fit(spark, rows, spec, coded.features, workers)
-    content = bytes(booster.save_raw("ubj"))
+    content, judged, as_judged = bytes(booster.save_raw("ubj")), None, None
+    if model.training.refit:
+        judged = content
+        as_judged = Judged(features=tuple(coded.features), sha256=sha256(judged))
+        rows, coded = known, learnable.learn_codes(known, model, contract, declared)
+        booster = fit(spark, rows, spec, coded.features, workers)
+        content = bytes(booster.save_raw("ubj"))
     manifest = Manifest(
         model=model.name,
         task=model.task,
@@ -93,8 +94,9 @@ def run(spark: SparkSession, spec: TrainSpec) -> TrainReport:
         xgboost=xgboost.__version__,
         learn_from=spec.learn_from,
         left_out=spec.left_out,
+        judged=as_judged,
     )
-    version = registered(spec, registry, content, manifest)
+    version = registered(spec, registry, content, manifest, judged)
     log.info("model %s: version %s, sha256 %s", model.name, version, manifest.sha256)
     return TrainReport(
         job_id=spec.job_id,
@@ -110,7 +112,9 @@ def run(spark: SparkSession, spec: TrainSpec) -> TrainReport:
     )
 
 
-def registered(spec: TrainSpec, registry: Registry, content: bytes, manifest: Manifest) -> str:
+def registered(
+    spec: TrainSpec, registry: Registry, content: bytes, manifest: Manifest, judged: bytes | None
+) -> str:
     """The number under which a booster is registered and written down; the same for a repeated run.
 
     Such a run may have read a later version of the table, with the same rows by `as_of`: it is the
@@ -120,9 +124,9 @@ def registered(spec: TrainSpec, registry: Registry, content: bytes, manifest: Ma
     known = recorded_version(uri, name, request_id, manifest.sha256)
     if known is not None:
         with suppress(ModelTampered):  # then there is none that could be used
-            return registry.load(name, known).version
+            return registry.load_judged(name, known).version
     notes = notes_of(spec, manifest)
-    kept = registry.register(name, content, manifest, {"answers": request_id}, notes)
+    kept = registry.register(name, content, manifest, {"answers": request_id}, notes, judged)
     recorded = ModelVersion(
         model=name,
         version=kept.version,

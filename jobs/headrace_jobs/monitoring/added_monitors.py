@@ -34,7 +34,7 @@ def signals(spark: SparkSession, spec: MonitorSpec, manifest: Manifest) -> tuple
         manifest.left_out,
     )
     known = features.known_rows(delivered, model, manifest.as_of)
-    before = F.col(quoted(model.event_time)) < features.instant(manifest.window.holdout_start)
+    before = F.col(quoted(model.event_time)) < features.instant(manifest.learnt_before)
     found: list[Signal] = []
     for asked in model.monitors.added:
         monitor = MONITORS.named(asked.name)

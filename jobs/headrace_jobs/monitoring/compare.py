@@ -50,6 +50,7 @@ class Comparing:
 
     Attributes:
         champion: That served it; None if none did.
+        as_judged: The champion's booster that was judged on the holdout, and has not learnt from it.
         inputs: The champion's features; those that the model declares where none served.
         windows: Partitions of the feature table up to this one, oldest first.
         frame: The window's rows, or a sample.
@@ -59,6 +60,7 @@ class Comparing:
     spark: SparkSession
     spec: MonitorSpec
     champion: LoadedModel | None
+    as_judged: LoadedModel | None
     inputs: Sequence[Feature]
     windows: Sequence[Counted]
     frame: pd.DataFrame
@@ -151,12 +153,12 @@ class Comparing:
         """The champion as it is compared."""
         importances = {feature.name: feature.importance for feature in self.inputs}
         reference = None
-        if values is not None:
-            rows = window_rows.reference_frame(self.spark, self.spec, champion.manifest)
+        if values is not None and self.as_judged is not None:
+            rows = window_rows.reference_frame(self.spark, self.spec, self.as_judged.manifest)
             seen = rows[[name for name in rows.columns if name.startswith("_own.")]]
             target = rows[features.TARGET].to_numpy(dtype=np.float64)
             numbers = values.numbers(rows).astype(np.float64)
-            reference = Scored(numbers, predicted_here(champion, seen), target)
+            reference = Scored(numbers, predicted_here(self.as_judged, seen), target)
         return Served(champion.version, own, importances, reference)
 
     def windows_before(self) -> tuple[list[WindowProfile], bool]:
@@ -199,4 +201,4 @@ class Comparing:
             for value in sorted(frame[column].dropna().unique())
         }
         rows = Rows(spec.partition.key, values.numbers(frame)[order], target, self.count)
-        return Window(rows, predicted, found, slices)
+        return Window(rows, predicted, frame[AT].to_numpy()[order], found, slices)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +12,15 @@ from headrace_jobs.monitoring.shadows import Champion, gains
 from headrace_jobs.statistics import losses, metrics
 from headrace_jobs.statistics.estimation import Scored, split
 from headrace_jobs.statistics.labels import label_profiles
-from headrace_jobs.statistics.losses import Loss
 from headrace_jobs.statistics.metrics import Values
 from headrace_schemas.decisions.evidence import MonitorEvidence
-from headrace_schemas.decisions.gain import Gain
 from headrace_schemas.decisions.incidents import find_incidents
 from headrace_schemas.decisions.profile import WindowProfile
 from headrace_schemas.declarations.model import Model
 
 LearnerOf = Callable[[Model, Sequence[int], int], Learner]
+
+TOO_FEW = "there are too few labelled rows to fit challengers on"
 
 MOST_SLICES = 50
 """Slices whose labels are looked at, those with most rows."""
@@ -32,12 +33,14 @@ class Window:
     Attributes:
         rows: All rows, labelled or not; the target is NaN where it is not known.
         predicted: What was served; NaN where nothing was.
+        times: Of the rows' events, in any unit.
         profile: Of its columns; labels are added here.
         slices: Which rows belong to each, by its name, such as `origin=JFK`.
     """
 
     rows: Rows
     predicted: Values
+    times: NDArray[Any]
     profile: WindowProfile
     slices: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
@@ -52,6 +55,12 @@ class Window:
         """Those rows."""
         kept, rows = self.is_judged, self.rows
         return Rows(rows.key, rows.numbers[kept], rows.target[kept], int(kept.sum()))
+
+    @property
+    def is_late(self) -> NDArray[np.bool_]:
+        """Which of the judged rows are the later half."""
+        times = self.times[self.is_judged]
+        return times > np.median(times) if times.size else np.zeros(0, dtype=bool)
 
     def scored(self) -> Scored:
         """All rows as the split of the loss takes them."""
@@ -127,12 +136,15 @@ def measure(
             loss, served.reference, window.scored(), last_was_outside=past.last_was_outside
         )
     if len(judged.target):
-        compared, why = challengers(model, loss, judged, predicted, past, served, learner_of)
+        rows = sum(part.total for part in past.labelled) + judged.total
+        learner = learner_of(model, past.categories, rows)
+        champion = Champion(served.windows, predicted)
+        compared = gains(learner, loss, champion, past.labelled, judged, window.is_late)
         update |= {
             "loss": losses.moments(loss, losses.by_row(loss, judged.target, predicted)),
             "base_loss": losses.base(loss, judged.target, judged.target),
             "gains": tuple(compared),
-            "no_gains": why,
+            "no_gains": None if compared else TOO_FEW,
         }
     return evidence.model_copy(update=update), profile
 
@@ -148,20 +160,3 @@ def with_labels(model: Model, window: Window) -> WindowProfile:
         {name: window.slices[name] for name in sorted(largest[:MOST_SLICES])},
     )
     return window.profile.model_copy(update={"labels": labels})
-
-
-def challengers(
-    model: Model,
-    loss: Loss,
-    judged: Rows,
-    predicted: Values,
-    past: Past,
-    served: Served,
-    learner_of: LearnerOf,
-) -> tuple[list[Gain], str | None]:
-    """The gains of shadow challengers; and why there are none, if so."""
-    rows = sum(part.total for part in past.labelled) + judged.total
-    learner = learner_of(model, past.categories, rows)
-    champion = Champion(served.windows, predicted)
-    found = gains(learner, loss, champion, past.labelled, judged)
-    return found, None if found else "there are too few labelled rows to fit challengers on"

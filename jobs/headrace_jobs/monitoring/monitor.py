@@ -17,7 +17,7 @@ from headrace_jobs.learning.score import predicted_here
 from headrace_jobs.monitoring import window_rows
 from headrace_jobs.monitoring.added_monitors import signals
 from headrace_jobs.monitoring.compare import Comparing
-from headrace_jobs.monitoring.window_rows import PREDICTION
+from headrace_jobs.monitoring.window_rows import PREDICTION, Counted
 from headrace_jobs.statistics import metrics
 from headrace_lake.commits import replace
 from headrace_lake.ledger import monitoring
@@ -46,6 +46,7 @@ def run(spark: SparkSession, spec: MonitorSpec) -> MonitorReport:
         matured_partitions=len(windows),
         rows=rows,
         signals=gate_signals(spec.gate),
+        **({} if spec.champion else known_by_now(windows)),
         windows_a_year=YEAR / (spec.partition.end - spec.partition.start),
     )
     models = Models.of(spec)
@@ -62,7 +63,9 @@ def run(spark: SparkSession, spec: MonitorSpec) -> MonitorReport:
             }
         )
         evidence, note = results(spec.model, models, frame, evidence)
-    comparing = Comparing(spark, spec, models.champion, models.inputs, windows, frame, rows)
+    comparing = Comparing(
+        spark, spec, models.champion, models.as_judged, models.inputs, windows, frame, rows
+    )
     evidence, profile = comparing.compared(evidence)
     written = keep(spec, evidence, profile)
     log.info(
@@ -84,16 +87,28 @@ def run(spark: SparkSession, spec: MonitorSpec) -> MonitorReport:
     )
 
 
+def known_by_now(windows: Sequence[Counted]) -> dict[str, int | None]:
+    """Labelled rows of all windows together: what a first model could learn from."""
+    positive = [window.positive for window in windows]
+    is_counted = all(count is not None for count in positive)
+    return {
+        "known_rows": sum(window.labelled for window in windows),
+        "known_positive": sum(count or 0 for count in positive) if is_counted else None,
+    }
+
+
 @dataclass(frozen=True)
 class Models:
     """What served the partition, and what would have served it had nothing been retrained.
 
     Attributes:
+        as_judged: The champion's booster that was judged on its holdout.
         inputs: The champion's features; those that the model declares where none served.
         judged: The champion's evaluation.
     """
 
     champion: LoadedModel | None
+    as_judged: LoadedModel | None
     first: LoadedModel | None
     inputs: Sequence[Feature]
     judged: Mapping[str, Any]
@@ -106,14 +121,15 @@ class Models:
             inputs = [
                 features.declared_feature(model, spec.contract, name) for name in model.features
             ]
-            return cls(None, None, inputs, {})
+            return cls(None, None, None, inputs, {})
         registry = Registry()
         champion = registry.load(model.name, pinned)
         first = champion
         if spec.first is not None and spec.first.version != pinned.version:
             first = registry.load(model.name, spec.first)
         judged = registry.evaluation(model.name, pinned)
-        return cls(champion, first, champion.manifest.features, judged)
+        as_judged = registry.load_judged(model.name, pinned)
+        return cls(champion, as_judged, first, champion.manifest.features, judged)
 
     @property
     def has_changed(self) -> bool:

@@ -5,8 +5,8 @@ stretch of history, since neither all of it nor the newest part is always the be
 compared with the champion row by row on the window, which neither has seen. So the comparison holds
 whatever changed: inputs, the world, or only the number of rows.
 
-One more is fitted within the window, on one half of its rows and compared on the other: after an
-abrupt change it is the only one that knows the new world already.
+Two more are fitted within the window, on one half of its rows and compared on the other: after an
+abrupt change they are the only ones that know the new world already.
 """
 
 from collections.abc import Sequence
@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headrace_jobs.monitoring.learner import FEWEST_ROWS, Fitted, Learner, Rows
 from headrace_jobs.statistics.losses import Loss, by_row, moments
 from headrace_jobs.statistics.metrics import Values
 from headrace_schemas.decisions.gain import Gain
-from headrace_schemas.decisions.gains import WITHIN
+from headrace_schemas.decisions.gains import ALL, WITH_ALL, WITHIN
 
 NEWEST = (1, 3, 12)
 """Lengths, in windows, of the families that learn from the newest ones."""
@@ -44,7 +45,7 @@ class Champion:
 
 def families(windows: Sequence[Rows], champion: Champion) -> dict[str, int]:
     """Which windows each family learns from: its name, and the position of the first one."""
-    found = {"all": 0}
+    found = {ALL: 0}
     if champion.windows:
         first = champion.windows[0].key
         since = next((i for i, rows in enumerate(windows) if rows.key >= first), 0)
@@ -57,15 +58,21 @@ def families(windows: Sequence[Rows], champion: Champion) -> dict[str, int]:
 
 
 def gains(
-    learner: Learner, loss: Loss, champion: Champion, before: Sequence[Rows], window: Rows
+    learner: Learner,
+    loss: Loss,
+    champion: Champion,
+    before: Sequence[Rows],
+    window: Rows,
+    is_late: NDArray[np.bool_],
 ) -> list[Gain]:
     """Each family's gain on the window.
 
     Args:
         before: Labelled windows before it that may be learnt from, oldest first.
+        is_late: Which of the window's rows are the later half.
     """
     served = by_row(loss, window.target, champion.predicted)
-    found = [within(learner, loss, served, window)]
+    found = within(learner, loss, served, before, window, is_late)
     comparison = Comparison(learner, loss, window, served, {})
     if champion.windows and is_newer(before, champion):
         own = comparison.losses(champion.windows) if learner.is_pilot else served
@@ -83,7 +90,7 @@ def gains(
                     is_pilot=learner.is_pilot,
                 )
             )
-    return [gain for gain in found if gain is not None and gain.difference.rows]
+    return [gain for gain in found if gain.difference.rows]
 
 
 def is_newer(before: Sequence[Rows], champion: Champion) -> bool:
@@ -133,25 +140,47 @@ def lost(loss: Loss, fitted: Fitted, window: Rows) -> Values:
     return by_row(loss, window.target, fitted.predict(window.numbers))
 
 
-def within(learner: Learner, loss: Loss, served: Values, window: Rows) -> Gain | None:
-    """The gain of a challenger that knows the window itself: each half is predicted from the other."""
-    rows = len(window.target)
-    if rows < 2 * FEWEST_ROWS:
-        return None
-    half = np.arange(rows) % 2
-    found = np.full(rows, np.nan)
-    for side in (0, 1):
-        learnt, judged = half == side, half != side
-        own = Rows(window.key, window.numbers[learnt], window.target[learnt], int(learnt.sum()))
-        fitted = learner.fit([own.sampled(min(1.0, learner.most_rows / own.total))])
-        if fitted is None:
-            return None
-        predicted = fitted.predict(window.numbers[judged])
-        found[judged] = by_row(loss, window.target[judged], predicted)
-    return Gain(
-        family=WITHIN,
-        since=window.key,
-        learnt_rows=rows // 2,
-        difference=moments(loss, served - found),
-        is_pilot=learner.is_pilot,
-    )
+def within(
+    learner: Learner,
+    loss: Loss,
+    served: Values,
+    before: Sequence[Rows],
+    window: Rows,
+    is_late: NDArray[np.bool_],
+) -> list[Gain]:
+    """The gains of challengers that know the window itself, alone or beside all before it.
+
+    Each half is predicted from the other. The halves are the earlier and the later rows, as rows of one
+    hour or day know too much of each other (S. Roberts and others, Cross-validation strategies for data
+    with temporal structure, Ecography 40, 2017).
+    """
+    if min(is_late.sum(), (~is_late).sum()) < FEWEST_ROWS:
+        return []
+    known = {WITHIN: [], WITH_ALL: list(before)} if before else {WITHIN: []}
+    found = []
+    for family, windows in known.items():
+        losses = np.full(len(window.target), np.nan)
+        for learnt in (is_late, ~is_late):
+            own = Rows(window.key, window.numbers[learnt], window.target[learnt], int(learnt.sum()))
+            fitted = learner.fit(sampled(learner, [*windows, own]))
+            if fitted is not None:
+                predicted = fitted.predict(window.numbers[~learnt])
+                losses[~learnt] = by_row(loss, window.target[~learnt], predicted)
+        if np.isnan(losses).any():
+            continue
+        gain = Gain(
+            family=family,
+            since=windows[0].key if windows else window.key,
+            learnt_rows=sum(rows.total for rows in windows) + len(window.target) // 2,
+            difference=moments(loss, served - losses),
+            is_pilot=learner.is_pilot,
+        )
+        found.append(gain)
+    return found
+
+
+def sampled(learner: Learner, windows: Sequence[Rows]) -> list[Rows]:
+    """As many rows of them as one booster learns from, of each the same share."""
+    total = max(sum(rows.total for rows in windows), 1)
+    share = min(learner.most_rows / total, *(rows.share for rows in windows), 1.0)
+    return [rows.sampled(share) for rows in windows]

@@ -14,6 +14,7 @@ from headrace_jobs.learning import features
 from headrace_jobs.learning.manifest import Feature, FeatureKind, Manifest
 from headrace_jobs.monitoring.learner import Numbers, Rows
 from headrace_jobs.monitoring.shadows import NEWEST
+from headrace_schemas.declarations.model import Task
 from headrace_schemas.partition import Partition
 from headrace_schemas.planning.planner import matured_at
 from headrace_schemas.rules.rule import quoted
@@ -38,11 +39,13 @@ class Counted:
 
     Attributes:
         labelled: Rows whose labels were known.
+        positive: Of these, rows of class 1; None for a number.
     """
 
     key: str
     rows: int
     labelled: int
+    positive: int | None
 
 
 @dataclass
@@ -90,17 +93,29 @@ class Values:
 
 def counted(spark: SparkSession, spec: MonitorSpec) -> list[Counted]:
     """The partitions of the feature table up to this one, oldest first."""
+    known = features.is_known(spec.model, spec.as_of)
+    is_positive = features.target_number(spec.model, spec.contract) == 1
     found = (
         tables.read(spark, spec.features)
         .where(F.col(tables.PARTITION) <= spec.partition.key)
         .groupBy(tables.PARTITION)
         .agg(
             F.count("*").alias("rows"),
-            F.count_if(features.is_known(spec.model, spec.as_of)).alias("labelled"),
+            F.count_if(known).alias("labelled"),
+            F.count_if(known & is_positive).alias("positive"),
         )
         .collect()
     )
-    windows = [Counted(row[tables.PARTITION], row["rows"], row["labelled"]) for row in found]
+    is_binary = spec.model.task is Task.BINARY
+    windows = [
+        Counted(
+            row[tables.PARTITION],
+            row["rows"],
+            row["labelled"],
+            row["positive"] if is_binary else None,
+        )
+        for row in found
+    ]
     return sorted(windows, key=lambda window: window.key)
 
 

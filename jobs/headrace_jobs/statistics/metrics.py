@@ -226,6 +226,17 @@ def resampled_gains(
     return np.concatenate(found)
 
 
+def spread(gains: Values) -> float:
+    """Standard error of a gain by its resamples; 0 where it is defined in none of them."""
+    found = gains[np.isfinite(gains)]
+    return float(found.std()) if found.size else 0.0
+
+
+def distance(some: Values, others: Values) -> float:
+    """Root of the mean square of the difference, row by row."""
+    return float(np.sqrt(((some - others) ** 2).mean()))
+
+
 def calibration(target: Values, predicted: Values, bins: int = 10) -> list[dict[str, Any]]:
     """Mean prediction beside mean target in bins of equally many rows, lowest predictions first."""
     order = np.argsort(predicted, kind="stable")

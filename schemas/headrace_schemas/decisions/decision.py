@@ -39,7 +39,7 @@ class Decision(Frozen):
 
     Attributes:
         id: Names the question; asking it again gives the same id, and the first answer stands.
-        window: Partition key (retraining) or version (promotion) that it is about.
+        window: Partition key (retraining, release) or version (promotion) that it is about.
         as_of: Data time of the decision: what was known by then.
         request_id: For a promotion, the id of the decision that asked for the training.
         model_version: Version that a promotion is about.

@@ -8,7 +8,6 @@ be judged", which is no verdict of either kind.
 
 import json
 import math
-import operator
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -18,6 +17,8 @@ from headrace_schemas.decisions.gain import Gain, Moments
 from headrace_schemas.decisions.incident import Incident
 from headrace_schemas.decisions.signal import Evidence, Question, Signal
 from headrace_schemas.decisions.split import LossSplit
+from headrace_schemas.declarations.metrics import gain
+from headrace_schemas.declarations.model import UNSAID
 
 FEWEST_ROWS = 50
 """Labelled rows below which no metric is believed; of two classes, rows of each.
@@ -28,6 +29,11 @@ With 50 of each class the standard error of an AUC of 0.7 is 0.05 (J. Hanley and
 
 SURE = 2.0
 """Standard errors within which a difference of a metric is chance."""
+
+
+def is_unknown(value: object) -> bool:
+    """Of what was not counted nothing is written, as before it was."""
+    return value is None
 
 
 class Performance(Evidence):
@@ -67,6 +73,8 @@ class MonitorEvidence(Evidence):
 
     Attributes:
         matured_partitions: Partitions of the feature table with matured labels, this one included.
+        known_rows: Labelled rows of these; None where they were not counted, as beside a champion.
+        known_positive: Of these rows, those of class 1; None for a number, or where they were not counted.
         champion: Version that served the window; None if none did.
         champion_as_of: Up to when its labels were known at training.
         labelled: Rows of the window with a matured label and a prediction.
@@ -86,6 +94,8 @@ class MonitorEvidence(Evidence):
 
     window: str
     matured_partitions: int
+    known_rows: int | None = Field(default=None, exclude_if=is_unknown)
+    known_positive: int | None = Field(default=None, exclude_if=is_unknown)
     champion: str | None = None
     champion_as_of: datetime | None = None
     rows: int = 0
@@ -94,8 +104,8 @@ class MonitorEvidence(Evidence):
     performance: Performance | None = None
     unmeasured: str | None = None
     signals: tuple[Signal, ...] = ()
-    incidents: tuple[Incident, ...] = ()
-    gains: tuple[Gain, ...] = ()
+    incidents: tuple[Incident, ...] = UNSAID
+    gains: tuple[Gain, ...] = UNSAID
     no_gains: str | None = None
     loss: Moments | None = None
     base_loss: float | None = None
@@ -140,6 +150,7 @@ class Comparison(Evidence):
         share_better: Share of the paired bootstrap's resamples in which the challenger is better by
             more than the gate's `min_gain`.
         share_worse: Share of them in which it is worse; None where that was not counted.
+        min_gain: What followed from the noise in place of the gate's own; None where that has one.
         worst_slice: Slice in which the challenger loses most; None when it loses nowhere.
     """
 
@@ -148,6 +159,7 @@ class Comparison(Evidence):
     champion: float
     share_better: float
     share_worse: float | None = None
+    min_gain: float | None = Field(default=None, exclude_if=is_unknown)
     worst_slice: str | None = None
     worst_slice_drop: float = 0.0
 
@@ -158,16 +170,61 @@ class Comparison(Evidence):
         return all(map(math.isfinite, numbers))
 
 
+class Refit(Evidence):
+    """The booster that would serve, which has learnt from the holdout as well, beside the judged one on it.
+
+    One that has seen rows predicts them no worse, and moves from the judged one towards their labels,
+    at most onto them: what lies further away has learnt something else.
+
+    Attributes:
+        judged: The metric of the judged one.
+        refitted: The metric of the refitted one.
+        error: Standard error of their difference, by the paired bootstrap.
+        difference: Root of the mean square of the difference of their predictions.
+        allowed: The same between the judged one and the labels, or the champion, whichever is more.
+    """
+
+    metric: str
+    judged: float
+    refitted: float
+    error: float
+    difference: float
+    allowed: float
+
+    @property
+    def problem(self) -> str | None:
+        """Why it must not serve; None if it may."""
+        numbers = (self.judged, self.refitted, self.error, self.difference, self.allowed)
+        if not all(map(math.isfinite, numbers)):
+            return "the refitted booster could not be compared with the judged one"
+        lost = -gain(self.metric, self.refitted, self.judged)
+        if lost > SURE * self.error:
+            return (
+                f"the refitted booster is worse on rows that it has seen: {self.metric} "
+                f"{self.refitted:.3f} against {self.judged:.3f}"
+            )
+        if self.difference > self.allowed:
+            return (
+                f"the refitted booster differs by {self.difference:.4g} from the judged one, "
+                f"{self.allowed:.4g} allowed"
+            )
+        return None
+
+
 class PromotionEvidence(Evidence):
     """What evaluation measured of a new version.
 
     Attributes:
         metrics: Of the challenger, on the holdout.
         comparison: With the champion; None when nothing serves yet.
+        baseline: With a constant prediction, the mean of the labels; None where a champion or floors
+            are judged by.
+        holdout_days: How long the holdout is, where its length followed from the rows; else None.
         measured: Rows of the holdout that were measured, where they are a sample of it.
         positive: Of the measured rows, those of class 1; None for a number, or where they were not
             counted.
         learn_from: Key of the first partition that the challenger learnt from; None for all.
+        refit: Of the booster that would serve; None where the judged one would itself.
     """
 
     challenger: str
@@ -175,9 +232,12 @@ class PromotionEvidence(Evidence):
     holdout_rows: int
     metrics: dict[str, float]
     comparison: Comparison | None = None
+    baseline: Comparison | None = Field(default=None, exclude_if=is_unknown)
+    holdout_days: float | None = Field(default=None, exclude_if=is_unknown)
     measured: int | None = None
     positive: int | None = None
-    learn_from: str | None = Field(default=None, exclude_if=operator.not_)
+    learn_from: str | None = Field(default=None, exclude_if=is_unknown)
+    refit: Refit | None = Field(default=None, exclude_if=is_unknown)
 
 
 def too_few(rows: int, positive: int | None, what: str) -> str | None:

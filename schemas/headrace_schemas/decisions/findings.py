@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headrace_schemas.decisions.confidence import worse
-from headrace_schemas.decisions.evidence import FEWEST_ROWS, MonitorEvidence, Performance, too_few
+from headrace_schemas.decisions.evidence import (
+    FEWEST_ROWS,
+    SURE,
+    MonitorEvidence,
+    Performance,
+    too_few,
+)
 from headrace_schemas.decisions.gain import Moments
 from headrace_schemas.decisions.signal import Question
 from headrace_schemas.decisions.split import slow_change
@@ -93,7 +99,8 @@ def judge_results(monitor: PerformanceMonitor, served: Sequence[MonitorEvidence]
 
     Surely: by a confidence sequence over all windows that the champion served, `confidence.worse`. The
     split of the loss says how much of it harder inputs explain, and slow change is added up from what
-    they do not.
+    they do not. A `max_drop` that the file leaves out is two standard errors of the reference: less is no
+    more than what its own holdout leaves open.
     """
     evidence = served[-1]
     found, rows = evidence.performance, evidence.labelled
@@ -106,10 +113,13 @@ def judge_results(monitor: PerformanceMonitor, served: Sequence[MonitorEvidence]
         return Results(evidence.unmeasured or undefined)
     if not found.is_measured:
         return Results(f"{found.metric} was not measured: it is not a number")
+    allowed = monitor.max_drop
+    if allowed is None:
+        allowed = SURE * (found.reference_error or 0.0)
     rise = worse(
         [moments for window in served if (moments := metric_moments(window)) is not None],
         [reference_moments(found)],
-        monitor.max_drop,
+        allowed,
         ALPHA,
         found.metric,
     )

@@ -28,8 +28,8 @@ from headrace_schemas.declarations.model import Retraining
 SUFFIXES = (1, 2, 3, 6, 12)
 """How many of the newest windows are pooled; and all that the champion served."""
 
-WITHIN = "this window"
-"""Family of a challenger that is fitted within the window and judged on its other half."""
+ALL, WITHIN, WITH_ALL = "all", "this window", "all with this window"
+"""Families: all windows before; half of the window itself, alone and beside all windows before."""
 
 COST_SHARE = 0.03
 """Share of the loss of a constant prediction that a retraining costs where no cost is declared."""
@@ -87,7 +87,7 @@ def counts_of(windows: int, family: str) -> list[int]:
     """How many of the newest windows are pooled, in turn."""
     asked = [count for count in SUFFIXES if count < windows]
     # What is fitted within one window says nothing of what it would gain in others.
-    return [*asked, windows] if family != WITHIN else [1]
+    return [1] if family in (WITHIN, WITH_ALL) else [*asked, windows]
 
 
 def look(measured: Sequence[tuple[MonitorEvidence, Gain]], confidence: float) -> PooledGain | None:

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from headrace_schemas.decisions.decision import Decision, Kind, Verdict, as_of_label
-from headrace_schemas.decisions.evidence_codec import read_evidence
 from headrace_schemas.decisions.incident import Incident, Scope
 
 MATTERS = 0.02
@@ -68,6 +67,12 @@ def release(model: str, window: str, as_of: datetime, reason: str, by: str) -> D
     )
 
 
+def incidents_of(decision: Decision) -> list[Incident]:
+    """The incidents that a decision on a window was made on; none where it knew of no such thing."""
+    known = json.loads(decision.evidence).get("incidents", ())
+    return [Incident.model_validate(each) for each in known]
+
+
 def sign_of(incident: Incident) -> Sign:
     """What it has in common with the same incident of another window."""
     return incident.scope, incident.subject, incident.sign
@@ -82,7 +87,7 @@ def monitored(history: Sequence[Decision], model: str) -> list[Decision]:
 def blocking(history: Sequence[Decision], model: str) -> dict[str, tuple[Incident, ...]]:
     """Each window's incidents that block, by the newest decision on it, in the order of the first."""
     return {
-        decision.window: tuple(filter(blocks, read_evidence(decision).incidents))
+        decision.window: tuple(filter(blocks, incidents_of(decision)))
         for decision in monitored(history, model)
     }
 
@@ -95,7 +100,7 @@ def released_by_persons(history: Sequence[Decision], model: str) -> Iterator[tup
             continue
         for decision in decisions:
             if decision.window == word.window and decision.as_of <= word.as_of:
-                for incident in read_evidence(decision).incidents:
+                for incident in incidents_of(decision):
                     yield word.window, sign_of(incident)
 
 

@@ -70,7 +70,7 @@ def judge(
 def judge_gates(
     gates: Gates, evidence: PromotionEvidence, measured_gain: float | None
 ) -> tuple[Verdict, str]:
-    """Enough rows, floors, then the champion, then the slices; what was not measured is refused.
+    """Enough rows, then what is measured of them, then the booster that would serve.
 
     Args:
         measured_gain: Lower bound of the gain a window that asked for the training, if one did.
@@ -83,18 +83,51 @@ def judge_gates(
         if stands is not None:
             return Verdict.PROMOTE, f"{stands}; the holdout cannot say otherwise: {few}"
         return Verdict.REFUSE, f"it cannot be judged: {few}; lengthen `split.holdout_days`"
+    verdict, reason = judge_measured(gates, evidence, stands)
+    if verdict is Verdict.PROMOTE and evidence.refit and (problem := evidence.refit.problem):
+        return Verdict.REFUSE, f"{problem}; {reason}"
+    return verdict, reason
+
+
+def judge_measured(
+    gates: Gates, evidence: PromotionEvidence, stands: str | None
+) -> tuple[Verdict, str]:
+    """Floors, then the champion, then the slices; what was not measured is refused.
+
+    Args:
+        stands: The measured gain in words, if one asked for the training.
+    """
     for metric, floor in gates.floors.items():
         value = evidence.metrics.get(metric)
         if value is None or not isfinite(value):
             return Verdict.REFUSE, f"{metric} was not measured, and a floor asks for it"
         if not gain(metric, value, floor) >= 0:
             return Verdict.REFUSE, f"{metric} {value:.3f} misses the floor {floor:g}"
-    if evidence.champion is None:
+    if evidence.champion is None and gates.floors:
         return Verdict.PROMOTE, "first model: all floors are met and nothing serves yet"
+    if evidence.champion is None:
+        return judge_first(gates, evidence.baseline)
     comparison = evidence.comparison
     if comparison is None or not comparison.is_measured:
         return Verdict.REFUSE, f"it was not compared with champion {evidence.champion}"
     return judge_comparison(gates, comparison, stands)
+
+
+def judge_first(gates: Gates, baseline: Comparison | None) -> tuple[Verdict, str]:
+    """A first model without floors is better than a constant prediction, beyond chance."""
+    if baseline is None or not baseline.is_measured:
+        return (
+            Verdict.REFUSE,
+            "it was not compared with a constant prediction, and no floor is given",
+        )
+    wanted = gates.champion.confidence
+    result = (
+        f"{baseline.metric} {baseline.challenger:.3f} against {baseline.champion:.3f} of a constant "
+        f"prediction, better in {baseline.share_better:.0%} of the resamples"
+    )
+    if baseline.share_better < wanted:
+        return Verdict.REFUSE, f"it has learnt nothing: {result}, {wanted:.0%} asked for"
+    return Verdict.PROMOTE, f"first model: {result}, and nothing serves yet"
 
 
 def judge_comparison(
@@ -109,7 +142,7 @@ def judge_comparison(
     result = (
         f"{comparison.metric} {comparison.challenger:.3f} against the champion's "
         f"{comparison.champion:.3f} on the same rows, better in {comparison.share_better:.0%} "
-        "of the resamples"
+        f"of the resamples{beyond(comparison)}"
     )
     is_tie = comparison.share_better < wanted
     if is_surely_worse(comparison, wanted):
@@ -122,6 +155,14 @@ def judge_comparison(
             f"{gates.slices.max_drop:g} allowed; {result}"
         )
     return Verdict.PROMOTE, f"{stands}; a tie: {result}" if is_tie else f"better: {result}"
+
+
+def beyond(comparison: Comparison) -> str:
+    """By how much more it is to be better, where that followed from the noise."""
+    least = comparison.min_gain
+    return (
+        "" if least is None else f" by more than {least:.4f}, the standard error of the difference"
+    )
 
 
 def is_surely_worse(comparison: Comparison, confidence: float) -> bool:

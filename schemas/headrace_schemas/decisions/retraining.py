@@ -22,7 +22,14 @@ from headrace_schemas.decisions.decision import (
 from headrace_schemas.decisions.evidence import MonitorEvidence, canonical
 from headrace_schemas.decisions.evidence_codec import read_evidence
 from headrace_schemas.decisions.findings import Findings, findings_of
-from headrace_schemas.decisions.gains import PooledGain, cost_of, pooled_gains
+from headrace_schemas.decisions.first_model import waits_for
+from headrace_schemas.decisions.gains import (
+    ALL,
+    WITH_ALL,
+    PooledGain,
+    cost_of,
+    pooled_gains,
+)
 from headrace_schemas.decisions.holds import blocks, held_windows
 from headrace_schemas.decisions.incident import Incident, Scope
 from headrace_schemas.declarations.model import Model
@@ -144,16 +151,15 @@ def before_a_champion(
         return Judgement(
             Verdict.KEEP, f"version {version} serves now, though it did not serve this window"
         )
-    needed = model.split.first_after_partitions
-    if evidence.matured_partitions < needed:
-        return Judgement(
-            Verdict.WAIT,
-            f"no model yet: {evidence.matured_partitions} of {needed} partitions of history",
-            f"{needed - evidence.matured_partitions} more partitions",
-        )
+    partitions, rows = evidence.matured_partitions, evidence.known_rows
+    if waited := waits_for(model.split, partitions, rows, evidence.known_positive):
+        return Judgement(Verdict.WAIT, f"no model yet: {waited}", "more history")
     if (asked := unanswered(model, earlier)) is not None:
         return asked
-    return Judgement(Verdict.TRAIN, f"no model yet, and {needed} partitions of history are there")
+    counted = "" if rows is None else f" with {rows} labelled rows"
+    return Judgement(
+        Verdict.TRAIN, f"no model yet, and {partitions} partitions of history{counted} are there"
+    )
 
 
 def not_now(
@@ -258,7 +264,7 @@ def judge_gain(model: Model, found: Findings, best: PooledGain, base_loss: float
     worth, least = best.low * policy.horizon_windows, cost / policy.horizon_windows
     price = f"{policy.horizon_windows} windows of that are worth {worth:.4f}, a training costs {cost:.4f}"
     if worth > cost:
-        since = None if best.family == "all" else best.since
+        since = None if best.family in (ALL, WITH_ALL) else best.since
         return Judgement(
             Verdict.TRAIN,
             f"retraining pays: {best.text}; {price}; {found.text}",

@@ -14,6 +14,9 @@ Quantiles = tuple[float, ...]
 FACTORS = (10.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1.609, 2.54, 24.0, 60.0, 1 / 0.4536, 3.281)
 """Tens, miles, inches, days, minutes, pounds, feet; their inverses count as well."""
 
+FEWEST = 3
+"""Quantiles other than 0 from which a common factor says something."""
+
 MATTERS = 0.1
 """Of the range from 5 % to 95 %, which is 3.3 standard deviations of a normal variable: a move of less
 than a third of one is small to medium (J. Cohen, Statistical Power Analysis, 1988)."""
@@ -65,7 +68,8 @@ def find_move(now: Quantiles, before: Sequence[Quantiles], rows: int) -> Move | 
 
     A unit has changed if the window is out of the ordinary as it is, and once the change is undone no
     further from the others than they are from each other. A column that wanders by such factors allows
-    as much. From few rows a change of spread about 0 cannot be told from a unit's, and counts as one.
+    as much, and of mostly zeros a factor cannot be told.
+    From few rows a change of spread about 0 cannot be told from a unit's, and counts as one.
 
     Args:
         before: Of earlier windows, oldest first.
@@ -86,9 +90,10 @@ def find_move(now: Quantiles, before: Sequence[Quantiles], rows: int) -> Move | 
         min(max([2 * noise, *distances]), far / 2)
         for (_, distances), far in zip(anchors, moved, strict=True)
     ]
+    is_telling = sum(number != 0 for number in now) >= FEWEST and sum(map(bool, usual)) >= FEWEST
     explaining = [
         (far, conversion.name)
-        for conversion in CONVERSIONS
+        for conversion in (CONVERSIONS if is_telling else ())
         for (anchor, _), limit in zip(anchors, near, strict=True)
         if (far := apart(conversion.undo(now), anchor)) <= limit
     ]

@@ -8,6 +8,7 @@ from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.declarations.declaration import Frozen
 from headrace_schemas.declarations.folder import DeclarationFolder
 from headrace_schemas.declarations.model import Model
+from headrace_schemas.declarations.model_defaults import completed
 from headrace_schemas.declarations.pipeline import Pipeline, TableBuild
 from headrace_schemas.declarations.references import check_references
 from headrace_schemas.errors import UnknownTable
@@ -47,7 +48,10 @@ class Catalog(Frozen):
             root=folder.root,
             contracts={name: read.declared for name, read in folder.contracts.items() if read},
             pipelines={read.declared.name: read.declared for read in folder.pipelines},
-            models={read.declared.name: read.declared for read in folder.models},
+            models={
+                read.declared.name: completed(read.declared, *table_of(folder, read.declared))
+                for read in folder.models
+            },
         )
 
     @property
@@ -115,3 +119,11 @@ class Catalog(Frozen):
             raise DeclarationInvalid(
                 str(self.root / "pipelines"), 1, "tables", f"tables feed each other: {circle}"
             ) from error
+
+
+def table_of(folder: DeclarationFolder, model: Model) -> tuple[Contract, str]:
+    """The contract of a model's table, and the owner of the pipeline that builds it."""
+    read = folder.contracts[model.table]
+    entry = next(entry for entry in folder.entries() if entry.name == model.table)
+    assert read is not None  # noqa: S101 - for the type checker: nothing was refused
+    return read.declared, entry.pipeline.declared.owner

@@ -45,6 +45,8 @@ class Training(Frozen):
         num_boost_round: How many rounds of boosting; each adds a tree.
         seed: Start of the random numbers of sampling; with the same rows and workers the model's
             bytes repeat.
+        refit: Whether the version that serves has also learnt from the holdout's rows. It is fitted
+            beside the one that is judged on them, in the same way.
         params: XGBoost's own parameters, by XGBoost's names. Constraints name features.
         time_limit_minutes: Minutes after which a training is ended.
     """
@@ -52,6 +54,7 @@ class Training(Frozen):
     num_workers: int | None = Field(default=None, ge=1, le=1024)
     num_boost_round: int = Field(default=100, ge=1, le=10_000)
     seed: int = Field(default=7, ge=0)
+    refit: bool = True
     params: dict[str, float | int | str | dict[str, int] | list[list[str]]] = Field(
         default_factory=dict
     )
@@ -66,32 +69,46 @@ class Training(Frozen):
         return params
 
 
+def without_default(schema: dict[str, Any]) -> None:
+    """Editors are not shown what stands there until it is derived."""
+    schema.pop("default", None)
+
+
+DERIVED: Any = Field(default=None, json_schema_extra=without_default)
+"""What other declarations say where the file does not: it is there once the catalogue has been read."""
+
+
 class Split(Frozen):
     """Which rows are learnt from and which are kept for judging.
 
-    The window grows from the pipeline's start; its newest `holdout_days` are the holdout.
+    What is learnt from grows; its newest `holdout_days` are the holdout.
 
     Attributes:
-        holdout_days: Length of the holdout in days, by event time.
+        holdout_days: Length of the holdout in days, by event time. Without one: a fifth of the time
+            that the rows span, but no more than a partition's length, unless judging needs more rows;
+            never more than a third.
         first_after_partitions: How many partitions with matured labels the first model waits for.
+            Without one: for 3 and enough labelled rows to learn and to judge.
     """
 
-    holdout_days: float = Field(gt=0)
-    first_after_partitions: int = Field(ge=1)
+    holdout_days: float | None = Field(default=None, gt=0)
+    first_after_partitions: int | None = Field(default=None, ge=1)
 
 
 class ChampionGate(Frozen):
     """When a challenger replaces the champion: on the same rows, by paired bootstrap.
 
     Attributes:
-        metric: What both are measured by.
-        min_gain: Improvement below which it is a tie; a tie keeps the champion.
+        metric: What both are measured by. Without one `auc` of two classes; of a number `mae`, which a
+            few very large errors do not decide.
+        min_gain: Improvement below which it is a tie; a tie keeps the champion. Without one: the
+            standard error of the difference.
         confidence: Share of the resamples in which the challenger must be better.
         resamples: How many resamples are drawn.
     """
 
-    metric: MetricName
-    min_gain: float = 0.0
+    metric: MetricName = DERIVED
+    min_gain: float | None = None
     confidence: float = Field(default=0.9, gt=0.5, lt=1)
     resamples: int = Field(default=300, ge=50, le=10_000)
 
@@ -116,12 +133,13 @@ class Gates(Frozen):
 
     Attributes:
         floors: The least (of losses and errors the largest) value of each metric that is named.
+            Without any, a first model must be better than a constant prediction.
         champion: When it replaces the version that serves.
         slices: How much it may lose within a slice; without, slices are not looked at.
     """
 
-    floors: dict[MetricName, float] = Field(min_length=1)
-    champion: ChampionGate
+    floors: dict[MetricName, float] = Field(default_factory=dict)
+    champion: ChampionGate = ChampionGate()
     slices: SliceGate | None = None
 
 
@@ -141,12 +159,13 @@ class PerformanceMonitor(Frozen):
     """When a model counts as worse: against its own holdout, on matured labels.
 
     Attributes:
-        metric: What it is measured by.
+        metric: What it is measured by. Without one, the champion gate's.
         max_drop: Loss of the metric above which it counts as worse, if chance does not explain it.
+            Without one: two standard errors of the metric on the holdout.
     """
 
-    metric: MetricName
-    max_drop: float = Field(gt=0)
+    metric: MetricName = DERIVED
+    max_drop: float | None = Field(default=None, gt=0)
 
 
 UNSAID: Any = Field(default=(), exclude_if=operator.not_)
@@ -164,7 +183,7 @@ class Monitors(Frozen):
     """
 
     inputs: InputMonitor = InputMonitor()
-    performance: PerformanceMonitor
+    performance: PerformanceMonitor = PerformanceMonitor()
     added: tuple[AddedMonitor, ...] = UNSAID
 
 
@@ -204,10 +223,11 @@ class Model(Declaration):
         version: Of the form of this file; another one than 1 is for a newer Headrace, and refused.
         name: What it is called: in the registry, and in the names of its Dags.
         description: What it predicts and for whom, for people.
-        owner: Who answers for it: the owner of its Dags in Airflow.
+        owner: Who answers for it: the owner of its Dags in Airflow. Without one, its table's.
         table: The feature table, one with partitions.
         task: What kind of target is learnt: `binary` for one that is 0 or 1, `regression` for a
-            number.
+            number. Without one the target's column says it: `binary` if it is a BOOLEAN, or if the
+            contract allows 0 and 1 alone; `regression` if it is a number with a fraction.
         target: Column to predict; NULL while it is unknown.
         event_time: TIMESTAMP the prediction is for.
         known_time: TIMESTAMP at which the target became known; NULL if never.
@@ -225,19 +245,19 @@ class Model(Declaration):
 
     version: FormVersion = Field(default=1, exclude=True)  # of the file, so specs go without
     name: str = Field(pattern=PLAIN_NAME)
-    description: str
-    owner: str
+    description: str = DERIVED
+    owner: str = DERIVED
     table: str = Field(pattern=TABLE_NAME)
-    task: Task
+    task: Task = DERIVED
     target: str
     event_time: str
     known_time: str
-    label_delay_days: float = Field(ge=0)
+    label_delay_days: float = Field(default=0, ge=0)
     features: tuple[str, ...] = Field(min_length=1)
     training: Training = Training()
-    split: Split
-    gates: Gates
-    monitors: Monitors
+    split: Split = Split()
+    gates: Gates = Gates()
+    monitors: Monitors = Monitors()
     retraining: Retraining = Retraining()
     approval: Literal["none", "required"] = "none"
     time_limit_minutes: int = Field(default=TIME_LIMIT_MINUTES, ge=1, le=LONGEST_MINUTES)

@@ -58,6 +58,11 @@ def slices_stand_once(model: Model) -> Iterator[Misfit]:
 
 def used_metrics(model: Model) -> Iterator[tuple[KeyPath, str]]:
     """Every metric that is named, with its place."""
+    yield from ((path, metric) for path, metric in places_of_metrics(model) if metric is not None)
+
+
+def places_of_metrics(model: Model) -> Iterator[tuple[KeyPath, str | None]]:
+    """Every place of a metric; None where one is still to be derived."""
     if "gates" in model.__dict__:
         yield from (
             (("gates", "floors", str(metric)), str(metric)) for metric in model.gates.floors
@@ -69,6 +74,8 @@ def used_metrics(model: Model) -> Iterator[tuple[KeyPath, str]]:
 
 def metrics_fit_task(model: Model) -> Iterator[Misfit]:
     """Refuse metrics that the task does not have."""
+    if model.task is None:
+        return  # it is asked for again once it is derived
     for path, metric in used_metrics(model):
         if model.task.value not in METRICS.named(metric).tasks:
             fitting = [
@@ -101,7 +108,7 @@ def between(least: float, most: float) -> str:
 
 def differences_can_be_reached(model: Model) -> Iterator[Misfit]:
     """Two values of a metric cannot lie further apart than its bounds."""
-    asked: list[tuple[KeyPath, str, float]] = []
+    asked: list[tuple[KeyPath, str | None, float | None]] = []
     if "gates" in model.__dict__:
         champion, slices = model.gates.champion, model.gates.slices
         asked.append((("gates", "champion", "min_gain"), champion.metric, champion.min_gain))
@@ -111,6 +118,8 @@ def differences_can_be_reached(model: Model) -> Iterator[Misfit]:
         watched = model.monitors.performance
         asked.append((("monitors", "performance", "max_drop"), watched.metric, watched.max_drop))
     for path, metric, value in asked:
+        if metric is None or value is None:
+            continue
         least, most = METRICS.named(metric).least, METRICS.named(metric).most
         if isfinite(value) and abs(value) > most - least:
             yield Misfit(
@@ -177,7 +186,7 @@ def infinite(path: KeyPath, value: Any) -> Iterator[Misfit]:
 
 def params_are_xgboosts(model: Model) -> Iterator[Misfit]:
     """What parameters say of features and of the task; their names and values are read before."""
-    is_share = model.task.value == "binary"
+    is_share = model.task is not None and model.task.value == "binary"
     params = model.training.params
     for misfit in of_params(params, wrong_params(params, model.features, is_share)):
         yield misfit._replace(path=("training", "params", *misfit.path))
@@ -189,6 +198,9 @@ def of_params(params: Mapping[str, Any], problems: Iterable[str]) -> Iterator[Mi
         named = [word for word in re.findall(r"\w+", problem) if word in params]
         yield Misfit((*named[:1],), problem)
 
+
+OF_THE_TASK = (metrics_fit_task, differences_can_be_reached, params_are_xgboosts)
+"""What is looked at again once the task is derived."""
 
 CHECKS = (
     says_whose,

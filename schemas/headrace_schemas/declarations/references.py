@@ -11,6 +11,8 @@ from headrace_schemas.declarations.contract_checks import written_names
 from headrace_schemas.declarations.declaration import KeyPath
 from headrace_schemas.declarations.folder import DeclarationFolder, Entry, Read
 from headrace_schemas.declarations.model import Model
+from headrace_schemas.declarations.model_checks import OF_THE_TASK
+from headrace_schemas.declarations.model_defaults import task_of
 from headrace_schemas.declarations.pipeline import Pipeline, WriteMode
 from headrace_schemas.declarations.source import misfits
 from headrace_schemas.errors import listed
@@ -163,6 +165,28 @@ def check_model(
         )
     yield from check_columns(model, contract)
     yield from check_predictions(model, contract)
+    yield from check_task(model, contract)
+
+
+def check_task(model: Read[Model], contract: Read[Contract]) -> Iterator[DeclarationInvalid]:
+    """A task that the file leaves out follows from the target's column, and fits the rest."""
+    declared = model.declared
+    if not model.has("task", "target", "features") or declared.task is not None:
+        return
+    column, task = contract.declared.column(declared.target), task_of(declared, contract.declared)
+    if column is None or ColumnType.parse(column.type).stem not in SERVES["target"][0]:
+        return  # refused where columns are
+    if task is None:
+        yield model.refusal(
+            ("target",),
+            f"{declared.target} of {declared.table} is {column.type}, and its contract does not say "
+            "whether it is a number or one of two classes",
+            advice="Write `task: regression`, or `task: binary` if it is 0 or 1.",
+        )
+        return
+    derived = declared.model_copy(update={"task": task})
+    for misfit in (misfit for check in OF_THE_TASK for misfit in check(derived)):
+        yield model.refusal(misfit.path, misfit.problem, advice=misfit.advice)
 
 
 def check_predictions(model: Read[Model], contract: Read[Contract]) -> Iterator[DeclarationInvalid]:
@@ -235,6 +259,8 @@ def check_history(model: Read[Model], entry: Entry) -> Iterator[DeclarationInval
     if pipeline.end is not None and pipeline.end <= pipeline.start:
         return  # refused in the pipeline
     count, unit = split.first_after_partitions, entry.unit
+    if count is None:
+        return  # the first model waits for rows
     here: KeyPath = ("split", "first_after_partitions")
     wait = waited(pipeline, PartitionUnit(unit), count)
     if wait is None or wait > LONGEST_WAIT:
@@ -250,7 +276,7 @@ def check_history(model: Read[Model], entry: Entry) -> Iterator[DeclarationInval
             f"{pipeline.__dict__.get('name')} a later end.",
         )
     history = wait / timedelta(days=1)
-    if split.holdout_days >= history:
+    if split.holdout_days is not None and split.holdout_days >= history:
         yield model.refusal(
             ("split", "holdout_days"),
             f"{split.holdout_days:g} days of holdout leave nothing to learn from: the first model "
