@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from headrace_lake.decision_story import DecisionStory, answer_to, decision_on, decision_story
 from headrace_lake.gate_outcome import gate_outcome
 from headrace_lake.ledger import DECISIONS
 from headrace_lake.tables import quarantine_reasons, rows_by_partition
@@ -14,6 +16,10 @@ from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import Pipeline
 from headrace_schemas.partition import Partition
 from headrace_schemas.places import Lake
+from headrace_schemas.planning.planner import matured_at
+
+TOLD = 60
+"""Newest windows whose decisions are told in full: each costs a look at all that was decided before."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,8 @@ class WindowStory:
         evidence: What monitoring measured; None before it has.
         decision: Whether the model is retrained for it; None before that is decided.
         answer: The decision on the version that was trained for it; None without one.
+        labels_due: When its labels count as matured: before, no change of the world can be known.
+        told: The decision in full; None of windows long ago.
     """
 
     window: str
@@ -60,6 +68,8 @@ class WindowStory:
     evidence: MonitorEvidence | None
     decision: Decision | None
     answer: Decision | None
+    labels_due: datetime | None = None
+    told: DecisionStory | None = None
 
     @property
     def current(self) -> float | None:
@@ -106,6 +116,11 @@ class Story:
         return self.model.monitors.performance.metric if self.model else ""
 
     @property
+    def undecided(self) -> list[WindowStory]:
+        """Windows that nothing is decided on yet."""
+        return [window for window in self.windows if window.decision is None]
+
+    @property
     def unbalanced(self) -> list[BatchRows]:
         """Batches whose rows do not add up."""
         return [batch for batch in self.batches if not batch.is_balanced]
@@ -145,7 +160,12 @@ def story_of(
     batches = tuple(batches_of(lake, pipeline))
     history = DECISIONS.read(lake.ledger, model.name) if model else []
     keys = [window.key for window in windows] or sorted({batch.batch for batch in batches})
-    found = tuple(window_of(key, batches, history) for key in keys)
+    due = {window.key: matured_at(model, window) for window in windows} if model else {}
+    newest = keys[-TOLD:]
+    found = tuple(
+        window_of(key, batches, history, due.get(key), model if key in newest else None)
+        for key in keys
+    )
     shown = {window.answer.id for window in found if window.answer}
     unasked = (
         decision
@@ -155,8 +175,14 @@ def story_of(
     return Story(pipeline, model, found, batches, tuple(unasked))
 
 
-def window_of(key: str, batches: Sequence[BatchRows], history: Sequence[Decision]) -> WindowStory:
-    """One partition, by its batches' rows and the model's decisions."""
+def window_of(
+    key: str,
+    batches: Sequence[BatchRows],
+    history: Sequence[Decision],
+    labels_due: datetime | None,
+    model: Model | None,
+) -> WindowStory:
+    """One partition, by its batches' rows and the model's decisions; told in full of a model."""
     own = [batch for batch in batches if batch.batch == key]
     decision = decision_on(history, key)
     return WindowStory(
@@ -167,6 +193,8 @@ def window_of(key: str, batches: Sequence[BatchRows], history: Sequence[Decision
         evidence=read_evidence(decision) if decision else None,
         decision=decision,
         answer=answer_to(history, decision) if decision else None,
+        labels_due=labels_due,
+        told=decision_story(model, history, decision) if model and decision else None,
     )
 
 
@@ -186,18 +214,3 @@ def batches_of(lake: Lake, pipeline: Pipeline) -> list[BatchRows]:
                 row = (gate.rows_in, published.get(batch, 0), quarantined.get(batch, 0))
                 found.append(BatchRows(name, batch, *row, reasons.get(batch, {})))
     return found
-
-
-def decision_on(history: Sequence[Decision], window: str) -> Decision | None:
-    """The retraining decision on a window."""
-    found = [
-        decision
-        for decision in history
-        if decision.kind is Kind.RETRAINING and decision.window == window
-    ]
-    return found[-1] if found else None
-
-
-def answer_to(history: Sequence[Decision], decision: Decision) -> Decision | None:
-    """The promotion decision on the version that a decision to train asked for."""
-    return next((answer for answer in history if answer.request_id == decision.id), None)

@@ -24,6 +24,11 @@ def candidate_asset(model: str) -> Asset:
     return Asset(name=f"candidate.{model}", uri=f"{SCHEME}candidates/{model}", group="models")
 
 
+def hold_asset(model: str) -> Asset:
+    """A window with a data incident, whose rows are held: a hint only, the ledger is the truth."""
+    return Asset(name=f"hold.{model}", uri=f"{SCHEME}holds/{model}", group="models")
+
+
 def retrain_asset(model: str) -> Asset:
     """An open request to train: a hint only, the ledger is the truth.
 

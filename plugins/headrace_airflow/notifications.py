@@ -32,8 +32,13 @@ def tell(
         run_id=str(run.run_id),
     )
     for name in names:
-        try:
-            notifier = NOTIFIERS.named(name)
-            NOTIFIERS.code(notifier, notifier.notify)(event)
-        except Exception:  # code of others: whatever it raises, the work itself is done
-            log.exception("notifier %s: %s of %s was not told", name, kind, subject)
+        send(name, event)
+
+
+def send(name: str, event: Event) -> None:
+    """Tell one notifier."""
+    try:
+        notifier = NOTIFIERS.named(name)
+        NOTIFIERS.code(notifier, notifier.notify)(event)
+    except Exception:  # code of others: whatever it raises, the work itself is done
+        log.exception("notifier %s: %s of %s was not told", name, event.kind, event.subject)

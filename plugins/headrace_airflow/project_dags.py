@@ -6,7 +6,7 @@ from pathlib import Path
 
 from airflow.sdk import DAG, get_parsing_context
 
-from headrace_airflow.builders import maintenance, models, tables
+from headrace_airflow.builders import holds, maintenance, models, tables
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.project import Project
 
@@ -44,5 +44,6 @@ def builders(catalog: Catalog) -> Iterator[tuple[str, Callable[[], DAG]]]:
         yield f"monitor.{model.name}", partial(models.monitor_dag, catalog, model)
         yield f"retrain.{model.name}", partial(models.retrain_dag, catalog, model)
         yield f"train.{model.name}", partial(models.train_dag, catalog, model)
+        yield f"release.{model.name}", partial(holds.release_dag, catalog, model)
         if model.approval == "required":
             yield f"promote.{model.name}", partial(models.promote_dag, catalog, model)

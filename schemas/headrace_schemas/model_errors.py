@@ -1,6 +1,8 @@
 """What can go wrong with a model: its rows, its training, its bytes, its place in the registry."""
 
-from headrace_schemas.errors import HeadraceError
+from collections.abc import Sequence
+
+from headrace_schemas.errors import SHOWN, HeadraceError
 
 
 class TrainingDataInvalid(HeadraceError, ValueError):
@@ -82,3 +84,18 @@ class VersionTaken(HeadraceError):
             model=model,
             version=version,
         )
+
+
+class UndecidedWindow(HeadraceError, KeyError):
+    """A window of a model that the ledger has no decision on."""
+
+    def __init__(self, model: str, window: str, decided: Sequence[str]) -> None:
+        newest = ", ".join(decided[-SHOWN:]) or "none"
+        super().__init__(
+            f"model {model}: nothing is decided on {window}. Decided on last: {newest}.",
+            model=model,
+            window=window,
+            decided=list(decided),
+        )
+
+    __str__ = Exception.__str__  # KeyError would show the quoted repr

@@ -1,4 +1,4 @@
-"""What people are notified of, and the notifiers of installed extensions that do so."""
+"""What people are notified of, and the notifiers that do so."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +17,9 @@ class EventKind(StrEnum):
     GATE_FAILED = "gate_failed"
     TRAINING_REFUSED = "training_refused"
     APPROVAL_WANTED = "approval_wanted"
+    INCIDENT = "incident"
+    RECOVERED = "recovered"
+    LATE = "late"
 
 
 class Event(Frozen):
@@ -54,7 +57,17 @@ class Notifier:
     notify: str
 
 
-NOTIFIERS: Extensions[Notifier] = Extensions("headrace.notifiers", Notifier, ())
+OWN = "headrace_airflow.notifiers"
+
+NOTIFIERS: Extensions[Notifier] = Extensions(
+    "headrace.notifiers",
+    Notifier,
+    (
+        Notifier("log", f"{OWN}:log_event"),
+        Notifier("mail", f"{OWN}:mail"),
+        Notifier("webhook", f"{OWN}:webhook"),
+    ),
+)
 
 
 def is_notifier(name: str) -> str:

@@ -39,7 +39,7 @@ def test_every_table_and_model_has_its_dags_when_declared(dags: dict[str, Any]) 
     }
     models = {
         f"{kind}.{model}"
-        for kind in ("score", "monitor", "retrain", "train")
+        for kind in ("score", "monitor", "retrain", "train", "release")
         for model in ("long_trip", "duration")
     }
     rebuilds = {f"rebuild.{name}" for name in tables}
@@ -91,6 +91,7 @@ def test_table_is_published_after_its_gate_when_built(dags: dict[str, Any]) -> N
         ("retrain.long_trip", "CronTriggerTimetable"),
         ("train.long_trip", "AssetOrTimeSchedule"),
         ("train.duration", "AssetTriggeredTimetable"),
+        ("release.duration", "AssetOrTimeSchedule"),
     ],
 )
 def test_dag_runs_when_its_kind_is_due(dags: dict[str, Any], table: str, schedule: str) -> None:
@@ -113,18 +114,21 @@ def test_every_job_has_the_limit_that_is_declared_for_it(dags: dict[str, Any]) -
     assert dags["train.duration"]["limit_minutes"] == {"train": 300, "evaluate": 20, "promote": 20}
     assert dags["score.duration"]["limit_minutes"] == {"score": 20}
     assert dags["monitor.duration"]["limit_minutes"] == {"monitor": 20, "decide": 20}
+    assert dags["release.duration"]["limit_minutes"] == {"release": 20}
     assert dags["promote.duration"]["limit_minutes"] == {"promote": 20, "refuse": 20}
     usual = dags["train.long_trip"]["limit_minutes"]
     assert usual == {"train": 1440, "evaluate": 360, "promote": 360}
 
 
-def test_model_is_watched_by_three_steps_when_scored(dags: dict[str, Any]) -> None:
+def test_model_is_watched_by_four_steps_when_scored(dags: dict[str, Any]) -> None:
     watched = dags["monitor.long_trip"]
     assert watched["after"] == {
         "await_labels": [],
         "monitor": ["await_labels"],
         "decide": ["monitor"],
+        "announce_hold": ["decide"],
     }
+    assert watched["outlets"] == {"announce_hold": ["hold.long_trip"]}
     assert watched["owners"] == ["data-science"]
     assert dags["score.long_trip"]["outlets"] == {"score": ["predictions.long_trip"]}
     assert dags["retrain.long_trip"]["outlets"] == {"await_request": ["retrain.long_trip"]}
@@ -152,6 +156,13 @@ def test_person_is_asked_in_a_dag_of_its_own_when_approval_is_required(
     }
 
 
+def test_person_is_asked_about_held_windows_in_a_dag_of_its_own(dags: dict[str, Any]) -> None:
+    asked = dags["release.long_trip"]
+    assert asked["after"] == {"plan": [], "ask": ["plan"], "release": ["ask"]}
+    assert asked["at_once"] == {"release": 1}
+    assert asked["form"] == ["window"]
+
+
 @pytest.mark.parametrize(
     ("dag", "roles"),
     [
@@ -162,6 +173,7 @@ def test_person_is_asked_in_a_dag_of_its_own_when_approval_is_required(
         ("retrain.duration", ["engineer", "operator"]),
         ("train.duration", ["engineer"]),
         ("promote.duration", ["engineer"]),
+        ("release.duration", ["engineer"]),
     ],
 )
 def test_dag_grants_changes_to_the_roles_of_its_kind(

@@ -64,10 +64,12 @@ def test_sources_of_the_how_to_are_right_when_read():
 
 
 def test_model_of_the_how_to_is_right_when_added(schemas):
-    model, regression = blocks("add-a-model.md", "yaml")
-    (schemas / "models/weather_delay.yaml").write_text(model)
-    declared = yaml.safe_load(model)
-    assert set(Catalog.load(schemas).models) == {"delay", declared["name"]}
+    short, model, regression = blocks("add-a-model.md", "yaml")
+    for text in (short, model):
+        (schemas / "models/weather_delay.yaml").write_text(text)
+        declared = yaml.safe_load(text)
+        assert set(Catalog.load(schemas).models) == {"delay", declared["name"]}
+    assert len(yaml.safe_load(short)) == 6
     assert Model.model_validate(declared | yaml.safe_load(regression)).task == "regression"
 
 

@@ -3,10 +3,14 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from headrace_jobs.monitoring import decide
+from headrace_jobs.monitoring import decide, release
 from headrace_lake.ledger import DECISIONS
 from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.decisions.evidence import MonitorEvidence, Performance
+from headrace_schemas.decisions.gain import Gain, Moments
+from headrace_schemas.decisions.holds import held_windows
+from headrace_schemas.decisions.incident import Incident, Scope
+from headrace_schemas.wire.model_jobs import ReleaseSpec
 from tests.jobs.learning import decide_spec, model
 
 LATE = model("late")
@@ -22,6 +26,15 @@ def evidence(current: float) -> MonitorEvidence:
         labelled=900,
         positive=300,
         performance=Performance(metric="auc", current=current, reference=0.8),
+        gains=(
+            Gain(
+                family="all",
+                since="2024-01",
+                learnt_rows=2000,
+                difference=Moments(rows=900, mean=0.8 - current, variance=0.01),
+            ),
+        ),
+        base_loss=0.6,
     )
 
 
@@ -45,6 +58,62 @@ def test_the_first_answer_stands_when_the_window_is_decided_again(tmp_path: Path
     assert DECISIONS.read(str(tmp_path / "ledger"), "late") == [first.decision]
 
 
+BROKEN = Incident(
+    scope=Scope.ROWS, subject="", sign="rows", value=9, low=500, high=2000, text="rows: 9"
+)
+
+
+def broken(current: float = 0.8) -> MonitorEvidence:
+    return evidence(current).model_copy(update={"incidents": (BROKEN,)})
+
+
+def test_window_is_released_when_it_was_held_and_is_no_incident_any_more(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    held = decide.run(decide_spec(LATE, broken(), ledger)).decision
+    assert list(held_windows(DECISIONS.read(str(ledger), "late"), "late")) == ["2024-04"]
+
+    corrected = decide_spec(LATE, evidence(0.8), ledger)
+    reports = [decide.run(corrected), decide.run(corrected)]
+
+    kept = DECISIONS.read(str(ledger), "late")
+    assert [one.verdict for one in (held, reports[0].decision)] == [Verdict.HOLD, Verdict.RELEASE]
+    assert reports[0].decision == reports[1].decision
+    assert {one.id for one in kept} == {held.id, reports[0].decision.id}
+    assert held_windows(kept, "late") == {}
+    assert "a corrected delivery" in reports[0].decision.reason
+
+
+def test_window_stays_held_when_it_is_the_same_incident_again(tmp_path: Path) -> None:
+    reports = [decide.run(decide_spec(LATE, broken(), tmp_path / "ledger")) for _ in range(2)]
+
+    assert reports[0].decision == reports[1].decision
+    assert DECISIONS.read(str(tmp_path / "ledger"), "late") == [reports[0].decision]
+
+
+def test_window_is_released_when_a_person_says_so(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    held = decide.run(decide_spec(LATE, broken(), ledger)).decision
+    spec = ReleaseSpec(
+        job_id="late-release",
+        run_id="test",
+        headrace_version="0",
+        model=LATE,
+        window="2024-04",
+        as_of=held.as_of,
+        reason="the shop was closed",
+        by="Uma",
+        ledger_uri=str(ledger),
+    )
+
+    words = [release.run(spec).decision, release.run(spec).decision]
+
+    kept = DECISIONS.read(str(ledger), "late")
+    assert words[0] == words[1]
+    assert words[0].reason == "released by Uma: the shop was closed"
+    assert len(kept) == 2
+    assert held_windows(kept, "late") == {}
+
+
 def test_history_is_heeded_when_it_holds_a_training(tmp_path: Path) -> None:
     earlier = decide_spec(LATE, evidence(0.7), tmp_path / "ledger").model_copy(
         update={"as_of": datetime(2024, 5, 1, tzinfo=UTC)}
@@ -56,4 +125,4 @@ def test_history_is_heeded_when_it_holds_a_training(tmp_path: Path) -> None:
 
     assert report.decision is not None
     assert report.decision.verdict is Verdict.KEEP
-    assert report.decision.reason.startswith("cooldown: trained at 2024-05-01")
+    assert report.decision.reason == "a training is asked for already, by window 2024-04"

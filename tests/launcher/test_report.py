@@ -1,21 +1,29 @@
 """What the demo tells at its end, from small lakes written without Spark."""
 
+import html
 import json
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
+import markupsafe
 import pytest
 from rich.console import Console
 
 from headrace_lake import story
+from headrace_lake.decision_story import DecisionStory
 from headrace_lake.story import BatchRows, Story, WindowStory
-from headrace_launcher.project.report import answered, terminal_table, write_page
+from headrace_launcher.project.report import write_page
+from headrace_launcher.project.report_table import answered, terminal_table
 from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.decisions.evidence import MonitorEvidence, Performance
+from headrace_schemas.decisions.gains import PooledGain
+from headrace_schemas.decisions.incident import Incident, Scope
+from headrace_schemas.decisions.signal import Question, Signal
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.partition import Partition, PartitionUnit
 from headrace_schemas.places import Lake
+from tests.launcher.told import write_story
 from tests.page_safety import dangers, visit
 from tests.plugins.ledger import decision, write_ledger, write_table
 
@@ -91,7 +99,7 @@ def test_windows_are_named_when_the_first_model_would_have_been_better(told):
     text = page.read_text()
     assert "would have been better in 2013-02" in text
     assert "v3 promoted: better" in text
-    assert text.count("<svg") == 2
+    assert text.count("<svg") == 4
 
 
 def test_page_does_nothing_when_names_and_reasons_are_hostile(tmp_path):
@@ -112,6 +120,7 @@ def test_page_does_nothing_when_names_and_reasons_are_hostile(tmp_path):
             evidence=one,
             decision=decision(Verdict.TRAIN, model="delay", reason=hostile),
             answer=decision(Verdict.REFUSE, model="delay", reason=hostile, model_version=hostile),
+            told=hostile_story(one, hostile),
         )
         for one in evidence
     )
@@ -121,13 +130,90 @@ def test_page_does_nothing_when_names_and_reasons_are_hostile(tmp_path):
     story = Story(catalog.pipelines["flights"], model, lines, (account,))
     links = {"Airflow": "http://localhost:1"}
     page = write_page(story, tmp_path / "report", FEBRUARY, links)
-    assert dangers(page.read_text(), *links.values()) == []
-    with visit() as seen:
-        seen.open(page.as_uri())
-        assert seen.asked == [page.as_uri()]
-        assert seen.dialogs == []
-        assert not [one for one in seen.elements() if one.startswith(("script", "img", "link"))]
-        assert hostile in seen.page.locator("body").inner_text()
+    own = ["index.html", "delay.2013-01.html", "delay.2013-02.html"]
+    for name in own:
+        file = page.with_name(name)
+        assert dangers(file.read_text(), *links.values(), *own) == []
+        with visit() as seen:
+            seen.open(file.as_uri())
+            assert seen.asked == [file.as_uri()]
+            assert seen.dialogs == []
+            assert not [one for one in seen.elements() if one.startswith(("script", "img", "link"))]
+            assert hostile in seen.page.locator("body").inner_text()
+
+
+def hostile_story(evidence: MonitorEvidence, hostile: str) -> DecisionStory:
+    """A decision in full, of which every text is hostile."""
+    incident = Incident(scope=Scope.ROWS, subject=hostile, sign=hostile, value=1, text=hostile)
+    drift = Signal(
+        question=Question.INPUTS, subject=hostile, method=hostile, value=1, why_not=hostile
+    )
+    gain = PooledGain(hostile, hostile, 1, 9, 0.1, 0.05, is_pilot=False)
+    return DecisionStory(
+        decision=decision(
+            Verdict.HOLD,
+            model="delay",
+            window=evidence.window,
+            reason=hostile,
+            would_change=hostile,
+        ),
+        evidence=evidence.model_copy(update={"incidents": (incident,), "signals": (drift,)}),
+        gains=(gain,),
+        price=0.01,
+        is_held=True,
+        releases=(decision(Verdict.RELEASE, model="delay", reason=hostile),),
+        answer=decision(Verdict.REFUSE, model="delay", reason=hostile, model_version=hostile),
+    )
+
+
+@pytest.fixture
+def year(tmp_path: Path) -> Story:
+    """Months of which one is released, one held and one trained on; and one without a decision."""
+    write_story(tmp_path)
+    catalog = Catalog.load(SCHEMAS)
+    months = [Partition.parse(PartitionUnit.MONTH, f"2013-{month:02}") for month in range(2, 7)]
+    return story.story_of(
+        lake(tmp_path), catalog.pipelines["flights"], catalog.models["delay"], months
+    )
+
+
+def test_model_s_page_says_first_what_matters_when_windows_are_held(year, tmp_path):
+    page = write_page(year, tmp_path / "report", FEBRUARY, {})
+    text = page.read_text()
+    said = [
+        "delay 2013-05: train, because retraining pays",
+        "Held as data incidents: 2013-04. release.delay asks a person about them.",
+        "1 of 4 decisions asked for a training; 1 versions were promoted and 1 refused",
+        "Concept drift in 2013-06 can be known from 2013-07-",
+    ]
+    places = [text.index(html.escape(sentence)) for sentence in said]
+    assert places == sorted(places)
+    assert places[-1] < text.index("<svg")
+    for word in ("decided to hold", "price of a retraining", "interval of 95 %"):
+        assert word in text  # matplotlib leaves texts in comments
+
+
+def test_page_of_a_window_and_json_tell_the_same_when_written(year, tmp_path):
+    page = write_page(year, tmp_path / "report", FEBRUARY, {})
+    found = json.loads(page.with_name("index.json").read_text())
+    assert found["sentences"][0].startswith("delay 2013-05: train")
+    by_window = {one["partition"]: one["told"] for one in found["partitions"]}
+    assert by_window["2013-06"] is None
+    told = by_window["2013-04"]
+    assert (told["verdict"], told["is_held"]) == ("hold", True)
+    text = page.with_name("delay.2013-04.html").read_text()
+    for section in told["sections"]:
+        for words in (*section["sentences"], *(cell for row in section["rows"] for cell in row)):
+            assert str(markupsafe.escape(words)) in text
+    assert 'href="delay.2013-04.html"' in page.read_text()
+
+
+def test_terminal_says_whether_a_hold_is_over(year):
+    console = Console(width=250, record=True, file=StringIO())
+    console.print(terminal_table(year))
+    lines = console.export_text().splitlines()
+    assert any("2013-03" in line and "hold, over" in line for line in lines)
+    assert any("2013-04" in line and "│ hold " in line for line in lines)
 
 
 @pytest.mark.parametrize(("seen", "is_whole"), [(1, True), (2, False)])

@@ -121,6 +121,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     "score": {"counts": {}},
     "monitor": WRITTEN,
     "decide": {"table": WRITTEN["table"]},
+    "release": {"table": WRITTEN["table"]},
     "maintain": {},
 }
 """What a report of each job must have, where a test does not say otherwise."""

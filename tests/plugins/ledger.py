@@ -1,5 +1,6 @@
 """Small Delta tables, written without Spark: a ledger, and tables with partitions."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +12,17 @@ from deltalake import DeltaTable, write_deltalake
 from headrace_lake.commits import insert
 from headrace_lake.ledger import DECISIONS, VERSIONS
 from headrace_schemas.decisions.decision import Decision, Kind, Verdict
+from headrace_schemas.decisions.evidence import MonitorEvidence, canonical
 from headrace_schemas.decisions.model_version import ModelVersion, PinnedModel
 from headrace_schemas.declarations.empty_batches import PUBLISHED_EMPTY
+from headrace_schemas.places import Lake
 
 FEBRUARY = datetime(2013, 3, 3, tzinfo=UTC)
 """When the labels of 2013-02 have matured in the small declarations."""
+
+
+EVIDENCE = canonical(MonitorEvidence(window="2013-02", matured_partitions=2))
+"""Of a window in which nothing was measured."""
 
 
 def decision(
@@ -31,6 +38,7 @@ def decision(
         "as_of": as_of,
         "verdict": verdict,
         "reason": "inputs moved",
+        "evidence": EVIDENCE if kind is Kind.RETRAINING else "{}",
         **fields,
     }
     return Decision.model_validate(given)
@@ -74,6 +82,15 @@ def write_table(home: Path, name: str, partitions: Sequence[str]) -> None:
     uri = str(home.joinpath("lake", "tables", *name.split(".")))
     by = ["_partition"] if partitions else None
     write_deltalake(uri, Table.from_pydict(columns), partition_by=by, mode="append")
+
+
+def write_gate_record(home: Path, table: str, batch: str, warnings: dict[str, int]) -> None:
+    """What the gate of a batch left, as far as others read it."""
+    uri = Lake(root=str(home / "lake")).gate_record(table, batch)
+    file = Path(uri.removeprefix("file://")) / "result.json"
+    file.parent.mkdir(parents=True)
+    meta = {"counts": {"rows_in": 100, "rows_quarantined": 2}, "warnings": warnings}
+    file.write_text(json.dumps({"meta": meta}))
 
 
 def note_empty(home: Path, name: str, partition: str) -> None:

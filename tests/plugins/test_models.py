@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
-from headrace_airflow.operators import models
+from headrace_airflow.approvals import approver
 from headrace_airflow.operators.models import (
     WAITING,
-    AwaitLabelsSensor,
     DecideOperator,
     EvaluateOperator,
     HandOverOperator,
@@ -22,6 +21,7 @@ from headrace_airflow.operators.models import (
     ScoreOperator,
     TrainOperator,
 )
+from headrace_airflow.sensors.labels import AwaitLabelsSensor
 from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.declarations.catalog import Catalog
 from tests.plugins.conftest import FakeSubmit
@@ -85,6 +85,7 @@ def test_partition_is_scored_by_the_champion_of_its_time(
         "rows": 5,
         "partition": partition,
         "model_version": champion,
+        "warnings": {},
     }
 
 
@@ -259,4 +260,4 @@ def test_approval_says_what_to_run_when_there_is_no_candidate(
     ],
 )
 def test_approver_is_named_when_airflow_knows_little(answer: dict[str, Any], name: str) -> None:
-    assert models.approver(answer) == name
+    assert approver(answer) == name

@@ -20,7 +20,7 @@ from headrace_schemas.batch import Batch
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import SourceMissing, StaleInput
 from tests.plugins.conftest import FakeSubmit
-from tests.plugins.ledger import note_empty, write_table
+from tests.plugins.ledger import note_empty, write_gate_record, write_table
 
 RunContext = Callable[..., Any]
 
@@ -172,6 +172,7 @@ def test_batch_goes_from_task_to_task_when_a_table_is_built(
     context = run_context("2013-04", load={"output_uri": "staged"}, gate={"output_uri": "gated"})
     GateOperator(task_id="gate", table="bronze.trips", catalog=catalog).execute(context)
     assert fake_submit.spec.staged_uri == "staged"
+    write_gate_record(home, "bronze.trips", "2013-04", {"trips.fast": 3})
     fake_submit.answer = published(home, "2013-03", "2013-04")
     publish = PublishOperator(task_id="publish", table="bronze.trips", catalog=catalog)
     context["ti"].id, context["task_state_store"] = uuid4(), None  # another task
@@ -182,6 +183,7 @@ def test_batch_goes_from_task_to_task_when_a_table_is_built(
         "version": 1,
         "rows": 98,
         "partition": "2013-04",
+        "warnings": {"trips.fast": 3},
     }
 
 

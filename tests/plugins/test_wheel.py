@@ -110,7 +110,7 @@ def test_declarations_are_read_without_either_runtime(schemas: Path) -> None:
             "pipelines/rides.yaml",
             "shop_journal",
             "pager",
-            "there is no notifier 'pager'. Known: shop_journal",
+            "there is no notifier 'pager'. Known: log, mail, webhook, shop_journal",
         ),
         (
             "models/long_trip.yaml",

@@ -25,6 +25,7 @@ ASKED = Decision(
     as_of=AS_OF,
     verdict=Verdict.TRAIN,
     reason="retraining pays",
+    evidence=canonical(MonitorEvidence(window="2024-05", matured_partitions=5)),
     measured_gain=0.0123,
 )
 

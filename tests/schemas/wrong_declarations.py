@@ -736,7 +736,6 @@ MODELS: list[Change] = [
         "split.holdout_days",
         "leave nothing to learn from: the first model knows 3 days",
     ),
-    (MODEL, "holdout_days: 2, ", "", 11, "split.holdout_days", "is missing"),
     (
         MODEL,
         "first_after_partitions: 3",

@@ -10,12 +10,14 @@ from headrace_launcher.cli import (
     run_commands,
     services_commands,
     upgrade_commands,
+    why_command,
 )
 from headrace_launcher.cli.output import Commands
 
 app = Commands(no_args_is_help=True, help="Start and watch Headrace on this machine.")
 app.add_typer(services_commands.commands)
 app.add_typer(data_commands.commands)
+app.add_typer(why_command.commands)
 app.add_typer(new_command.commands)
 app.add_typer(run_commands.commands)
 app.add_typer(project_commands.commands)

@@ -118,8 +118,8 @@ def show_stories(
     """Write the pages of stories and print their tables; the stories for programs, and as they are."""
     from datetime import UTC, datetime
 
-    from headrace_launcher.project.report import write_page  # heavy, as the next: plots and tables
-    from headrace_launcher.project.stories import as_json as document_of
+    from headrace_launcher.project.report import as_json as document_of  # heavy, as the next
+    from headrace_launcher.project.report import write_page
     from headrace_launcher.project.stories import stories
     from headrace_launcher.services.running import airflow_url
     from headrace_schemas.declarations.catalog import Catalog
@@ -144,7 +144,7 @@ def show_stories(
 
 def show(story: "Story", links: dict[str, str]) -> None:
     """Print a story's table, batches whose rows do not add up, and where to look further."""
-    from headrace_launcher.project.report import terminal_table
+    from headrace_launcher.project.report_table import terminal_table
 
     if not story.windows:
         console.print(

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from headrace_lake.decision_story import answer_to, decision_on
 from headrace_lake.ledger import DECISIONS
-from headrace_lake.story import answer_to, decision_on
 from headrace_lake.tables import published_keys
 from headrace_lake.versions import newest_version
 from headrace_launcher.errors import NothingDelivered
@@ -245,9 +245,10 @@ def sources(catalog: Catalog) -> dict[str, set[str]]:
 def is_work(dag_id: str) -> bool:
     """Whether a Dag's tasks move anything on.
 
-    Drift's sensor only waits, for an hour of every day; what looks after the lake changes no row.
+    Drift's sensor only waits, for an hour of every day, and a held window for a person; what looks after
+    the lake changes no row.
     """
-    return not dag_id.startswith(("retrain.", "maintain"))
+    return not dag_id.startswith(("retrain.", "release.", "maintain"))
 
 
 def pause() -> None:

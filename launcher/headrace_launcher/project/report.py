@@ -1,80 +1,19 @@
-"""The story of a pipeline and its model, a row a partition: a table, and a page with plots."""
+"""The pages of a story: one of a model or pipeline, and one of each of its newest decisions."""
 
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
-from io import StringIO
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
-from rich.table import Table as RichTable
 
-from headrace_lake.story import Story, WindowStory
-from headrace_schemas.decisions.decision import Decision
-from headrace_schemas.declarations.model import Model
-
-
-def terminal_table(story: Story) -> RichTable:
-    """The story for a terminal, one row a partition."""
-    table = RichTable(title=story.title, show_lines=False)
-    counts = ("partition", "rows in", "quarantined", "published")
-    for name in (*counts, "champion") if story.model else counts:
-        table.add_column(name, justify="right" if name != "partition" else "left", no_wrap=True)
-    if story.model is None:
-        for line in story.windows:
-            table.add_row(line.window, *counted(line))
-        return table
-    table.add_column(story.metric, justify="right")
-    table.add_column("static baseline", justify="right")
-    table.add_column("drifted", justify="right")
-    table.add_column("decision", no_wrap=True)
-    table.add_column("reason", overflow="fold")
-    for line in story.windows:
-        table.add_row(
-            line.window,
-            *counted(line),
-            line.champion,
-            number(line.current),
-            number(line.first),
-            drifted(line),
-            line.decision.verdict.value if line.decision else "-",
-            " -> ".join(part for part in (reason(line), answered(line)) if part),
-        )
-    for judged in story.unasked:
-        row = (f"{judged.as_of:%Y-%m-%d}", *["-"] * 7, "asked", outcome(judged))
-        table.add_row(*row)
-    return table
-
-
-def counted(line: WindowStory) -> tuple[str, str, str]:
-    """Rows in, quarantined and published."""
-    return f"{line.rows_in:,}", f"{line.quarantined:,}", f"{line.published:,}"
-
-
-def number(value: float | None) -> str:
-    """A metric for people; a dash where there is none."""
-    return "-" if value is None else f"{value:.3f}"
-
-
-def drifted(line: WindowStory) -> str:
-    """Share of the importance that lies in features that drifted."""
-    if line.evidence is None or not line.evidence.weighed:
-        return "-"
-    return f"{line.evidence.moved_importance:.0%}"
-
-
-def outcome(judged: Decision) -> str:
-    """What became of a version, and why."""
-    return f"v{judged.model_version} {judged.verdict.value}d: {judged.reason}"
-
-
-def answered(line: WindowStory) -> str:
-    """What came of the decision."""
-    return outcome(line.answer) if line.answer else ""
-
-
-def reason(line: WindowStory) -> str:
-    """Why it was decided so."""
-    return line.decision.reason if line.decision else ""
+from headrace_lake.decision_story import DecisionStory
+from headrace_lake.story import Story
+from headrace_launcher.project import report_plots, report_table
+from headrace_launcher.project.explained import document, headline, sections
+from headrace_schemas.decisions.decision import Verdict
 
 
 def write_page(
@@ -84,89 +23,137 @@ def write_page(
     links: dict[str, str],
     name: str = "index.html",
 ) -> Path:
-    """Write a page with its plots inside; needs nothing else to be looked at."""
+    """Write the pages with their plots inside, and the same as JSON beside the first.
+
+    Each needs nothing else to be looked at.
+    """
     environment = Environment(
         loader=PackageLoader("headrace_launcher.project"),
         autoescape=select_autoescape(default=True),
     )
-    environment.filters["number"] = number
-    page = environment.get_template("report.html").render(
-        story=story,
-        written_at=written_at,
-        links=links,
-        reason=reason,
-        drifted=drifted,
-        outcome=outcome,
-        plots={"results": results_plot(story), "inputs": inputs_plot(story)} if story.model else {},
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / name
-    draft = folder / f"{name}.draft"
-    draft.write_text(page, encoding="utf-8")
-    draft.replace(file)
-    return file
-
-
-def results_plot(story: Story) -> str:
-    """The served model against the static baseline, with promotions marked; as SVG."""
-    figure, axes = new_plot()
-    shown = [line for line in story.windows if line.current is not None]
-    windows = [line.window for line in shown]
-    axes.plot(
-        windows,
-        [line.first for line in shown],
-        "o--",
-        color="#9a7b4f",
-        label="static baseline: the first model",
-    )
-    axes.plot(
-        windows, [line.current for line in shown], "o-", color="#1f6f8b", label="served model"
-    )
-    previous = None
-    for line in shown:
-        if previous and line.champion != previous:
-            axes.annotate(
-                line.champion,
-                (line.window, line.current),
-                xytext=(0, 9),
-                textcoords="offset points",
-                ha="center",
-                color="#1f6f8b",
+    environment.filters["number"] = report_table.number
+    shared = {"written_at": written_at, "links": links}
+    pages = {}
+    for line in story.windows:
+        if line.told is not None:
+            file = f"{line.told.decision.model}.{line.window}.html"
+            page = environment.get_template("decision.html").render(
+                **shared,
+                title=f"{line.told.decision.model}: {line.window}",
+                back=name,
+                headline=headline(line.told),
+                sections=sections(line.told),
+                plot=report_plots.challengers_plot(line.told) if line.told.gains else "",
             )
-        previous = line.champion
-    axes.set_ylabel(story.metric)
-    axes.legend(frameon=False)
-    return as_svg(figure)
+            write(folder, file, page)
+            pages[line.window] = file
+    page = environment.get_template("report.html").render(
+        **shared,
+        story=story,
+        said=sentences(story),
+        pages=pages,
+        reason=report_table.reason,
+        drifted=report_table.drifted,
+        outcome=report_table.outcome,
+        plots=plots(story),
+    )
+    content = json.dumps(as_json(story), indent=2, default=str)
+    write(folder, Path(name).with_suffix(".json").name, content)
+    return write(folder, name, page)
 
 
-def inputs_plot(story: Story) -> str:
-    """How much of the importance lies in features that drifted, by window; as SVG."""
-    model = cast("Model", story.model)
-    figure, axes = new_plot()
-    shown = [line for line in story.windows if line.evidence and line.evidence.weighed]
-    limit = model.monitors.inputs
-    shares = [line.evidence.moved_importance for line in shown if line.evidence]
-    axes.bar([line.window for line in shown], shares, color="#7aa6a1")
-    axes.axhline(limit.importance_share, color="#b03a2e", linestyle="--", linewidth=1)
-    axes.set_ylabel("importance in drifted features")
-    axes.set_ylim(0, 1)
-    return as_svg(figure)
+def write(folder: Path, name: str, text: str) -> Path:
+    """Replace a file as a whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f"{name}.draft"
+    draft.write_text(text, encoding="utf-8")
+    return draft.replace(folder / name)
 
 
-def new_plot() -> tuple[Any, Any]:
-    """An empty plot that opens no window."""
-    from matplotlib.figure import Figure  # late: the import costs a second
+def plots(story: Story) -> Mapping[str, str]:
+    """The plots of a model's page; none of a pipeline's."""
+    if story.model is None:
+        return {}
+    return {
+        "results": report_plots.results_plot(story),
+        "loss": report_plots.loss_plot(story),
+        "inputs": report_plots.inputs_plot(story, story.model),
+        "gains": report_plots.gains_plot(story),
+    }
 
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(axis="x", labelrotation=30)
-    return figure, axes
+
+def sentences(story: Story) -> list[str]:
+    """What the page says first: how the model does now, what is held, and what cannot be known yet."""
+    if story.model is None:
+        return []
+    told = [line.told for line in story.windows if line.told is not None]
+    said = [headline(told[-1])] if told else [f"{story.model.name}: nothing is decided yet."]
+    if held := [one.decision.window for one in told if one.is_held]:
+        said.append(
+            f"Held as data incidents: {', '.join(held)}. release.{story.model.name} asks a person "
+            "about them."
+        )
+    worse = story.worse_than_first()
+    if any(line.first is not None for line in story.windows):
+        said.append(
+            f"The first model would have been better in {', '.join(worse)}."
+            if worse
+            else "The first model would have been better in no partition."
+        )
+    asked = sum(one.decision.verdict is Verdict.TRAIN for one in told)
+    said.append(
+        f"{asked} of {len(told)} decisions asked for a training; {len(story.promotions())} versions "
+        f"were promoted and {len(story.refusals())} refused, those included that people asked for."
+    )
+    return [*said, knowable(story, story.model.label_delay_days)]
 
 
-def as_svg(figure: Any) -> str:
-    """A plot as inline SVG, without metadata: it would name addresses of others."""
-    text = StringIO()
-    none = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    figure.savefig(text, format="svg", metadata=none)
-    return text.getvalue()[text.getvalue().index("<svg") :]
+def knowable(story: Story, delay: float) -> str:
+    """From when on a changed world can be seen at all: not before labels."""
+    undecided = [line for line in story.undecided if line.labels_due is not None]
+    if not undecided:
+        return (
+            "Concept drift can be known of a partition from "
+            f"{delay:g} days after its end on, when its labels are due; there is none that waits."
+        )
+    first = undecided[0]
+    return (
+        f"Concept drift in {first.window} can be known from {first.labels_due:%Y-%m-%d} on, when its "
+        "labels are due."
+    )
+
+
+def as_json(story: Story) -> dict[str, Any]:
+    """A story for programs."""
+    return {
+        "pipeline": story.pipeline.name,
+        "model": story.model.name if story.model else None,
+        "metric": story.metric or None,
+        "sentences": sentences(story),
+        "partitions": [
+            {
+                "partition": line.window,
+                "rows_in": line.rows_in,
+                "quarantined": line.quarantined,
+                "published": line.published,
+                "champion": line.evidence.champion if line.evidence else None,
+                "current": line.current,
+                "first": line.first,
+                "moved": report_table.drifted(line),
+                "labels_due": line.labels_due.isoformat() if line.labels_due else None,
+                "decision": line.decision.model_dump(mode="json") if line.decision else None,
+                "answer": line.answer.model_dump(mode="json") if line.answer else None,
+                "told": told_as_json(line.told),
+            }
+            for line in story.windows
+        ],
+        "unasked": [decision.model_dump(mode="json") for decision in story.unasked],
+        "batches": [{**asdict(batch), "is_balanced": batch.is_balanced} for batch in story.batches],
+    }
+
+
+def told_as_json(told: DecisionStory | None) -> dict[str, Any] | None:
+    """A decision in full, without what its partition has already."""
+    if told is None:
+        return None
+    return {k: v for k, v in document(told).items() if k not in ("decision", "answer", "model")}

@@ -1,18 +1,17 @@
 """Which stories a project has: one of each model, and one of each pipeline from which none learns."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
-from typing import Any
 
+from headrace_lake.decision_story import DecisionStory, decision_on, decision_story
 from headrace_lake.ledger import DECISIONS
 from headrace_lake.story import Story, story_of
 from headrace_lake.tables import published_keys
 from headrace_launcher.errors import UnknownName
-from headrace_launcher.project.report import drifted
 from headrace_schemas.decisions.decision import Kind
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import Pipeline
+from headrace_schemas.model_errors import UndecidedWindow
 from headrace_schemas.partition import Partition
 from headrace_schemas.places import Lake
 
@@ -46,6 +45,26 @@ def stories(lake: Lake, catalog: Catalog, name: str | None = None) -> Iterator[S
         yield story_of(lake, pipeline, model, windows(lake, catalog, pipeline, model))
 
 
+def decided(lake: Lake, catalog: Catalog, name: str, window: str | None) -> DecisionStory | None:
+    """The story of the decision on a window, or of the newest; None where nothing is decided yet.
+
+    Raises:
+        UnknownName: There is no such model.
+        UndecidedWindow: Nothing is decided on the window.
+        EngineUnavailable: The lake cannot be read.
+    """
+    if name not in catalog.models:
+        raise UnknownName("model", name, sorted(catalog.models))
+    model, history = catalog.models[name], DECISIONS.read(lake.ledger, name)
+    known = [one.window for one in history if one.kind is Kind.RETRAINING]
+    if window is None and not known:
+        return None
+    decision = decision_on(history, window or known[-1])
+    if decision is None:
+        raise UndecidedWindow(name, str(window), known)
+    return decision_story(model, history, decision)
+
+
 def windows(
     lake: Lake, catalog: Catalog, pipeline: Pipeline, model: Model | None
 ) -> list[Partition]:
@@ -63,29 +82,3 @@ def windows(
     return sorted(
         (Partition.parse(unit, key) for key in keys), key=lambda partition: partition.start
     )
-
-
-def as_json(story: Story) -> dict[str, Any]:
-    """A story for programs."""
-    return {
-        "pipeline": story.pipeline.name,
-        "model": story.model.name if story.model else None,
-        "metric": story.metric or None,
-        "partitions": [
-            {
-                "partition": line.window,
-                "rows_in": line.rows_in,
-                "quarantined": line.quarantined,
-                "published": line.published,
-                "champion": line.evidence.champion if line.evidence else None,
-                "current": line.current,
-                "first": line.first,
-                "moved": drifted(line),
-                "decision": line.decision.model_dump(mode="json") if line.decision else None,
-                "answer": line.answer.model_dump(mode="json") if line.answer else None,
-            }
-            for line in story.windows
-        ],
-        "unasked": [decision.model_dump(mode="json") for decision in story.unasked],
-        "batches": [{**asdict(batch), "is_balanced": batch.is_balanced} for batch in story.batches],
-    }

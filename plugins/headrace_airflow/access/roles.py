@@ -30,7 +30,7 @@ class DagKind(StrEnum):
     TRAINING = "training"
     """A new model, which may serve at once."""
     APPROVAL = "approval"
-    """A person's answer to whether a model may serve."""
+    """A person's answer: whether a model may serve, whether held rows may be learnt from."""
 
 
 @dataclass(frozen=True, eq=False)  # each is itself, and no other
@@ -108,7 +108,7 @@ TRAIN = Capability(
     {DagKind.TRAINING: START_AND_CHANGE},
 )
 APPROVE = Capability(
-    "approve or reject a candidate, which promotes it",
+    "approve or reject a candidate, which promotes it, or held rows, which releases them",
     CHANGE_RUNS | {(EDIT, "HITL Detail")},
     {DagKind.APPROVAL: CHANGE},
 )

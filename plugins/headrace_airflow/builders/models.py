@@ -9,13 +9,14 @@ from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
 from headrace_airflow.access.roles import DagKind, access_control
 from headrace_airflow.assets import (
     candidate_asset,
+    hold_asset,
     predictions_asset,
     retrain_asset,
     table_asset,
 )
 from headrace_airflow.builders.tables import ONE_WRITER, RUNS_AT_ONCE, TRIES, partitioned_by
+from headrace_airflow.operators.holds import AnnounceHoldOperator
 from headrace_airflow.operators.models import (
-    AwaitLabelsSensor,
     DecideOperator,
     EvaluateOperator,
     HandOverOperator,
@@ -25,6 +26,7 @@ from headrace_airflow.operators.models import (
     ScoreOperator,
     TrainOperator,
 )
+from headrace_airflow.sensors.labels import AwaitLabelsSensor
 from headrace_airflow.sensors.retrain_request import RetrainRequestSensor
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
@@ -35,6 +37,7 @@ ACCESS = {
     "retrain": DagKind.PIPELINE,
     "train": DagKind.TRAINING,
     "promote": DagKind.APPROVAL,
+    "release": DagKind.APPROVAL,
 }
 
 REQUEST_CHECK = "0 6 * * *"
@@ -92,7 +95,8 @@ def monitor_dag(catalog: Catalog, model: Model) -> DAG:
         f"### Watch {model.name}\nTwo questions: did the inputs move, and is the model worse? "
         f"Labels count as matured {model.label_delay_days:g} days after a partition's end. "
         "`decide` weighs both and writes its verdict and reason into the ledger; an open request "
-        f"to train then starts `train.{model.name}`."
+        f"to train then starts `train.{model.name}`. A window with a data incident is held: "
+        f"`release.{model.name}` asks a person about it."
     )
     asked: dict[str, Any] = {"model": model.name, "catalog": catalog}
     schedule = partitioned_by([predictions_asset(model.name)])
@@ -102,7 +106,10 @@ def monitor_dag(catalog: Catalog, model: Model) -> DAG:
         await_labels = AwaitLabelsSensor(task_id="await_labels", **asked)
         monitor = MonitorOperator(task_id="monitor", **asked, **ONE_WRITER)
         decide = DecideOperator(task_id="decide", **asked, **ONE_WRITER)
-        await_labels >> monitor >> decide
+        announce = AnnounceHoldOperator(
+            task_id="announce_hold", outlets=[hold_asset(model.name)], **asked
+        )
+        await_labels >> monitor >> decide >> announce
     return dag
 
 

@@ -4,16 +4,21 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.providers.standard.sensors.date_time import DateTimeSensorAsync
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from headrace_airflow.approvals import approver
 from headrace_airflow.assets import candidate_asset, predictions_asset
 from headrace_airflow.builders.time_limit import model_limit, training_limit
 from headrace_airflow.damage import refuse_damaged
 from headrace_airflow.notifications import tell
 from headrace_airflow.operators.spark_job import SparkJobOperator
-from headrace_airflow.operators.tables import event_extra, refuse_key, run_partition
+from headrace_airflow.operators.tables import (
+    event_extra,
+    gate_warnings,
+    refuse_key,
+    run_partition,
+)
 from headrace_airflow.pages.links import run_page
 from headrace_airflow.settings import DeploymentSettings
 from headrace_airflow.training_plan import (
@@ -36,7 +41,7 @@ from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.notifications import EventKind
 from headrace_schemas.partition import Partition
-from headrace_schemas.planning.planner import Planner, matured_at
+from headrace_schemas.planning.planner import Planner
 from headrace_schemas.wire.model_jobs import (
     DecideReport,
     DecideSpec,
@@ -82,11 +87,12 @@ class DecidingOperator(ModelOperator):
     def handle_report(
         self, report: DecideReport | PromoteReport, context: Context
     ) -> dict[str, Any]:
-        """Say what was decided."""
-        verdict, reason = report.decision.verdict.value, report.decision.reason
-        self.log.info("%s: decided to %s: %s", self.model, verdict, reason)
+        """Say what was decided; of incidents there is a notice of its own."""
+        verdict, reason = report.decision.verdict, report.decision.reason
+        self.log.info("%s: decided to %s: %s", self.model, verdict.value, reason)
         notify = self.declared.notify
-        tell(notify, context, EventKind.DECIDED, self.model, verdict, reason)
+        if verdict not in (Verdict.HOLD, Verdict.RELEASE):
+            tell(notify, context, EventKind.DECIDED, self.model, verdict.value, reason)
         return super().handle_report(report, context)
 
 
@@ -100,36 +106,12 @@ class ScoreOperator(ModelOperator):
         return planner.score(self.declared, self.partition(context), self.history(), job_id)
 
     def handle_report(self, report: ScoreReport, context: Context) -> dict[str, Any]:
-        """Put version and rows on the asset's event."""
+        """Put version and rows on the asset's event, and of what the features' gate warned."""
         known = event_extra(report.table, report.counts, context)
-        extra = {**known, "model_version": report.model_version}
+        warnings = gate_warnings(self.declared.table, self.partition(context).key)
+        extra = {**known, "model_version": report.model_version, "warnings": warnings}
         context["outlet_events"][predictions_asset(self.model)].extra = extra
         return super().handle_report(report, context)
-
-
-class AwaitLabelsSensor(DateTimeSensorAsync):
-    """Waits until the labels of the run's partition count as matured; takes no slot meanwhile."""
-
-    template_fields = ()
-    shallow_copy_attrs = ("catalog",)
-
-    def __init__(self, *, model: str, catalog: Catalog, **kwargs: Any) -> None:
-        super().__init__(target_time="", **kwargs)
-        self.model = model
-        self.catalog = catalog
-
-    def execute(self, context: Context) -> Any:
-        """Wait in the triggerer; not at all for a past partition, as in a backfill."""
-        declared = self.catalog.models[self.model]
-        unit = self.catalog.model_unit(declared)
-        partition = run_partition(context, unit, f"model {self.model}")
-        matured = matured_at(declared, partition)
-        if matured <= datetime.now(tz=UTC):
-            self.log.info("labels of %s have matured at %s", partition.key, matured)
-            return
-        self.log.info("labels of %s mature at %s", partition.key, matured)
-        self.target_time = matured
-        super().execute(context)
 
 
 class MonitorOperator(ModelOperator):
@@ -395,9 +377,3 @@ def judged(
     """What the model's gates say of a candidate, before any person does."""
     found = PromotionEvidence.model_validate(evidence)
     return judge(model, found, history, training.as_of, training.request_id)
-
-
-def approver(answer: dict[str, Any]) -> str:
-    """Who answered, as the approval's record names them."""
-    user = answer.get("responded_by_user") or {}
-    return str(user.get("name") or user.get("id") or "an unnamed user")

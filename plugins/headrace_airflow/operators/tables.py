@@ -12,6 +12,7 @@ from headrace_airflow.notifications import tell
 from headrace_airflow.operators.spark_job import SparkJobOperator, partition_key
 from headrace_airflow.pages.links import GateRecordLink
 from headrace_airflow.settings import DeploymentSettings
+from headrace_lake.gate_outcome import gate_outcome
 from headrace_lake.landing import delivered_files
 from headrace_lake.tables import published_keys
 from headrace_schemas.batch import WHOLE, Batch
@@ -126,6 +127,7 @@ class PublishOperator(TableOperator):
         """
         refuse_damaged(report.table)
         extra = event_extra(report.table, report.counts, context)
+        extra["warnings"] = gate_warnings(self.table, self.batch(context))
         context["outlet_events"][table_asset(self.table)].extra = extra
         return super().handle_report(report, context)
 
@@ -206,6 +208,16 @@ def refuse_key(context: Context, why: str) -> None:
         raise AirflowFailException(
             f"{why}: trigger it without a partition key (found {key[:SHOWN_CHARACTERS]!r})."
         )
+
+
+def gate_warnings(table: str, batch: str) -> dict[str, int]:
+    """How many rows of a batch broke each rule that only warns.
+
+    Raises:
+        EngineUnavailable: The lake cannot be read.
+    """
+    gate = gate_outcome(DeploymentSettings.current().lake, table, batch)
+    return gate.warnings if gate else {}
 
 
 def event_extra(table: PinnedTable | None, counts: Counts, context: Context) -> dict[str, Any]:

@@ -128,6 +128,8 @@ def judge_results(monitor: PerformanceMonitor, served: Sequence[MonitorEvidence]
         evidence.windows_a_year or 12,
     )
     text = f"{found.metric} {found.current:.3f} against {found.reference:.3f} on its own holdout"
+    if monitor.max_drop is None:
+        text += f", of which chance leaves {allowed:.3f} open"
     if evidence.split is not None:
         text += f"; {evidence.split.text}"
     if rise.counts:

@@ -26,6 +26,7 @@ from headrace_schemas.wire.model_jobs import (
     GateOutcome,
     MonitorSpec,
     PromoteSpec,
+    ReleaseSpec,
     ScoreSpec,
     TrainSpec,
 )
@@ -332,6 +333,20 @@ class Planner:
             as_of=matured_at(model, partition),
             evidence=evidence,
             history=tuple(history),
+            ledger_uri=self.lake.ledger,
+        )
+
+    def release(
+        self, model: Model, held: Decision, reason: str, by: str, job_id: str
+    ) -> ReleaseSpec:
+        """Release the window of a decision that holds it."""
+        return ReleaseSpec(
+            **self.head(job_id),
+            model=model,
+            window=held.window,
+            as_of=held.as_of,
+            reason=reason,
+            by=by,
             ledger_uri=self.lake.ledger,
         )
 

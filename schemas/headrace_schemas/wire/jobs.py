@@ -16,6 +16,8 @@ from headrace_schemas.wire.model_jobs import (
     MonitorSpec,
     PromoteReport,
     PromoteSpec,
+    ReleaseReport,
+    ReleaseSpec,
     ScoreReport,
     ScoreSpec,
     TrainReport,
@@ -86,6 +88,9 @@ JOBS: Extensions[Job] = Extensions(
         Job(ScoreSpec, ScoreReport, "headrace_jobs.learning.score:run", Account.PUBLISH),
         Job(MonitorSpec, MonitorReport, "headrace_jobs.monitoring.monitor:run", Account.PUBLISH),
         Job(DecideSpec, DecideReport, "headrace_jobs.monitoring.decide:run", Account.LEARN, False),
+        Job(
+            ReleaseSpec, ReleaseReport, "headrace_jobs.monitoring.release:run", Account.LEARN, False
+        ),
     ),
 )
 

@@ -208,12 +208,43 @@ class DecideSpec(JobSpec):
 
 
 class DecideReport(JobReport):
-    """It was decided whether to retrain.
+    """It was decided whether to retrain, or a held window was released since its data is right now.
 
     Attributes:
         table: The ledger with the decision.
     """
 
     job: Literal["decide"] = "decide"
+    table: PinnedTable
+    decision: Decision
+
+
+class ReleaseSpec(JobSpec):
+    """Write down that a held window's data is right, by a person's word.
+
+    Attributes:
+        window: Partition key.
+        as_of: Data time of the decision that holds it.
+        reason: In the person's words.
+        by: Who says so.
+    """
+
+    job: Literal["release"] = "release"
+    model: Model
+    window: str
+    as_of: datetime
+    reason: str
+    by: str
+    ledger_uri: str
+
+
+class ReleaseReport(JobReport):
+    """A window is released.
+
+    Attributes:
+        table: The ledger with the release.
+    """
+
+    job: Literal["release"] = "release"
     table: PinnedTable
     decision: Decision
