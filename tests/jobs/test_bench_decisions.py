@@ -70,6 +70,6 @@ def test_months_say_what_was_delivered_and_what_is_true_when_a_month_is_broken()
 
 
 def test_tables_are_exchanged_on_a_page_when_it_is_written_again(lived):
-    text = tables([row | {"scenario": "abrupt"} for row in lived], ["abrupt"], (1.0,))
+    text = tables(lived, [ABRUPT.name], (1.0,))
     page = f"head\n{BEGIN}\nold\n{END}\nfoot\n"
     assert written(page, text) == f"head\n{BEGIN}\n\n{text}\n\n{END}\nfoot\n"

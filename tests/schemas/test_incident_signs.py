@@ -126,6 +126,24 @@ def test_labels_are_held_when_they_and_their_base_rate_are_turned_around() -> No
     assert not found_in([*past, concept]), "a concept may turn around"
 
 
+def test_a_slice_is_no_incident_when_its_siblings_are_on_the_way_to_another_concept_too() -> None:
+    past, rng = history(still, 1, 2_000, 12), np.random.default_rng(2)
+    first, *others = [each.slice for each in past[-1].labels if each.slice]
+    exchanged = (first, 0.3, {"flipped": 0.5})
+    alone = labelled(exchanged)(rng, past[-1])
+    assert [each.sign for each in found_in([*past, alone])] == ["upside down"]
+    together = labelled(exchanged, *((name, 0.3, {"flipped": -0.1}) for name in others))
+    assert not found_in([*past, together(rng, past[-1])])
+
+
+def test_a_slice_is_no_incident_when_its_labels_are_neither_the_old_ones_nor_their_opposite() -> (
+    None
+):
+    past, rng = history(still, 1, 5_000, 12), np.random.default_rng(2)
+    name = next(each.slice for each in past[-1].labels if each.slice)
+    assert not found_in([*past, labelled((name, 0.3, {"flipped": 0.2}))(rng, past[-1])])
+
+
 def test_nothing_is_said_when_there_is_no_history() -> None:
     assert find_incidents(history(still, 1, 500, 1)[0], [], {}, False) == ()
 

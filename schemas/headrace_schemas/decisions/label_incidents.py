@@ -41,6 +41,12 @@ LESS_SKILL = 2.5
 LEARNABLE = 0.05
 """Skill from which labels are said to depend on features."""
 
+CLOSE = 2.0
+"""Standard errors within which labels are as they were, exchanged."""
+
+STILL = 0.25
+"""Share of the way to the opposite; a concept that changed moves all slices further."""
+
 FEWEST = 3
 """Windows with a skill from which another one can be compared with them."""
 
@@ -93,18 +99,39 @@ class LabelHistory:
 
     @property
     def is_upside_down(self) -> bool:
-        """Whether the champion would lose clearly less with labels exchanged, as it never did.
+        """Whether labels are what they were, exchanged, within the spread that they always had.
 
-        The gain is twice the mean of the signed logit over the loss; its standard error is about
-        1 / sqrt(n) for a champion whose logits spread by 1, and less for a less sure one.
+        The champion loses clearly less on exchanged labels, as it never did, and all of the way there: where
+        another concept holds, neither the labels nor their opposite are what it had learnt.
+        The ratio's logarithm is about the mean of the signed logit over the loss, and its standard error
+        1 / sqrt(n) for a champion whose logits spread by 1. Its bounds are those of the logarithm, as the share
+        that is lost less is skewed, and at most 1.
         """
-        known = [each.flipped for each in self.before if each.flipped is not None]
-        if self.now.flipped is None:
+        if self.now.flipped is None or self.way is None:
             return False
-        clear = max(LEAST, 3 / math.sqrt(self.now.rows))
-        return self.now.flipped > max(
-            clear, history_bounds(known, least=LEAST).high if known else 0
-        )
+        ratios, error = exchanged_ratios(self.before), 1 / math.sqrt(self.now.rows)
+        (now,) = exchanged_ratios([self.now])
+        if self.now.flipped <= max(LEAST, 3 * error) or now >= history_bounds(ratios, error).low:
+            return False
+        error = max(deviation_of(ratios), error)
+        return self.way >= 1 - CLOSE * error / (2 * median(ratios))
+
+    @property
+    def way(self) -> float | None:
+        """How far labels are on the way from what they were, 0, to their opposite, 1.
+
+        Exchanging labels turns log(loss on exchanged labels / loss) into its opposite. None where the champion
+        never told the labels apart.
+        """
+        ratios, now = exchanged_ratios(self.before), exchanged_ratios([self.now])
+        if not now or not ratios or median(ratios) <= LEAST:
+            return None
+        return (median(ratios) - now[0]) / (2 * median(ratios))
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether labels are about as far from their opposite as they were."""
+        return self.way is None or self.way < STILL
 
     def stopped_varying(self) -> Incident | None:
         """Nearly all labels have become one value."""
@@ -252,7 +279,7 @@ def of_slices(histories: Sequence[LabelHistory], inputs_moved: bool) -> Iterator
         turned = [each for each in siblings if each.is_upside_down]
         constant = [found for each in siblings if (found := each.stopped_varying()) is not None]
         stepped = [each for each in siblings if each.is_stepped]
-        if turned and is_minority(turned, siblings):
+        if turned and 2 * sum(each.stands_still for each in siblings) >= len(siblings):
             yield from (each.turned() for each in turned)
         elif constant and is_minority(constant, siblings):
             yield from constant
@@ -263,6 +290,21 @@ def of_slices(histories: Sequence[LabelHistory], inputs_moved: bool) -> Iterator
 def is_minority(some: Sequence[object], siblings: Sequence[LabelHistory]) -> bool:
     """Whether at least half of the slices stand still."""
     return 2 * len(some) <= len(siblings)
+
+
+def exchanged_ratios(profiles: Sequence[LabelProfile]) -> list[float]:
+    """log(loss on exchanged labels / loss) of each that is known."""
+    return [
+        math.log(1 - each.flipped)
+        for each in profiles
+        if each.flipped is not None and each.flipped < 1
+    ]
+
+
+def deviation_of(values: Sequence[float]) -> float:
+    """Standard deviation around the median; 0 for a single one."""
+    middle = median(values)
+    return math.sqrt(sum((each - middle) ** 2 for each in values) / max(len(values) - 1, 1))
 
 
 def about_mean(labels: LabelProfile) -> Quantiles:
