@@ -15,6 +15,7 @@ from headrace_airflow.assets import (
     table_asset,
 )
 from headrace_airflow.builders.tables import ONE_WRITER, RUNS_AT_ONCE, TRIES, partitioned_by
+from headrace_airflow.late_windows import decision_deadline
 from headrace_airflow.operators.holds import AnnounceHoldOperator
 from headrace_airflow.operators.models import (
     DecideOperator,
@@ -101,7 +102,13 @@ def monitor_dag(catalog: Catalog, model: Model) -> DAG:
     asked: dict[str, Any] = {"model": model.name, "catalog": catalog}
     schedule = partitioned_by([predictions_asset(model.name)])
     with model_dag(
-        catalog, model, "monitor", schedule=schedule, doc_md=doc, max_active_runs=WAITING_RUNS
+        catalog,
+        model,
+        "monitor",
+        schedule=schedule,
+        doc_md=doc,
+        max_active_runs=WAITING_RUNS,
+        deadline=decision_deadline(model),
     ) as dag:
         await_labels = AwaitLabelsSensor(task_id="await_labels", **asked)
         monitor = MonitorOperator(task_id="monitor", **asked, **ONE_WRITER)
