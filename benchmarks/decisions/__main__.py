@@ -1,6 +1,7 @@
 """Lives of models whose truth is known: Headrace's policy beside others on the same months.
 
-python -m benchmarks.decisions [--seeds 20] [--scenarios NAMES] [--costs 0.1,1,10] [--processes 2] [--json FILE] [--write PAGE]
+python -m benchmarks.decisions [--seeds 20] [--scenarios NAMES] [--costs 0.1,1,10] [--processes 2]
+    [--json FILE] [--write PAGE]
 """
 
 import argparse

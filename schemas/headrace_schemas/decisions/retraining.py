@@ -33,6 +33,7 @@ from headrace_schemas.decisions.gains import (
 )
 from headrace_schemas.decisions.holds import blocks, held_windows
 from headrace_schemas.decisions.incident import Incident, Scope
+from headrace_schemas.decisions.training_windows import champion_learns_from
 from headrace_schemas.declarations.model import Model
 
 PATIENCE = 3
@@ -301,10 +302,12 @@ def judge_without_gain(
 ) -> Judgement:
     """What is decided where challengers could not be compared."""
     why = evidence.no_gains or "too few rows to compare challengers on"
+    learn_from = champion_learns_from(earlier, model.name, as_of)
     if found.is_worse:
         return Judgement(
             Verdict.TRAIN,
             f"results got worse: {found.text}; what retraining gains is unknown: {why}",
+            learn_from=learn_from,
         )
     limit = model.retraining.max_age_days
     learnt_at = evidence.champion_as_of
@@ -314,6 +317,7 @@ def judge_without_gain(
             return Judgement(
                 Verdict.TRAIN,
                 f"old: learnt, or tried to, {age.days} days ago, {limit:g} allowed; {found.text}; {why}",
+                learn_from=learn_from,
             )
     verdict = Verdict.WATCH if found.is_noteworthy else Verdict.KEEP
     head = "worth watching" if found.is_noteworthy else "nothing to go by"
