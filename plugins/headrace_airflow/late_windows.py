@@ -4,7 +4,11 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+from airflow.sdk import (  # type: ignore[attr-defined]  # airflow.sdk has them, its stub has not
+    AsyncCallback,
+    DeadlineAlert,
+    DeadlineReference,
+)
 
 from headrace_airflow.notifications import send
 from headrace_schemas.declarations.model import Model
