@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import (  # type: ignore[attr-defined]  # airflow.sdk has them, its stub has not
+from airflow.sdk import (  # type: ignore[attr-defined]  # its stub leaves these out
     AsyncCallback,
     DeadlineAlert,
     DeadlineReference,
