@@ -6,16 +6,21 @@ The requests are written as monitoring writes them; everything after that is the
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from headrace_jobs.monitoring import decide
 from headrace_lake.ledger import DECISIONS
 from headrace_launcher.services.airflow_api import DagRun
-from headrace_schemas.decisions.decision import Decision, Kind, Verdict
+from headrace_schemas.decisions.decision import Decision, Kind, Verdict, champion_at
+from headrace_schemas.decisions.evidence import MonitorEvidence
+from headrace_schemas.decisions.gain import Gain, Moments
 from headrace_schemas.places import Lake
 from tests.e2e.conftest import Embedded
 from tests.e2e.contents import ask
 from tests.faults.outages import away
+from tests.jobs.learning import decide_spec
 from tests.plugins.ledger import decision, write_ledger
 from tests.waiting import wait_until
 
@@ -131,6 +136,47 @@ def test_both_windows_are_answered_when_drift_is_found_during_a_training(clinic:
     requests.wait_answered(first)
     requests.wait_answered(second)
     requests.assert_one_training_each(first, second)
+
+
+def breached(stack: Embedded) -> Decision:
+    """What `decide` writes of one more window, in which a retrained model would have gained much."""
+    known, model = ledger(stack), stack.catalog.models[MODEL]
+    as_of = max(one.as_of for one in known) + timedelta(days=1)
+    evidence = MonitorEvidence(
+        window=f"{as_of:%Y-%m-%d}",
+        matured_partitions=9,
+        champion=champion_at(known, MODEL, as_of),
+        rows=900,
+        labelled=900,
+        gains=(
+            Gain(
+                family="all",
+                since="2024-03-01",
+                learnt_rows=900,
+                difference=Moments(rows=900, mean=900.0, variance=1.0),
+            ),
+        ),
+        base_loss=1000.0,
+    )
+    lake = Lake(root=stack.settings.lake)
+    spec = decide_spec(model, evidence, Path(lake.ledger.removeprefix("file://")), tuple(known))
+    return decide.run(spec.model_copy(update={"as_of": as_of})).decision
+
+
+def test_one_training_answers_when_three_windows_are_breached_while_it_runs(
+    clinic: Embedded,
+) -> None:
+    requests = Requests.of(clinic)
+    asked = breached(clinic)
+    assert asked.verdict is Verdict.TRAIN
+    wait_until(requests.training, "the training works", 600)
+
+    breaches = [breached(clinic) for _ in range(2)]
+
+    assert {one.verdict for one in breaches} == {Verdict.KEEP}
+    assert all("asked for already" in one.reason for one in breaches)
+    requests.wait_answered(asked)
+    requests.assert_one_training_each(asked)
 
 
 def test_monitoring_asks_once_within_the_cooldown_when_the_model_stays_old(

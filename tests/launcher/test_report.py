@@ -183,7 +183,7 @@ def test_model_s_page_says_first_what_matters_when_windows_are_held(year, tmp_pa
     said = [
         "delay 2013-05: train, because retraining pays",
         "Held as data incidents: 2013-04. release.delay asks a person about them.",
-        "1 of 4 decisions asked for a training; 1 versions were promoted and 1 refused",
+        "1 of 4 decisions asked for a training. Versions promoted: 1, refused: 1",
         "Concept drift in 2013-06 can be known from 2013-07-",
     ]
     places = [text.index(html.escape(sentence)) for sentence in said]

@@ -102,8 +102,8 @@ def sentences(story: Story) -> list[str]:
         )
     asked = sum(one.decision.verdict is Verdict.TRAIN for one in told)
     said.append(
-        f"{asked} of {len(told)} decisions asked for a training; {len(story.promotions())} versions "
-        f"were promoted and {len(story.refusals())} refused, those included that people asked for."
+        f"{asked} of {len(told)} decisions asked for a training. Versions promoted: "
+        f"{len(story.promotions())}, refused: {len(story.refusals())}, those included that people asked for."
     )
     return [*said, knowable(story, story.model.label_delay_days)]
 

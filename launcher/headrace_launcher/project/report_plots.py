@@ -144,7 +144,7 @@ def challengers_plot(story: DecisionStory) -> str:
     axes.axvline(0.0, color="#64727d", linewidth=0.8)
     axes.set_yticks(list(at), [gain.family.replace("$", r"\$") for gain in gains])
     axes.set_xlabel("gain a window")
-    axes.legend(frameon=False)
+    figure.legend(frameon=False, fontsize="small", loc="outside upper center")
     return as_svg(figure)
 
 
@@ -191,7 +191,7 @@ def finished(figure: Any, axes: Any, label: str) -> str:
     """A plot over time as inline SVG."""
     axes.set_ylabel(label)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, fontsize="small")
+        figure.legend(frameon=False, fontsize="small", loc="outside upper center", ncols=3)
     return as_svg(figure)
 
 
