@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from benchmarks.decisions.boosters import Boosters
-from benchmarks.decisions.life import Life, Played
-from benchmarks.decisions.oracle import Oracle
+from benchmarks.decisions.life import Life
 from benchmarks.decisions.others import POLICIES
 from benchmarks.decisions.worlds import Scenario, world_of
 
+from headrace_jobs.monitoring.backtest_life import Played
+from headrace_jobs.monitoring.backtest_oracle import Oracle
 from headrace_schemas.decisions.decision import Verdict
 
 OWN, NEVER = "Headrace", "never"
@@ -67,8 +68,10 @@ def of_world(scenario: Scenario, seed: int, costs: Sequence[float]) -> list[dict
         costs: Multiples of the default cost of a training; at 1 it is not declared.
     """
     boosters = Boosters(world_of(scenario, seed))
-    oracle = Oracle(boosters)
-    others = {NEVER: oracle.never()} | {name: play(boosters) for name, play in POLICIES.items()}
+    live = boosters.world.live
+    oracle = Oracle(boosters, live, scenario.broken)
+    never = Played(losses=dict(zip(live, oracle.never(), strict=True)))
+    others = {NEVER: never} | {name: play(boosters) for name, play in POLICIES.items()}
     found: list[dict[str, object]] = []
     for multiple in costs:
         cost = multiple * boosters.cost
@@ -78,7 +81,7 @@ def of_world(scenario: Scenario, seed: int, costs: Sequence[float]) -> list[dict
             found.append(
                 {"scenario": scenario.name, "seed": seed, "policy": name, "costs": multiple}
                 | asdict(figures)
-                | {"asked": [(one.month, one.is_promoted) for one in played.trainings]}
+                | {"asked": [(one.window, one.is_promoted) for one in played.trainings]}
             )
     return found
 
@@ -86,6 +89,7 @@ def of_world(scenario: Scenario, seed: int, costs: Sequence[float]) -> list[dict
 def of_life(boosters: Boosters, oracle: Oracle, played: Played, cost: float) -> Figures:
     """Figures of one policy in one world."""
     scenario, live, best = boosters.scenario, boosters.world.live, oracle.best(cost)
+    losses = [played.losses[month] for month in live]
     broken = [month for month in scenario.broken if month in live]
     held = [month for month in live if played.verdicts.get(month) is Verdict.HOLD]
     usual = [month for month in held if month not in broken and not is_after(scenario, month)]
@@ -99,14 +103,14 @@ def of_life(boosters: Boosters, oracle: Oracle, played: Played, cost: float) -> 
         held=len(set(held) & set(broken)),
         held_falsely=len(usual),
         rotten=sum(
-            (scenario.settled is None or one.month + 1 < scenario.settled)
+            (scenario.settled is None or one.window + 1 < scenario.settled)
             and bool(set(one.learnt) & set(broken))
             for one in played.trainings
         ),
         again=asked_again(scenario, played),
-        loss=float(np.mean(played.losses)),
-        excess=sum(played.losses) + cost * len(played.trainings) - best.cost,
-        possible=sum(oracle.never().losses) - best.cost,
+        loss=float(np.mean(losses)),
+        excess=sum(losses) + cost * len(played.trainings) - best.cost,
+        possible=sum(oracle.never()) - best.cost,
         best=best.trainings,
         cost=cost,
     )
@@ -120,15 +124,15 @@ def is_after(scenario: Scenario, month: int) -> bool:
 
 def is_learnt_soon(played: Played, change: int) -> bool:
     """Whether a model of a changed concept serves soon."""
-    return any(one.is_promoted and 0 <= one.month - change < SOON for one in played.trainings)
+    return any(one.is_promoted and 0 <= one.window - change < SOON for one in played.trainings)
 
 
 def asked_again(scenario: Scenario, played: Played) -> int:
     """Trainings soon after a refused one."""
     return sum(
         not before.is_promoted
-        and after.month - before.month <= AGAIN
-        and not any(before.month < change <= after.month for change in scenario.changes)
+        and after.window - before.window <= AGAIN
+        and not any(before.window < change <= after.window for change in scenario.changes)
         for before, after in zip(played.trainings, played.trainings[1:], strict=False)
     )
 

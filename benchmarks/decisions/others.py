@@ -9,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from benchmarks.decisions.boosters import Boosters, importances
-from benchmarks.decisions.life import Played, Training
+from benchmarks.decisions.boosters import Boosters
 from benchmarks.decisions.worlds import DAYS
 from scipy import stats
 
+from headrace_jobs.monitoring.backtest_boosters import importances
+from headrace_jobs.monitoring.backtest_life import Played, Training
+from headrace_jobs.monitoring.backtest_windows import days
 from headrace_jobs.monitoring.learner import Fitted, Numbers, Rows
 from headrace_jobs.statistics import metrics
 from headrace_schemas.decisions.evidence import FEWEST_ROWS
@@ -56,7 +58,7 @@ def play(
     if describe is not None:
         describe(boosters, champion)
     for number in live:
-        played.losses.append(boosters.lost(champion.fitted, months[number]))
+        played.losses[number] = boosters.lost(champion.fitted, months[number])
         if number + 1 == live.stop or not asks(boosters, champion, number):
             continue
         candidate = trained(boosters, number, is_gated)
@@ -72,11 +74,8 @@ def play(
 def trained(boosters: Boosters, number: int, is_held_out: bool) -> Champion:
     """A model of all months by the end of one, without the holdout where there is one."""
     months, as_of = boosters.world.months, boosters.world.months[number].as_of
-    start = (number + 1) * DAYS - boosters.model.split.holdout_days if is_held_out else np.inf
-    rows = [
-        month.labelled(as_of, until=start - DAYS * index)
-        for index, month in enumerate(months[: number + 1])
-    ]
+    start = holdout_start(boosters, number) if is_held_out else np.inf
+    rows = [month.labelled(as_of, until=start) for month in months[: number + 1]]
     learnt = tuple(part for part in rows if len(part.target))
     fitted = boosters.fit(learnt)
     assert fitted is not None
@@ -89,14 +88,18 @@ def trained(boosters: Boosters, number: int, is_held_out: bool) -> Champion:
     return champion
 
 
+def holdout_start(boosters: Boosters, number: int) -> float:
+    """Where the newest days begin by the end of a month, in days since 1970."""
+    asked = boosters.model.split.holdout_days
+    assert asked is not None
+    return days(boosters.world.months[number].ends) - asked
+
+
 def holdout(boosters: Boosters, number: int) -> tuple[np.ndarray, Numbers]:
     """Labels and features of the newest days."""
     months, as_of = boosters.world.months, boosters.world.months[number].as_of
-    start = (number + 1) * DAYS - boosters.model.split.holdout_days
-    rows = [
-        month.labelled(as_of, since=start - DAYS * index)
-        for index, month in enumerate(months[: number + 1])
-    ]
+    start = holdout_start(boosters, number)
+    rows = [month.labelled(as_of, since=start) for month in months[: number + 1]]
     return (
         np.concatenate([part.target for part in rows]),
         np.concatenate([part.numbers for part in rows]),

@@ -7,7 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from headrace_jobs.monitoring.learner import Numbers, Rows
+from headrace_jobs.learning.manifest import FeatureKind
+from headrace_jobs.monitoring.backtest_boosters import as_column
+from headrace_jobs.monitoring.backtest_windows import PastWindow, days
+from headrace_jobs.monitoring.learner import Numbers
 from headrace_jobs.statistics.metrics import Values
 from headrace_schemas.decisions.evidence import FEWEST_ROWS
 from headrace_schemas.declarations.model import (
@@ -113,50 +116,11 @@ class Scenario:
 
 
 @dataclass(frozen=True)
-class Month:
-    """One window of a world.
-
-    Attributes:
-        numbers: Features as they were delivered, in the order of the hash of their key.
-        target: Labels as they were delivered.
-        truth: Expected labels, by the concept that made them: what models are measured by, so that no
-            schedule is better than another by luck.
-        day: At which day of the month the event is, 0 to 30.
-        known: Days after the month's end at which the label comes.
-    """
-
-    key: str
-    ends: datetime
-    numbers: Numbers
-    target: Values
-    truth: Values
-    day: Values
-    known: Values
-
-    @property
-    def as_of(self) -> datetime:
-        """When it is decided on."""
-        return self.ends + timedelta(days=LABEL_DAYS)
-
-    def seen(self, as_of: datetime) -> Rows:
-        """All rows, labels that have not come as NaN."""
-        known = self.known <= (as_of - self.ends) / timedelta(days=1)
-        target = np.where(known, self.target, np.nan)
-        return Rows(self.key, self.numbers, target, len(target))
-
-    def labelled(self, as_of: datetime, since: float = 0.0, until: float = np.inf) -> Rows:
-        """Rows whose labels have come, of events within these days."""
-        rows = self.seen(as_of)
-        kept = ~np.isnan(rows.target) & (self.day >= since) & (self.day < until)
-        return Rows(self.key, rows.numbers[kept], rows.target[kept], int(kept.sum()))
-
-
-@dataclass(frozen=True)
 class World:
     """One life's months."""
 
     scenario: Scenario
-    months: tuple[Month, ...]
+    months: tuple[PastWindow, ...]
 
     @property
     def live(self) -> range:
@@ -174,14 +138,29 @@ def world_of(scenario: Scenario, seed: int) -> World:
             found, target = scenario.fault(random, number, numbers.copy(), labels.copy())
         rows = len(truth)
         late = random.random(rows) < scenario.late
-        month = Month(
+        starts, ends = (
+            start + timedelta(days=DAYS * number),
+            start + timedelta(days=DAYS * (number + 1)),
+        )
+        at = days(starts) + random.uniform(0, DAYS, rows)
+        delay = np.where(late, random.uniform(0, 2 * DAYS, rows), 0.0)
+        month = PastWindow(
             key=f"{2020 + number // 12}-{number % 12 + 1:02}",
-            ends=start + timedelta(days=DAYS * (number + 1)),
+            starts=starts,
+            ends=ends,
+            as_of=ends + timedelta(days=LABEL_DAYS),
             numbers=found.astype(np.float32),
             target=target.astype(np.float64),
-            truth=truth.astype(np.float64),
-            day=random.uniform(0, DAYS, rows),
-            known=np.where(late, random.uniform(0, 2 * DAYS, rows), 0.0),
+            truth=truth.astype(np.float64),  # by the concept: no schedule is better by luck
+            at=at,
+            known=days(ends) + delay,
+            total=rows,
+            slices={
+                scenario.features[index]: as_column(
+                    FeatureKind.CATEGORY, found[:, index]
+                ).to_numpy()
+                for index in scenario.categories
+            },
         )
         months.append(month)
     return World(scenario, tuple(months))

@@ -383,3 +383,16 @@ class ObjectStoreRefused(HeadraceError):
             reason=reason,
             advice=advice,
         )
+
+
+class BacktestFailed(HeadraceError):
+    """A backtest whose job reported an error."""
+
+    def __init__(self, model: str, type: str, problem: str, log: str) -> None:
+        super().__init__(
+            f"model {model}: {type}: {problem} Its log: {log}.",
+            model=model,
+            type=type,
+            problem=problem,
+            log=log,
+        )

@@ -99,3 +99,16 @@ class UndecidedWindow(HeadraceError, KeyError):
         )
 
     __str__ = Exception.__str__  # KeyError would show the quoted repr
+
+
+class PolicyIncomparable(HeadraceError, ValueError):
+    """Another policy that watches a metric with another loss than the model's own policy."""
+
+    def __init__(self, model: str, metric: str, declared: str) -> None:
+        super().__init__(
+            f"model {model}: losses of {metric} and of {declared} have different units, so the costs of the two "
+            "policies cannot be compared. Write the other metric into the model's file first.",
+            model=model,
+            metric=metric,
+            declared=declared,
+        )

@@ -1,6 +1,7 @@
 """Where the holdout begins: the newest of the rows that are known, which only judge."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from pyspark.sql import DataFrame
@@ -65,15 +66,31 @@ def derived(known: DataFrame, spec: TrainSpec, found: LabelledRows) -> datetime:
     )
     newest = partition_of(max(row["newest"] for row in counted))
     length = (newest.end - newest.start) // timedelta(microseconds=1)
-    steps = max(1, min(USUAL, -(-length // step)))
+    rows, positive = [0] * MOST, [0] * MOST
+    for row in counted:
+        if row["ago"] < MOST:
+            rows[row["ago"]], positive[row["ago"]] = row["rows"], row["positive"]
+    steps = steps_of(rows, positive, -(-length // step), spec.model.task is Task.BINARY)
+    return found.last - timedelta(microseconds=steps * step)
+
+
+def steps_of(
+    rows: Sequence[int], positive: Sequence[int], a_partition: int, is_binary: bool
+) -> int:
+    """How many stretches a derived holdout has.
+
+    Args:
+        rows: Labelled ones of each stretch, the newest first.
+        positive: Of these, rows of class 1.
+        a_partition: Stretches that a partition is as long as.
+    """
+    steps = max(1, min(USUAL, a_partition))
     while steps < MOST:
-        within = [row for row in counted if row["ago"] < steps]
-        rows, positive = (sum(row[name] for row in within) for name in ("rows", "positive"))
-        is_binary = spec.model.task is Task.BINARY
-        if (min(positive, rows - positive) if is_binary else rows) >= JUDGED_ROWS:
+        judged, ones = sum(rows[:steps]), sum(positive[:steps])
+        if (min(ones, judged - ones) if is_binary else judged) >= JUDGED_ROWS:
             break
         steps += 1
-    return found.last - timedelta(microseconds=steps * step)
+    return steps
 
 
 def partition_of(key: str) -> Partition:

@@ -17,7 +17,7 @@ from headrace_jobs.learning.score import predicted_here
 from headrace_jobs.monitoring import window_rows
 from headrace_jobs.monitoring.added_monitors import signals
 from headrace_jobs.monitoring.compare import Comparing
-from headrace_jobs.monitoring.window_rows import PREDICTION, Counted
+from headrace_jobs.monitoring.window_rows import PREDICTION
 from headrace_jobs.statistics import metrics
 from headrace_lake.commits import replace
 from headrace_lake.ledger import monitoring
@@ -46,7 +46,7 @@ def run(spark: SparkSession, spec: MonitorSpec) -> MonitorReport:
         matured_partitions=len(windows),
         rows=rows,
         signals=gate_signals(spec.gate),
-        **({} if spec.champion else known_by_now(windows)),
+        **({} if spec.champion else window_rows.known_by_now(windows)),
         due=window_rows.due(windows, spec.partition.key),
         windows_a_year=YEAR / (spec.partition.end - spec.partition.start),
     )
@@ -86,16 +86,6 @@ def run(spark: SparkSession, spec: MonitorSpec) -> MonitorReport:
         model_version=evidence.champion,
         monitor_evidence=evidence,
     )
-
-
-def known_by_now(windows: Sequence[Counted]) -> dict[str, int | None]:
-    """Labelled rows of all windows together: what a first model could learn from."""
-    positive = [window.positive for window in windows]
-    is_counted = all(count is not None for count in positive)
-    return {
-        "known_rows": sum(window.labelled for window in windows),
-        "known_positive": sum(count or 0 for count in positive) if is_counted else None,
-    }
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from headrace_schemas.declarations.model import Task
 from headrace_schemas.partition import Partition
 from headrace_schemas.planning.planner import matured_at
 from headrace_schemas.rules.rule import quoted
+from headrace_schemas.wire.backtest_job import BacktestSpec
 from headrace_schemas.wire.model_jobs import MonitorSpec
 
 PREDICTION, AT = "_prediction", "_at"
@@ -133,6 +134,16 @@ def due(windows: Sequence[Counted], key: str) -> float | None:
     return min(1.0, now.labelled / now.rows / least)
 
 
+def known_by_now(windows: Sequence[Counted]) -> dict[str, int | None]:
+    """Labelled rows of all windows together: what a first model could learn from."""
+    positive = [window.positive for window in windows]
+    is_counted = all(count is not None for count in positive)
+    return {
+        "known_rows": sum(window.labelled for window in windows),
+        "known_positive": sum(count or 0 for count in positive) if is_counted else None,
+    }
+
+
 def learnable(spec: MonitorSpec, windows: Sequence[Counted]) -> list[Counted]:
     """The windows that a model which serves this one could have learnt from.
 
@@ -171,7 +182,7 @@ def raw_inputs(inputs: Sequence[Feature]) -> list[Column]:
     return [features.raw_value(feature).alias(f"_input.{feature.name}") for feature in inputs]
 
 
-def hashed(spec: MonitorSpec) -> Column:
+def hashed(spec: MonitorSpec | BacktestSpec) -> Column:
     """Where a row stands in the order of samples."""
     key = features.row_key(spec.model, spec.contract)
     return F.pmod(F.xxhash64(*[quoted(name) for name in key]), F.lit(STEPS))

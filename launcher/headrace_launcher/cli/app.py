@@ -6,6 +6,7 @@ from headrace_launcher.cli import (
     lake_commands,
     new_command,
     pins_commands,
+    policy_commands,
     project_commands,
     run_commands,
     services_commands,
@@ -24,4 +25,5 @@ app.add_typer(project_commands.commands)
 app.add_typer(upgrade_commands.commands)
 app.add_typer(lake_commands.commands)
 app.add_typer(pins_commands.commands, name="pins")
+app.add_typer(policy_commands.commands, name="policy")
 app.add_typer(deploy_commands.commands, name="deploy")

@@ -20,6 +20,7 @@ from headrace_schemas.declarations.pipeline import TableBuild
 from headrace_schemas.errors import StaleInput
 from headrace_schemas.partition import Partition
 from headrace_schemas.places import Lake
+from headrace_schemas.wire.backtest_job import BacktestSpec
 from headrace_schemas.wire.model_jobs import (
     DecideSpec,
     EvaluateSpec,
@@ -348,6 +349,16 @@ class Planner:
             reason=reason,
             by=by,
             ledger_uri=self.lake.ledger,
+        )
+
+    def backtest(self, model: Model, other: Model | None, job_id: str) -> BacktestSpec:
+        """Replay a model's history under its policy and under another one."""
+        return BacktestSpec(
+            **self.head(job_id),
+            model=model,
+            contract=self.catalog.contract(model.table),
+            features=self.pin(model.table, f"model {model.name}"),
+            other=other,
         )
 
 

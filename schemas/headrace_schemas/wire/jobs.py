@@ -6,6 +6,7 @@ from typing import Any
 
 from headrace_schemas.accounts import Account
 from headrace_schemas.extensions import Extensions
+from headrace_schemas.wire.backtest_job import BacktestReport, BacktestSpec
 from headrace_schemas.wire.maintenance_jobs import MaintainReport, MaintainSpec
 from headrace_schemas.wire.model_jobs import (
     DecideReport,
@@ -91,6 +92,7 @@ JOBS: Extensions[Job] = Extensions(
         Job(
             ReleaseSpec, ReleaseReport, "headrace_jobs.monitoring.release:run", Account.LEARN, False
         ),
+        Job(BacktestSpec, BacktestReport, "headrace_jobs.monitoring.backtest:run", Account.LEARN),
     ),
 )
 
