@@ -70,7 +70,7 @@ class Oracle:
 
     def never(self) -> list[float]:
         """Losses of the first model for ever."""
-        return list(self.losses[self.live.start][0])
+        return [float(loss) for loss in self.losses[self.live.start][0]]
 
     def every(self) -> float:
         """Sum of losses where each window has a model of all before it."""

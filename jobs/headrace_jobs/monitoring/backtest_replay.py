@@ -82,6 +82,6 @@ def totals(oracle: Oracle, played: Played, uncounted: set[int], cost: float) -> 
         cost=loss + cost * len(trainings),
         best=best.cost,
         best_trainings=best.trainings,
-        never=float(sum(oracle.never())),
+        never=sum(oracle.never()),
         every=oracle.every() + cost * (len(live) - 1),
     )
