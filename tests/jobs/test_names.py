@@ -192,7 +192,7 @@ def test_model_learns_scores_and_is_watched_when_columns_are_called_as_headrace_
     ]
     assert watched.monitor_evidence is not None
     assert watched.monitor_evidence.labelled == 120
-    assert {one.subject for one in watched.monitor_evidence.signals} == set(late.features)
+    assert {one.subject for one in watched.monitor_evidence.weighed} == set(late.features)
 
 
 MANY = [f"c{index}" for index in range(20_000)]

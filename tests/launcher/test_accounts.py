@@ -23,6 +23,7 @@ MAY = {
     "lake/quarantine/t": ("", "r", "rw", "r", "rd", "r"),
     "lake/predictions/m": ("", "r", "rw", "r", "rd", "r"),
     "lake/monitoring/m": ("", "r", "rw", "r", "rd", "r"),
+    "lake/sketches/m": ("", "r", "rw", "r", "rd", "r"),
     "lake/ledger": ("", "r", "rw", "rw", "rd", "r"),
     "lake/ledger/decisions": ("", "r", "rw", "rw", "rd", "r"),
     "lake/ledger/digests": ("", "r", "rw", "rw", "rd", "rw"),

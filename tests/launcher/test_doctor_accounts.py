@@ -66,7 +66,9 @@ def test_an_account_that_may_do_another_s_work_is_a_warning(
     assert statuses(report, CheckStatus.OK) == {"least-privilege": CheckStatus.WARNING}
     said = text(report, "least-privilege")
     assert "learn may write to doctor, staging, " in said
-    published = "ledger, ledger/digests, ledger/holds, monitoring, predictions, quarantine"
+    published = (
+        "ledger, ledger/digests, ledger/holds, monitoring, predictions, quarantine, sketches"
+    )
     assert f"learn may remove from doctor, gates, {published}, staging, tables. Run" in said
     assert "maintain may" not in said
 
