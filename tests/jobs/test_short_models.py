@@ -1,7 +1,5 @@
 """Models whose files say the least are trained and judged by what their rows give."""
 
-from datetime import timedelta
-
 import pytest
 from pyspark.sql import SparkSession
 
@@ -44,7 +42,6 @@ def test_a_first_model_serves_when_its_file_says_the_least(
 
     window = loaded(model.name, version).manifest.window
     span = window.holdout_end - window.train_start
-    assert window.holdout_end - window.holdout_start < timedelta(days=31)
     assert span / 5.01 < window.holdout_end - window.holdout_start < span / 2.99
     assert evidence.holdout_days == window.holdout_days
     assert evidence.measured is not None
