@@ -35,6 +35,10 @@ TOTALS = {
     "every": 4.05,
 }
 
+TRAINED = (
+    "retraining pays: a model of all would have lost less; and so on -> refuse: worse: auc 0.6; and"
+)
+
 
 def window(key: str, **changes) -> dict:
     return {
@@ -50,7 +54,7 @@ def window(key: str, **changes) -> dict:
 
 
 def report(**changes) -> BacktestReport:
-    trained = window("2013-04", verdict="train", reason="retraining pays", is_promoted=False)
+    trained = window("2013-04", verdict="train", reason=TRAINED, is_promoted=False)
     declared = {"windows": [window("2013-03"), trained], "totals": TOTALS}
     return BacktestReport.model_validate(
         {
@@ -81,6 +85,8 @@ def test_totals_come_first_and_pilots_are_named_when_people_read(tmp_path):
     )
     assert "pilots on samples (25% of the table's rows" in told
     assert "train, refused" in told
+    assert "retraining pays; refuse: worse: auc 0.6 " in told
+    assert "a model of all" not in told
 
 
 def test_both_policies_stand_side_by_side_when_another_is_tried():

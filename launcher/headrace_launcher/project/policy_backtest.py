@@ -107,12 +107,19 @@ def rows(report: BacktestReport) -> Iterator[list[str]]:
     """One of each window."""
     for index, window in enumerate(report.declared.windows):
         both = [policy.windows[index] for policy in policies(report).values()]
-        reasons = dict.fromkeys(each.reason for each in both)
+        reasons = dict.fromkeys(brief(each.reason) for each in both)
         yield [
             window.window,
             *(cell for each in both for cell in cells(each)),
             "\nother: ".join(reasons),
         ]
+
+
+def brief(reason: str) -> str:
+    """The head of a reason, and what came of the training; the numbers are in the document."""
+    decided, _, came = reason.partition(" -> ")
+    heads = [decided.partition(":")[0], came.partition(";")[0]]
+    return "; ".join(filter(None, heads))
 
 
 def cells(window: BacktestedWindow) -> list[str]:
