@@ -282,7 +282,6 @@ def sketch_rows(window: str, columns: str, rows: int = 1) -> list[SketchRow]:
         SketchRow(
             window=window,
             column=column,
-            table_version=3,
             kind="number",
             rows=rows,
             missing=0,

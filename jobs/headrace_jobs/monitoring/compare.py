@@ -89,12 +89,10 @@ class Comparing:
         else:
             table = tables.read(self.spark, spec.features, [spec.partition.key])
             found = sketches_of_table(table, self.inputs, spec.model.event_time)
-        version = spec.features.version
         keep_sketches(
             spec.model.name,
             spec.sketches_uri,
             spec.partition.key,
-            version,
             found,
             commit_note(spec),
             spec.history_days,

@@ -67,7 +67,6 @@ def keep_sketches(
     model: str,
     uri: str,
     window: str,
-    table_version: int,
     found: Mapping[str, ColumnSketch],
     note: str,
     history_days: int = HISTORY_DAYS,
@@ -75,7 +74,6 @@ def keep_sketches(
     """Make a window's sketches those of its partition; the version of the table at which they are.
 
     Args:
-        table_version: Of the feature table.
         found: By column, at least one.
         note: What the commit says of itself.
 
@@ -87,7 +85,6 @@ def keep_sketches(
         SketchRow(
             window=window,
             column=column,
-            table_version=table_version,
             kind=each.kind.value,
             rows=each.rows,
             missing=each.missing,

@@ -9,7 +9,6 @@ class SketchRow(Frozen):
     Attributes:
         window: Partition key.
         column: Of the feature table.
-        table_version: Of the feature table, at which it was read.
         kind: `number`, `flag` or `category`.
         rows: That were read.
         missing: Of them, rows with NULL or NaN.
@@ -18,7 +17,6 @@ class SketchRow(Frozen):
 
     window: str
     column: str
-    table_version: int
     kind: str
     rows: int
     missing: int
