@@ -31,6 +31,10 @@ SUFFIXES = (1, 2, 3, 6, 12)
 ALL, WITHIN, WITH_ALL = "all", "this window", "all with this window"
 """Families: all windows before; half of the window itself, alone and beside all windows before."""
 
+FEWEST_LEARNT = 150
+"""Rows below which no training is asked for: a third of them judges, and from fewer than 100 nothing is
+learnt."""
+
 COST_SHARE = 0.03
 """Share of the loss of a constant prediction that a retraining costs where no cost is declared."""
 
@@ -75,12 +79,20 @@ def pooled_gains(evidence: Sequence[MonitorEvidence], confidence: float) -> list
     names = dict.fromkeys(gain.family for window in evidence for gain in window.gains)
     for family in names:
         measured = [
-            (window, gain) for window in evidence for gain in window.gains if gain.family == family
+            (window, gain)
+            for window in evidence
+            for gain in window.gains
+            if gain.family == family and rows_to_learn(gain, window) >= FEWEST_LEARNT
         ]
         looks = [look(measured[-count:], confidence) for count in counts_of(len(measured), family)]
         if judged := [gain for gain in looks if gain is not None]:
             found.append(max(judged, key=lambda gain: gain.low))
     return sorted(found, key=lambda gain: (-gain.low, gain.family))
+
+
+def rows_to_learn(gain: Gain, window: MonitorEvidence) -> int:
+    """Rows that a training would have which this challenger speaks for: the window is learnt from as well."""
+    return window.labelled + (0 if gain.family == WITHIN else gain.learnt_rows)
 
 
 def counts_of(windows: int, family: str) -> list[int]:

@@ -22,6 +22,10 @@ MATTERS = 0.1
 than a third of one is small to medium (J. Cohen, Statistical Power Analysis, 1988)."""
 
 
+SCALE = 1.5
+"""Factor within which a range that is undone lies beside those of earlier windows."""
+
+
 class Conversion(NamedTuple):
     """A linear change of numbers: new = factor * old + shift."""
 
@@ -95,9 +99,21 @@ def find_move(now: Quantiles, before: Sequence[Quantiles], rows: int) -> Move | 
         (far, conversion.name)
         for conversion in (CONVERSIONS if is_telling else ())
         for (anchor, _), limit in zip(anchors, near, strict=True)
-        if (far := apart(conversion.undo(now), anchor)) <= limit
+        if scales(conversion, now, before) and (far := apart(conversion.undo(now), anchor)) <= limit
     ]
     return Move(moved[0], limits[0], min(explaining)[1] if explaining else None)
+
+
+def scales(conversion: Conversion, now: Quantiles, before: Sequence[Quantiles]) -> bool:
+    """Whether the spread fits the conversion as well: a warm day is no unit, though some factor fits it.
+
+    By the ranges of earlier windows: undone, the range is none that is smaller or greater than all of theirs
+    by more than `SCALE`.
+    """
+    undone = conversion.undo(now)
+    own = undone[-1] - undone[0]
+    ranges = [window[-1] - window[0] for window in before]
+    return min(ranges) / SCALE <= own <= max(ranges) * SCALE
 
 
 def high_of(distances: Sequence[float], noise: float, windows: int) -> float:
