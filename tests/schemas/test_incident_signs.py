@@ -195,3 +195,14 @@ def test_incidents_have_finite_numbers_when_odd_windows_differ(windows: int) -> 
                 assert all(map(math.isfinite, filter(None, (each.value, each.low, each.high))))
                 assert "nan" not in each.text
                 assert "inf" not in each.text.replace("infinite", "")
+
+
+def test_a_warm_day_is_no_other_unit_when_its_spread_stays() -> None:
+    rng = np.random.default_rng(4)
+
+    def day(place: int, warmth: float) -> WindowProfile:
+        return window(place, 72, [numbers("temperature", rng.normal(warmth, 1.5, 72))])
+
+    past = [day(place, rng.uniform(8, 14)) for place in range(19)]
+    warm = day(19, 27.0)
+    assert "unit" not in {found.sign for found in found_in([*past, warm], moved=True)}
