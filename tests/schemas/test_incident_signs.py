@@ -197,12 +197,14 @@ def test_incidents_have_finite_numbers_when_odd_windows_differ(windows: int) -> 
                 assert "inf" not in each.text.replace("infinite", "")
 
 
-def test_a_warm_day_is_no_other_unit_when_its_spread_stays() -> None:
-    rng = np.random.default_rng(4)
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("warmth", [-20.0, 0.5, 17.6, 20.0, 22.0, 24.5, 27.0, 30.0, 36.0, 45.0])
+def test_a_warm_day_is_no_other_unit_when_its_spread_stays(warmth: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
 
     def day(place: int, warmth: float) -> WindowProfile:
         return window(place, 72, [numbers("temperature", rng.normal(warmth, 1.5, 72))])
 
     past = [day(place, rng.uniform(8, 14)) for place in range(19)]
-    warm = day(19, 27.0)
+    warm = day(19, warmth)
     assert "unit" not in {found.sign for found in found_in([*past, warm], moved=True)}

@@ -22,10 +22,6 @@ MATTERS = 0.1
 than a third of one is small to medium (J. Cohen, Statistical Power Analysis, 1988)."""
 
 
-SCALE = 1.5
-"""Factor within which a range that is undone lies beside those of earlier windows."""
-
-
 class Conversion(NamedTuple):
     """A linear change of numbers: new = factor * old + shift."""
 
@@ -105,15 +101,21 @@ def find_move(now: Quantiles, before: Sequence[Quantiles], rows: int) -> Move | 
 
 
 def scales(conversion: Conversion, now: Quantiles, before: Sequence[Quantiles]) -> bool:
-    """Whether the spread fits the conversion as well: a warm day is no unit, though some factor fits it.
+    """Whether the spread has changed as the conversion changes it: a warm day is no other unit.
 
-    By the ranges of earlier windows: undone, the range is none that is smaller or greater than all of theirs
-    by more than `SCALE`.
+    Some factor fits nearly every other level, but a level that moved by itself keeps its spread. So the range
+    has to lie outside of those of all earlier windows, and nearer to what the factor makes of the
+    usual one than to that. Of values that never spread, nothing is known.
     """
-    undone = conversion.undo(now)
-    own = undone[-1] - undone[0]
     ranges = [window[-1] - window[0] for window in before]
-    return min(ranges) / SCALE <= own <= max(ranges) * SCALE
+    usual, factor = median(ranges), abs(conversion.factor)
+    if not usual or factor == 1:
+        return True
+    own = now[-1] - now[0]
+    if min(ranges) <= own <= max(ranges):
+        return False
+    nearer = own > usual * math.sqrt(factor)
+    return nearer if factor > 1 else own < usual * math.sqrt(factor)
 
 
 def high_of(distances: Sequence[float], noise: float, windows: int) -> float:
