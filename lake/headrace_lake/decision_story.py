@@ -83,7 +83,7 @@ def decision_story(model: Model, history: Sequence[Decision], decision: Decision
     price = None
     if evidence.base_loss is not None:
         served = served_windows(then, evidence, earlier)
-        gains = pooled_gains(served, then.retraining.confidence)
+        gains = pooled_gains(served, then.retraining.confidence, then.training.fewest_rows)
         price = cost_of(then.retraining, evidence.base_loss) / then.retraining.horizon_windows
     held = held_windows(history, model.name, then.retraining.normal_after_windows)
     return DecisionStory(

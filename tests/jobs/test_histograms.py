@@ -1,11 +1,15 @@
 """Bins and the population stability index."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from headrace_jobs.learning.manifest import Feature, FeatureKind, Histogram
 from headrace_jobs.statistics import histograms
+from headrace_jobs.statistics.divergence import stability_index
+from headrace_jobs.statistics.histograms import LEAST_SHARE
 from headrace_schemas.decisions.psi import fewest_rows
 
 RANDOM = np.random.default_rng(3)
@@ -24,8 +28,14 @@ def category(values: pd.Series) -> Feature:
     return feature.model_copy(update={"histogram": histograms.reference(feature, values)})
 
 
+def psi(expected: Sequence[float], found: Sequence[float], least: float = LEAST_SHARE) -> float:
+    """The index of shares of which none is below `least`."""
+    old, new = (np.maximum(np.array(shares), least) for shares in (expected, found))
+    return float(stability_index(old, new))
+
+
 def moved(feature: Feature, values: pd.Series) -> float:
-    return histograms.psi(feature.histogram.shares, histograms.shares(feature, values))
+    return psi(feature.histogram.shares, histograms.shares(feature, values))
 
 
 def test_bins_are_tenths_when_a_number_is_spread() -> None:
@@ -115,7 +125,7 @@ def test_an_older_manifest_is_read_as_it_was_written_when_it_knows_no_range() ->
     found = histograms.shares(feature, pd.Series([-7, 0, 1, 9, np.nan], dtype="float32"))
 
     assert found == (0.4, 0.2, 0.2, 0.2)
-    assert histograms.psi(feature.histogram.shares, found) > 0
+    assert psi(feature.histogram.shares, found) > 0
 
 
 SKEWED = pd.Series(RANDOM.choice(50, 5000, p=(weights := 1 / np.arange(1, 51)) / weights.sum()))
@@ -139,7 +149,7 @@ def test_chance_hardly_ever_moves_a_feature_when_rows_are_enough(
     least, random = histograms.least_share(rows, histogram.rows), np.random.RandomState(5)
 
     found = [
-        histograms.psi(
+        psi(
             histogram.shares,
             histograms.shares(feature, population.sample(rows, replace=True, random_state=random)),
             least,
@@ -180,8 +190,8 @@ def test_psi_is_high_when_a_feature_moved(feature: Feature, values: pd.Series) -
 def test_psi_is_the_textbooks_when_shares_are_given() -> None:
     expected = 0.1 * np.log(0.6 / 0.5) + -0.1 * np.log(0.4 / 0.5)
 
-    assert histograms.psi([0.5, 0.5], [0.6, 0.4]) == pytest.approx(expected)
-    assert histograms.psi([0.9, 0.1, 0.0], [0.9, 0.1, 0.0]) == 0
+    assert psi([0.5, 0.5], [0.6, 0.4]) == pytest.approx(expected)
+    assert psi([0.9, 0.1, 0.0], [0.9, 0.1, 0.0]) == 0
 
 
 def test_rare_categories_share_a_bin_when_there_are_many() -> None:

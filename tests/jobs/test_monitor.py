@@ -136,6 +136,34 @@ def test_challengers_are_compared_when_windows_came_since_the_champion_learnt(
     assert evidence.no_gains is None
 
 
+def test_results_are_estimated_when_no_label_has_come(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    early = train_spec(learned.model, learned.features, request_id="unlabelled").model_copy(
+        update={"as_of": datetime(2024, 3, 3, tzinfo=UTC)}
+    )
+    version = str(train.run(spark, early).model_version)
+    rows = learned.rows.copy()
+    rows.loc[april(rows), "known_at"] = MAY_3 + timedelta(days=1)
+    features = publish(spark, tmp_path / "features", rows)
+    predictions = scored(spark, learned.model, features, tmp_path, version)
+    spec = monitor_spec(
+        learned.model, features, predictions, tmp_path / "monitoring", version, version
+    )
+
+    evidence = monitor.run(spark, spec).monitor_evidence
+
+    assert evidence is not None
+    assert (evidence.labelled, evidence.performance) == (0, None)
+    assert evidence.split is not None
+    assert evidence.split.realised is None
+    assert evidence.split.metric is not None
+    assert evidence.split.metric.metric == "auc"
+    assert 0.5 < evidence.split.metric.low < evidence.split.metric.high < 1
+    decided = decide_retraining(learned.model, evidence, [], MAY_3 + timedelta(days=1))
+    assert f"no matured labels; {evidence.split.metric.text}" in decided.reason
+
+
 def test_a_window_is_an_incident_when_a_column_that_matters_went_missing(
     spark: SparkSession, learned: Learned, tmp_path: Path
 ) -> None:

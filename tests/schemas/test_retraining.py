@@ -97,7 +97,7 @@ def test_gains_within_a_window_are_not_pooled_when_several_windows_have_them() -
         window(key, gained(0.01, family=WITHIN, rows=400, since=key)) for key in ("1", "2", "3")
     ]
 
-    (found,) = pooled_gains(windows, 0.99)
+    (found,) = pooled_gains(windows, 0.99, 100)
 
     assert (found.windows, found.rows, found.since) == (1, 400, "3")
 
@@ -105,8 +105,30 @@ def test_gains_within_a_window_are_not_pooled_when_several_windows_have_them() -
 def test_nothing_is_said_when_rows_of_the_rarer_class_are_few() -> None:
     rare = [window(str(n), gained(0.5), positive=10) for n in range(4)]
 
-    assert pooled_gains(rare, 0.99) == []
-    assert len(pooled_gains([*rare, window("5", gained(0.5), positive=10)], 0.99)) == 1
+    assert pooled_gains(rare, 0.99, 100) == []
+    assert len(pooled_gains([*rare, window("5", gained(0.5), positive=10)], 0.99, 100)) == 1
+
+
+@pytest.mark.parametrize(
+    ("family", "labelled", "fewest", "is_asked"),
+    [
+        ("all", 72, 100, True),
+        (WITHIN, 72, 100, False),
+        (WITHIN, 149, 100, False),
+        (WITHIN, 151, 100, True),
+        (WITHIN, 151, 200, False),
+        ("the newest 1", 72, 100, False),
+    ],
+)
+def test_no_training_is_asked_for_from_fewer_rows_than_one_takes(
+    family: str, labelled: int, fewest: int, is_asked: bool
+) -> None:
+    learnt = {"all": 5_000, "the newest 1": 72}.get(family, labelled // 2)
+    strong = gained(0.5, family=family, rows=labelled).model_copy(update={"learnt_rows": learnt})
+
+    found = pooled_gains([window("2024-05", strong, positive=None)], 0.99, fewest)
+
+    assert bool(found) is is_asked
 
 
 def test_a_refused_training_is_not_asked_for_again_when_nothing_new_is_known(model: Model) -> None:

@@ -20,12 +20,6 @@ from headrace_schemas.model_errors import TrainingDataInvalid
 from headrace_schemas.rules.rule import quoted
 from headrace_schemas.types import FLOATS, ColumnType
 
-FEWEST_ROWS = 100
-"""Rows below which no model is trained."""
-
-FEWEST_ROWS_A_WORKER = 50
-"""With fewer, the hash of the key may leave a worker without a row."""
-
 MOST_CATEGORIES = 10_000
 """Values above which a text is a name rather than a category."""
 
@@ -151,7 +145,7 @@ def varied(model: Model, overall: Row | None) -> Row:
         TrainingDataInvalid: As said.
     """
     rows = overall["rows"] if overall else 0
-    fewest = max(FEWEST_ROWS, FEWEST_ROWS_A_WORKER * (model.training.num_workers or 1))
+    fewest = model.training.fewest_rows
     if overall is None or rows < fewest:
         raise TrainingDataInvalid(
             model.name,

@@ -200,15 +200,18 @@ class Registry:
         Raises:
             ModelTampered: As `load`.
         """
-        served = self.load(name, pinned)
+        return self.judged(name, self.load(name, pinned))
+
+    def judged(self, name: str, served: LoadedModel) -> LoadedModel:
+        """As `load_judged`, of a version that is loaded already."""
         manifest = served.manifest.as_judged
         if served.manifest.judged is None:
             return served
-        booster = self.read(self.entry(name, pinned.version), JUDGED)
+        booster = self.read(self.entry(name, served.version), JUDGED)
         if sha256(booster) != manifest.sha256:
             problem = "its judged booster has changed since it was registered"
-            raise ModelTampered(name, pinned.version, problem)
-        return LoadedModel(pinned.version, booster, manifest)
+            raise ModelTampered(name, served.version, problem)
+        return LoadedModel(served.version, booster, manifest)
 
     def record_evaluation(
         self, name: str, version: str, evaluation: Mapping[str, Any], metrics: Mapping[str, float]

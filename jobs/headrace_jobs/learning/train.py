@@ -30,7 +30,7 @@ from headrace_jobs.learning.version_ledger import record_version, recorded_versi
 from headrace_jobs.statistics import histograms
 from headrace_schemas.decisions.model_version import ModelVersion
 from headrace_schemas.declarations.booster_params import as_xgboost_reads
-from headrace_schemas.declarations.model import Model
+from headrace_schemas.declarations.model import FEWEST_ROWS_A_WORKER, Model
 from headrace_schemas.model_errors import ModelTampered, SlotsShort, TrainingRefused
 from headrace_schemas.rules.rule import quoted
 from headrace_schemas.wire.model_jobs import TrainReport, TrainSpec
@@ -180,7 +180,7 @@ def promised_slots(conf: SparkConf) -> int:
 
 def most_workers(slots: int, rows: int) -> int:
     """All slots, unless a worker might then be left without a row."""
-    return max(1, min(slots, rows // learnable.FEWEST_ROWS_A_WORKER))
+    return max(1, min(slots, rows // FEWEST_ROWS_A_WORKER))
 
 
 def fit(

@@ -38,7 +38,7 @@ from headrace_schemas.planning.planner import matured_at
 from headrace_schemas.wire.model_jobs import MonitorSpec
 
 MOST_BEFORE = 120
-"""Windows before that inputs are compared with: two years and more of weeks, ten of months."""
+"""Windows before that one is compared with: two years and more of weeks, ten of months."""
 
 Sketches = Mapping[str, ColumnSketch]
 """Of a window, by column."""
@@ -102,15 +102,20 @@ class Comparing:
     def drifted(self, sketched: Sketches) -> list[Signal]:
         """Signals on the champion's inputs."""
         spec = self.spec
+        before = kept_sketches(spec.model.name, spec.sketches_uri, self.keys_before())
+        learnt = [place for place, key in enumerate(before) if self.has_learnt(key)]
+        effect = spec.model.monitors.inputs.psi
+        return input_signals(self.inputs, sketched, list(before.values()), learnt, effect)
+
+    def keys_before(self) -> list[str]:
+        """The newest windows before that are not held, oldest first."""
+        spec = self.spec
         keys = [
             window.key
             for window in self.windows
             if window.key < spec.partition.key and window.key not in spec.left_out
         ]
-        before = kept_sketches(spec.model.name, spec.sketches_uri, keys[-MOST_BEFORE:])
-        learnt = [place for place, key in enumerate(before) if self.has_learnt(key)]
-        effect = spec.model.monitors.inputs.psi
-        return input_signals(self.inputs, sketched, list(before.values()), learnt, effect)
+        return keys[-MOST_BEFORE:]
 
     def has_learnt(self, key: str) -> bool:
         """Whether the champion learnt from a window."""
@@ -132,7 +137,7 @@ class Comparing:
         champion, upstream = self.champion, self.spec.upstream
         profiles, outside = self.windows_before()
         if champion is None or not evidence.labelled:
-            served = None if champion is None else self.served(champion, ())
+            served = None if champion is None else self.served(champion, (), values)
             return Past((), profiles, values.categories, outside, upstream), served
         before = window_rows.learnable(self.spec, self.windows)
         learnt = [self.has_learnt(window.key) for window in before]
@@ -145,13 +150,11 @@ class Comparing:
         past = Past(labelled, profiles, values.categories, outside, upstream)
         return past, self.served(champion, own, values)
 
-    def served(
-        self, champion: LoadedModel, own: tuple[Rows, ...], values: Values | None = None
-    ) -> Served:
-        """The champion as it is compared."""
+    def served(self, champion: LoadedModel, own: tuple[Rows, ...], values: Values) -> Served:
+        """The champion as it is compared; with what it promised where it has predicted the window."""
         importances = {feature.name: feature.importance for feature in self.inputs}
         reference = None
-        if values is not None and self.as_judged is not None:
+        if self.as_judged is not None and self.frame[PREDICTION].notna().any():
             rows = window_rows.reference_frame(self.spark, self.spec, self.as_judged.manifest)
             seen = rows[[name for name in rows.columns if name.startswith("_own.")]]
             target = rows[features.TARGET].to_numpy(dtype=np.float64)
@@ -164,12 +167,11 @@ class Comparing:
 
         And whether the loss of the newest of them with labels lay outside its own estimate.
         """
-        spec = self.spec
-        rows = [
-            row
-            for row in monitoring(spec.model.name).read(spec.monitoring_uri)
-            if row.profile and row.window < spec.partition.key and row.window not in spec.left_out
-        ]
+        keys, spec = self.keys_before(), self.spec
+        if not keys:
+            return [], False
+        kept = monitoring(spec.model.name).read(spec.monitoring_uri, since=keys[0])
+        rows = [row for row in kept if row.profile and row.window in keys]
         outside = False
         for row in reversed(rows):
             split = MonitorEvidence.model_validate_json(row.evidence).split

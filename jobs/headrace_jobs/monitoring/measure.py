@@ -133,7 +133,11 @@ def measure(
         return evidence.model_copy(update=update), profile
     if served.reference is not None:
         update["split"] = split(
-            loss, served.reference, window.scored(), last_was_outside=past.last_was_outside
+            loss,
+            served.reference,
+            window.scored(),
+            last_was_outside=past.last_was_outside,
+            metric=model.monitors.performance.metric,
         )
     if len(judged.target):
         rows = sum(part.total for part in past.labelled) + judged.total

@@ -119,7 +119,7 @@ class Models:
         if spec.first is not None and spec.first.version != pinned.version:
             first = registry.load(model.name, spec.first)
         judged = registry.evaluation(model.name, pinned)
-        as_judged = registry.load_judged(model.name, pinned)
+        as_judged = registry.judged(model.name, champion)
         return cls(champion, as_judged, first, champion.manifest.features, judged)
 
     @property

@@ -125,7 +125,11 @@ def psi(reference: Counts, window: Counts, seed: str) -> Effect:
 
 
 def stability_index(old: Draws, new: Draws) -> Draws:
-    """The index of shares above 0, line by line: see `histograms.psi`."""
+    """The index of shares above 0, line by line: (new - old) * ln(new / old), summed over the bins.
+
+    It is the symmetrised Kullback-Leibler divergence of credit scoring (N. Siddiqi, Credit Risk
+    Scorecards, Wiley 2006); below 0.1 reads as stable, from 0.2 as drifted.
+    """
     return np.asarray(((new - old) * np.log(new / old)).sum(axis=-1))
 
 

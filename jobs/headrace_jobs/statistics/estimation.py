@@ -9,7 +9,7 @@ from headrace_jobs.statistics import domain, losses, metrics
 from headrace_jobs.statistics.crossfit import Sample, cross_fitted
 from headrace_jobs.statistics.losses import Loss
 from headrace_jobs.statistics.metrics import Values
-from headrace_schemas.decisions.split import LossSplit, Part
+from headrace_schemas.decisions.split import ExpectedMetric, LossSplit, Part
 from headrace_schemas.declarations.model import Task
 
 LEAST_EFFECTIVE = 0.1
@@ -66,7 +66,12 @@ class Expected:
 
 
 def split(
-    loss: Loss, reference: Scored, window: Scored, *, last_was_outside: bool = False
+    loss: Loss,
+    reference: Scored,
+    window: Scored,
+    *,
+    last_was_outside: bool = False,
+    metric: str | None = None,
 ) -> LossSplit:
     """Split the loss of a window into what its inputs explain and what they do not.
 
@@ -83,6 +88,7 @@ def split(
         reference: Rows with labels that the champion has not learnt from; those without one are left out.
         window: Rows with or without labels.
         last_was_outside: The last matured window lay outside the interval of its own estimate.
+        metric: Of classes, which one is expected as well where the window has no label; None for none.
     """
     reference = reference.only(
         reference.labelled & np.isfinite(row_losses(loss, reference, window)[0])
@@ -126,7 +132,19 @@ def split(
         concept=concept,
         effective=ratio.effective,
         why_not=why_not,
+        metric=None if known.any() else promised(metric, window, found),
     )
+
+
+def promised(metric: str | None, window: Scored, found: Expected) -> ExpectedMetric | None:
+    """A metric of the window as its expected labels let expect it; None of numbers, and where it is undefined."""
+    if metric is None or found.chances is None:
+        return None
+    expected = expected_metric(metric, window.predicted, found.chances)
+    if expected is None:
+        return None
+    value, low, high = expected
+    return ExpectedMetric(metric=metric, value=value, low=low, high=high)
 
 
 def row_losses(loss: Loss, reference: Scored, window: Scored) -> tuple[Values, Values]:

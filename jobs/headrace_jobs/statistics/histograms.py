@@ -1,8 +1,6 @@
 """How a feature's values spread over bins, and how far two such spreads are apart."""
 
-import math
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -98,22 +96,3 @@ def placed_numbers(
 def least_share(*rows: int) -> float:
     """What stands for an empty bin of so many rows: half a row, or `LEAST_SHARE` if that is more."""
     return max(LEAST_SHARE, *(0.5 / count for count in rows if count))
-
-
-def psi(expected: Sequence[float], found: Sequence[float], least: float = LEAST_SHARE) -> float:
-    """Population stability index: (found - expected) * ln(found / expected), summed over the bins.
-
-    It is the symmetrised Kullback-Leibler divergence of credit scoring (N. Siddiqi, Credit Risk
-    Scorecards, Wiley 2006); below 0.1 reads as stable, from 0.2 as drifted. By chance alone it is about
-    (bins - 1) * (1 / rows found + 1 / rows expected), so windows of a hundred rows look drifted (B.
-    Yurdakul and J. Naranjo, Journal of Risk Model Validation 14, 2020):
-    `decisions.psi.fewest_rows` says from how many rows on it is believed.
-
-    Args:
-        least: Shares below it count as it.
-    """
-    total = 0.0
-    for old_share, new_share in zip(expected, found, strict=True):
-        old, new = max(old_share, least), max(new_share, least)
-        total += (new - old) * math.log(new / old)
-    return total

@@ -105,7 +105,8 @@ def judge_results(monitor: PerformanceMonitor, served: Sequence[MonitorEvidence]
     evidence = served[-1]
     found, rows = evidence.performance, evidence.labelled
     if not rows:
-        return Results(evidence.unmeasured or "no matured labels")
+        text = evidence.unmeasured or "no matured labels"
+        return Results(f"{text}; {evidence.split.text}" if evidence.split else text)
     if few := too_few(rows, evidence.positive, "labelled rows"):
         return Results(f"results cannot be judged: {few}")
     if found is None:

@@ -31,9 +31,8 @@ SUFFIXES = (1, 2, 3, 6, 12)
 ALL, WITHIN, WITH_ALL = "all", "this window", "all with this window"
 """Families: all windows before; half of the window itself, alone and beside all windows before."""
 
-FEWEST_LEARNT = 150
-"""Rows below which no training is asked for: a third of them judges, and from fewer than 100 nothing is
-learnt."""
+JUDGED = 1 / 3
+"""Share of a training's rows that its holdout may take."""
 
 COST_SHARE = 0.03
 """Share of the loss of a constant prediction that a retraining costs where no cost is declared."""
@@ -68,12 +67,16 @@ class PooledGain:
         )
 
 
-def pooled_gains(evidence: Sequence[MonitorEvidence], confidence: float) -> list[PooledGain]:
+def pooled_gains(
+    evidence: Sequence[MonitorEvidence], confidence: float, fewest_rows: int
+) -> list[PooledGain]:
     """Each family's best-founded gain over the newest windows, the highest lower bound first.
 
     Args:
         evidence: Of the windows that one champion served, oldest first.
         confidence: Of the one-sided lower bound of each look.
+        fewest_rows: That a model is trained from, its holdout apart: challengers which speak for a training
+            with fewer are passed over.
     """
     found = []
     names = dict.fromkeys(gain.family for window in evidence for gain in window.gains)
@@ -82,7 +85,7 @@ def pooled_gains(evidence: Sequence[MonitorEvidence], confidence: float) -> list
             (window, gain)
             for window in evidence
             for gain in window.gains
-            if gain.family == family and rows_to_learn(gain, window) >= FEWEST_LEARNT
+            if gain.family == family and rows_to_learn(gain, window) >= fewest_rows
         ]
         looks = [look(measured[-count:], confidence) for count in counts_of(len(measured), family)]
         if judged := [gain for gain in looks if gain is not None]:
@@ -90,9 +93,13 @@ def pooled_gains(evidence: Sequence[MonitorEvidence], confidence: float) -> list
     return sorted(found, key=lambda gain: (-gain.low, gain.family))
 
 
-def rows_to_learn(gain: Gain, window: MonitorEvidence) -> int:
-    """Rows that a training would have which this challenger speaks for: the window is learnt from as well."""
-    return window.labelled + (0 if gain.family == WITHIN else gain.learnt_rows)
+def rows_to_learn(gain: Gain, window: MonitorEvidence) -> float:
+    """Rows that a training would have which this challenger speaks for, its holdout apart.
+
+    The window is learnt from as well; a challenger of the window alone stands for nothing else.
+    """
+    rows = window.labelled + (0 if gain.family == WITHIN else gain.learnt_rows)
+    return rows * (1 - JUDGED)
 
 
 def counts_of(windows: int, family: str) -> list[int]:

@@ -111,7 +111,7 @@ def weigh(
         )
     served = served_windows(model, evidence, earlier)
     found = findings_of(model, served)
-    gains = pooled_gains(served, model.retraining.confidence)
+    gains = pooled_gains(served, model.retraining.confidence, model.training.fewest_rows)
     if gains and evidence.base_loss is not None:
         return judge_gain(model, found, gains[0], evidence.base_loss)
     return judge_without_gain(model, evidence, found, as_of, earlier)

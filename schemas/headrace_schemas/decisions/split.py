@@ -42,6 +42,20 @@ class Part(Evidence):
         return f"{self.value:+.3g} ({self.low:+.3g} to {self.high:+.3g})"
 
 
+class ExpectedMetric(Evidence):
+    """A metric that is expected of predictions without their labels, with its 95 % interval."""
+
+    metric: str
+    value: float
+    low: float
+    high: float
+
+    @property
+    def text(self) -> str:
+        """In words."""
+        return f"{self.metric} {self.value:.3f} expected ({self.low:.3f} to {self.high:.3f})"
+
+
 class LossSplit(Evidence):
     """The mean loss of a window beside its reference, split in two.
 
@@ -54,6 +68,7 @@ class LossSplit(Evidence):
         concept: What they do not: realised - estimate. Only it speaks for retraining.
         effective: Share of the reference that is worth anything for these inputs.
         why_not: Why the split is not to be relied on; None if it is.
+        metric: What is expected of the watched metric; only of classes, and while no label is known.
     """
 
     loss: str
@@ -64,6 +79,7 @@ class LossSplit(Evidence):
     concept: Part | None = None
     effective: float
     why_not: str | None = None
+    metric: ExpectedMetric | None = None
 
     @property
     def score(self) -> float | None:
@@ -80,10 +96,13 @@ class LossSplit(Evidence):
     @property
     def text(self) -> str:
         """In words, for a reason."""
+        if not self.effective:
+            return f"why the {self.loss} changed cannot be said: {self.why_not}"
         unsure = f"; not reliable, as {self.why_not}" if self.why_not else ""
         if self.realised is None or self.concept is None:
+            metric = f"{self.metric.text}, " if self.metric else ""
             return (
-                f"{self.loss} {self.estimate.value:.3g} expected without labels "
+                f"{metric}{self.loss} {self.estimate.value:.3g} expected without labels "
                 f"({self.estimate.low:.3g} to {self.estimate.high:.3g}), "
                 f"{self.reference:.3g} promised{unsure}"
             )

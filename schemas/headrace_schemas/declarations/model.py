@@ -36,6 +36,13 @@ class Task(StrEnum):
         return tuple(metric.name for metric in METRICS.own if self.value in metric.tasks)
 
 
+FEWEST_ROWS = 100
+"""Rows below which no model is trained."""
+
+FEWEST_ROWS_A_WORKER = 50
+"""With fewer, the hash of the key may leave a worker without a row."""
+
+
 class Training(Frozen):
     """How the booster is fitted.
 
@@ -59,6 +66,11 @@ class Training(Frozen):
         default_factory=dict
     )
     time_limit_minutes: int = Field(default=24 * 60, ge=1, le=LONGEST_MINUTES)
+
+    @property
+    def fewest_rows(self) -> int:
+        """Rows below which nothing is trained; with fewer a worker may be left without a row."""
+        return max(FEWEST_ROWS, FEWEST_ROWS_A_WORKER * (self.num_workers or 1))
 
     @field_validator("params", mode="before")
     @classmethod
