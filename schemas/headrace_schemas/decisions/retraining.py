@@ -103,10 +103,11 @@ def weigh(
     if (kept := not_now(model, evidence, earlier, as_of)) is not None:
         return kept
     if not is_due(evidence):
+        expected = f"; {evidence.split.text}" if evidence.split else ""
         return Judgement(
             Verdict.WATCH,
             f"too early: {evidence.due:.0%} of the labels that will come are known, and fast labels are "
-            f"no fair sample; a window counts from {LEAST_DUE:.0%} on",
+            f"no fair sample; a window counts from {LEAST_DUE:.0%} on{expected}",
             "a longer `label_delay_days`",
         )
     served = served_windows(model, evidence, earlier)
