@@ -1,7 +1,7 @@
 """Lives of models whose truth is known: Headrace's policy beside others on the same months.
 
 python -m benchmarks.decisions [--seeds 20] [--scenarios NAMES] [--costs 0.1,1,10] [--processes 2]
-    [--json FILE] [--write PAGE]
+    [--kept FILE] [--json FILE] [--write PAGE]
 """
 
 import argparse
@@ -33,12 +33,8 @@ def main() -> None:
         print(f"{PACKAGE} is not installed (`uv sync --group bench`), left out: {'; '.join(left)}")
         names = [name for name in names if name not in left]
     costs = tuple(sorted({DEFAULT_COST, *map(float, arguments.costs.split(","))}))
-    tasks = [(name, seed, costs) for name, seed in product(names, range(arguments.seeds))]
-    rows, began = [], time.monotonic()
-    for number, found in enumerate(played(tasks, arguments.processes), start=1):
-        rows += found
-        print(f"\r{number} of {len(tasks)}", end="", file=sys.stderr, flush=True)
-    print(f", {time.monotonic() - began:.0f} s", file=sys.stderr)
+    tasks = [(name, seed, costs) for seed, name in product(range(arguments.seeds), names)]
+    rows = lives(tasks, arguments.processes, arguments.kept and Path(arguments.kept))
     text = tables(rows, names, costs)
     print(text)
     if arguments.json:
@@ -56,9 +52,28 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--scenarios", default="", help="names, between semicolons; all without")
     parser.add_argument("--costs", default="0.1,1,10", help="multiples of the default cost")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument(
+        "--kept", help="a file that each world's figures are kept in: goes on there"
+    )
     parser.add_argument("--json", help="a file for all figures")
     parser.add_argument("--write", help="a page of the docs whose tables are exchanged")
     return parser.parse_args()
+
+
+def lives(tasks: Sequence[Task], processes: int, kept: Path | None) -> list[dict[str, object]]:
+    """The figures of all worlds; of those that a file has, its figures."""
+    began, lines = time.monotonic(), kept.read_text().splitlines() if kept and kept.exists() else []
+    rows = [json.loads(line) for line in lines]
+    known = {(row["scenario"], row["seed"], row["costs"]) for row in rows}
+    left = [task for task in tasks if not all((*task[:2], cost) in known for cost in task[2])]
+    for number, found in enumerate(played(left, processes), start=1):
+        rows += found
+        if kept is not None:
+            with kept.open("a") as file:
+                file.writelines(json.dumps(row) + "\n" for row in found)
+        print(f"\r{number} of {len(left)}", end="", file=sys.stderr, flush=True)
+    print(f", {time.monotonic() - began:.0f} s", file=sys.stderr)
+    return rows
 
 
 def played(tasks: Sequence[Task], processes: int) -> Iterator[list[dict[str, object]]]:

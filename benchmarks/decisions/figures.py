@@ -16,7 +16,7 @@ from headrace_schemas.decisions.decision import Verdict
 OWN, NEVER = "Headrace", "never"
 
 SOON = 2
-"""Months within which a changed concept is to be learnt, the first one included: its labels show it then."""
+"""Months within which a changed concept is to be learnt, the first one whose labels show it included."""
 
 AGAIN = 3
 """Months after a refusal in which another training counts as asked again."""
@@ -98,7 +98,7 @@ def of_life(boosters: Boosters, oracle: Oracle, played: Played, cost: float) -> 
         trainings=len(played.trainings),
         promoted=sum(one.is_promoted for one in played.trainings),
         changes=len(scenario.changes),
-        learnt_soon=sum(is_learnt_soon(played, month) for month in scenario.changes),
+        learnt_soon=sum(is_learnt_soon(scenario, played, month) for month in scenario.changes),
         broken=len(broken),
         held=len(set(held) & set(broken)),
         held_falsely=len(usual),
@@ -122,9 +122,10 @@ def is_after(scenario: Scenario, month: int) -> bool:
     return stays or month - 1 in scenario.broken
 
 
-def is_learnt_soon(played: Played, change: int) -> bool:
-    """Whether a model of a changed concept serves soon."""
-    return any(one.is_promoted and 0 <= one.window - change < SOON for one in played.trainings)
+def is_learnt_soon(scenario: Scenario, played: Played, change: int) -> bool:
+    """Whether a model of a changed concept serves soon after its labels have come."""
+    soon = range(change, change + scenario.label_months + SOON)
+    return any(one.is_promoted and one.window in soon for one in played.trainings)
 
 
 def asked_again(scenario: Scenario, played: Played) -> int:

@@ -21,8 +21,9 @@ class Life(backtest_life.Life):
         """All labels of a world come."""
         return counted[number].labelled / counted[number].rows
 
-    def holdout_start(self, chosen: Sequence[int], request: Decision) -> float:  # noqa: ARG002 - the form of the base
-        """Months are full to their ends."""
+    def holdout_start(self, chosen: Sequence[int], request: Decision) -> float:
+        """Months are full to their ends; of what is learnt since a change, it takes a third at most."""
         asked = self.model.split.holdout_days
         assert asked is not None
-        return days(self.windows[max(chosen)].ends) - asked
+        first, last = days(self.windows[min(chosen)].starts), days(self.windows[max(chosen)].ends)
+        return last - (asked if request.learn_from is None else min(asked, (last - first) / 3))

@@ -26,6 +26,8 @@ from headrace_schemas.declarations.model import (
 )
 
 DAYS = 30
+LATEST = 2
+"""Months that a late label comes late at most."""
 LABEL_DAYS = 5.0
 """Days after a month's end at which it is looked at."""
 
@@ -52,7 +54,7 @@ class Scenario:
         changes: Months from which on another concept holds, each to be learnt at once.
         broken: Months whose delivery is an incident.
         settled: Month from which on what was broken may be learnt from; None for never.
-        late: Share of the labels that come a month or two late.
+        late: Share of the labels that come up to two months late.
         needs: Package that it is drawn with, if any but numpy.
     """
 
@@ -82,6 +84,11 @@ class Scenario:
     def categories(self) -> tuple[int, ...]:
         """Positions of the features that are categories."""
         return tuple(index for index, kind in enumerate(self.kinds) if kind == "category")
+
+    @property
+    def label_months(self) -> int:
+        """Months after which all labels of a month are known."""
+        return LATEST if self.late else 0
 
     def model(self, cost: float | None) -> Model:
         """The declaration: what a file must say, and a small booster.
@@ -143,7 +150,7 @@ def world_of(scenario: Scenario, seed: int) -> World:
             start + timedelta(days=DAYS * (number + 1)),
         )
         at = days(starts) + random.uniform(0, DAYS, rows)
-        delay = np.where(late, random.uniform(0, 2 * DAYS, rows), 0.0)
+        delay = np.where(late, random.uniform(0, LATEST * DAYS, rows), 0.0)
         month = PastWindow(
             key=f"{2020 + number // 12}-{number % 12 + 1:02}",
             starts=starts,

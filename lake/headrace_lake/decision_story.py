@@ -81,10 +81,13 @@ def decision_story(model: Model, history: Sequence[Decision], decision: Decision
     earlier = [one for one in history if one.as_of < decision.as_of or one.kind is Kind.RELEASE]
     gains: list[PooledGain] = []
     price = None
-    if evidence.base_loss is not None:
+    judged = evidence.judged
+    if judged is not None and judged.base_loss is not None:
         served = served_windows(then, evidence, earlier)
-        gains = pooled_gains(served, then.retraining.confidence, then.training.fewest_rows)
-        price = cost_of(then.retraining, evidence.base_loss) / then.retraining.horizon_windows
+        gains = pooled_gains(served, then.retraining, then.training.fewest_rows)
+        horizon = then.retraining.horizon_windows
+        lasts = gains[0].lasts(horizon) if gains else horizon
+        price = cost_of(then.retraining, judged.base_loss) / lasts
     held = held_windows(history, model.name, then.retraining.normal_after_windows)
     return DecisionStory(
         decision=decision,

@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from headrace_jobs.lake import tables
-from headrace_jobs.learning import evaluate, promote, train
+from headrace_jobs.learning import evaluate, promote, score, train
 from headrace_jobs.learning.registry import (
     BOOSTER,
     CHAMPION,
@@ -250,6 +250,26 @@ def score_spec(
         champion=served,
         predictions_uri=str(predictions),
     )
+
+
+def scored(
+    spark: SparkSession,
+    model: Model,
+    features: PinnedTable,
+    folder: Path,
+    version: str,
+    partition: Partition = APRIL,
+) -> PinnedTable:
+    """Predictions of a month."""
+    spec = score_spec(model, features, folder / "scored", version, partition)
+    written = score.run(spark, spec).table
+    assert written is not None
+    return written
+
+
+def april(rows: pd.DataFrame) -> pd.Series:
+    """Which rows are of the newest month."""
+    return rows["starts_at"].dt.strftime("%Y-%m") == "2024-04"
 
 
 def monitor_spec(

@@ -90,6 +90,21 @@ def test_window_stays_held_when_it_is_the_same_incident_again(tmp_path: Path) ->
     assert DECISIONS.read(str(tmp_path / "ledger"), "late") == [reports[0].decision]
 
 
+def test_window_is_held_when_it_is_delivered_again_and_broken(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    kept = decide.run(decide_spec(LATE, evidence(0.8), ledger)).decision
+
+    reports = [decide.run(decide_spec(LATE, broken(), ledger)) for _ in range(2)]
+
+    assert reports[0].decision == reports[1].decision
+    assert reports[0].decision.id == f"{kept.id}/measured again"
+    history = DECISIONS.read(str(ledger), "late")
+    assert [one.verdict for one in history] == [Verdict.KEEP, Verdict.HOLD]
+    assert list(held_windows(history, "late")) == ["2024-04"]
+    decide.run(decide_spec(LATE, evidence(0.8), ledger))
+    assert held_windows(DECISIONS.read(str(ledger), "late"), "late") == {}
+
+
 def test_window_is_released_when_a_person_says_so(tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     held = decide.run(decide_spec(LATE, broken(), ledger)).decision

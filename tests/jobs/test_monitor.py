@@ -4,11 +4,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from headrace_jobs.learning import score, train
+from headrace_jobs.learning import train
 from headrace_jobs.learning.registry import Registry
 from headrace_jobs.monitoring import monitor
 from headrace_jobs.statistics import metrics
@@ -18,34 +17,21 @@ from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.decisions.evidence import MonitorEvidence
 from headrace_schemas.decisions.profile import WindowProfile
 from headrace_schemas.decisions.retraining import decide_retraining
-from headrace_schemas.declarations.model import Model
 from headrace_schemas.partition import Partition, PartitionUnit
-from headrace_schemas.wire.spec import PinnedTable
 from tests.jobs.learning import (
     MAY_3,
     Learned,
+    april,
     content,
     model,
     monitor_spec,
     pinned,
     publish,
-    score_spec,
+    scored,
     train_spec,
 )
 
 pytestmark = pytest.mark.spark
-
-
-def scored(
-    spark: SparkSession, model: Model, features: PinnedTable, folder: Path, version: str
-) -> PinnedTable:
-    written = score.run(spark, score_spec(model, features, folder / "scored", version)).table
-    assert written is not None
-    return written
-
-
-def april(rows: pd.DataFrame) -> pd.Series:
-    return rows["starts_at"].dt.strftime("%Y-%m") == "2024-04"
 
 
 def test_results_are_those_of_the_served_predictions_when_labels_have_matured(
@@ -136,35 +122,6 @@ def test_challengers_are_compared_when_windows_came_since_the_champion_learnt(
     assert evidence.no_gains is None
 
 
-def test_results_are_estimated_when_no_label_has_come(
-    spark: SparkSession, learned: Learned, tmp_path: Path
-) -> None:
-    early = train_spec(learned.model, learned.features, request_id="unlabelled").model_copy(
-        update={"as_of": datetime(2024, 3, 3, tzinfo=UTC)}
-    )
-    version = str(train.run(spark, early).model_version)
-    rows = learned.rows.copy()
-    rows.loc[april(rows), "known_at"] = MAY_3 + timedelta(days=1)
-    features = publish(spark, tmp_path / "features", rows)
-    predictions = scored(spark, learned.model, features, tmp_path, version)
-    spec = monitor_spec(
-        learned.model, features, predictions, tmp_path / "monitoring", version, version
-    )
-
-    evidence = monitor.run(spark, spec).monitor_evidence
-
-    assert evidence is not None
-    assert (evidence.labelled, evidence.performance) == (0, None)
-    assert evidence.split is not None
-    assert evidence.split.realised is None
-    assert evidence.split.metric is not None
-    assert evidence.split.metric.metric == "auc"
-    assert 0.5 < evidence.split.metric.low < evidence.split.metric.high < 1
-    decided = decide_retraining(learned.model, evidence, [], MAY_3 + timedelta(days=1))
-    assert decided.reason.startswith("too early: 0% of the labels")
-    assert evidence.split.metric.text in decided.reason
-
-
 def test_a_window_is_an_incident_when_a_column_that_matters_went_missing(
     spark: SparkSession, learned: Learned, tmp_path: Path
 ) -> None:
@@ -241,33 +198,6 @@ def test_only_what_moved_is_high_when_some_inputs_moved(
     assert counting == {"wind", "depot"}
     row = spark.read.format("delta").load(spec.monitoring_uri).collect()[0]
     assert row["moved_importance"] == evidence.moved_importance
-
-
-def test_labels_known_later_do_not_count_when_a_window_is_monitored(
-    spark: SparkSession, learned: Learned, tmp_path: Path
-) -> None:
-    rows, window = learned.rows.copy(), april(learned.rows)
-    late = rows.index[window][:150]
-    rows.loc[late, "known_at"] = MAY_3 + timedelta(days=1)
-    rows.loc[late, "is_late"] = ~rows.loc[late, "is_late"]
-    features = publish(spark, tmp_path / "features", rows)
-    predictions = scored(spark, learned.model, features, tmp_path, learned.version)
-    spec = monitor_spec(
-        learned.model,
-        features,
-        predictions,
-        tmp_path / "monitoring",
-        learned.version,
-        learned.version,
-    )
-
-    evidence = monitor.run(spark, spec).monitor_evidence
-
-    assert evidence is not None
-    assert evidence.labelled == 250
-    assert evidence.rows == 400
-    assert evidence.performance is not None
-    assert evidence.performance.current > 0.75
 
 
 @pytest.mark.parametrize(

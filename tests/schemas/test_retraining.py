@@ -19,6 +19,9 @@ UNSERVED = {"champion": None, "champion_as_of": None, "current": None, "signals"
 """The model's cost is 0.06, its horizon 6 windows: a gain of 0.01 a window pays."""
 
 
+SURE = Retraining(confidence=0.99)
+
+
 def gained(mean: float, family: str = "all", rows: int = 1_000, since: str = "2024-01") -> Gain:
     """Measured with a standard deviation of 0.1 a row."""
     difference = Moments(rows=rows, mean=mean, variance=0.01)
@@ -97,7 +100,7 @@ def test_gains_within_a_window_are_not_pooled_when_several_windows_have_them() -
         window(key, gained(0.01, family=WITHIN, rows=400, since=key)) for key in ("1", "2", "3")
     ]
 
-    (found,) = pooled_gains(windows, 0.99, 100)
+    (found,) = pooled_gains(windows, SURE, 100)
 
     assert (found.windows, found.rows, found.since) == (1, 400, "3")
 
@@ -105,8 +108,8 @@ def test_gains_within_a_window_are_not_pooled_when_several_windows_have_them() -
 def test_nothing_is_said_when_rows_of_the_rarer_class_are_few() -> None:
     rare = [window(str(n), gained(0.5), positive=10) for n in range(4)]
 
-    assert pooled_gains(rare, 0.99, 100) == []
-    assert len(pooled_gains([*rare, window("5", gained(0.5), positive=10)], 0.99, 100)) == 1
+    assert pooled_gains(rare, SURE, 100) == []
+    assert len(pooled_gains([*rare, window("5", gained(0.5), positive=10)], SURE, 100)) == 1
 
 
 @pytest.mark.parametrize(
@@ -126,7 +129,7 @@ def test_no_training_is_asked_for_from_fewer_rows_than_one_takes(
     learnt = {"all": 5_000, "the newest 1": 72}.get(family, labelled // 2)
     strong = gained(0.5, family=family, rows=labelled).model_copy(update={"learnt_rows": learnt})
 
-    found = pooled_gains([window("2024-05", strong, positive=None)], 0.99, fewest)
+    found = pooled_gains([window("2024-05", strong, positive=None)], SURE, fewest)
 
     assert bool(found) is is_asked
 
@@ -407,3 +410,42 @@ def test_evidence_and_thresholds_are_kept_when_a_decision_is_made(model: Model) 
 def test_cost_is_a_share_of_what_a_constant_loses_when_none_is_declared() -> None:
     assert cost_of(Retraining(), 0.5) == pytest.approx(0.015)
     assert cost_of(Retraining(cost=0.0), 0.5) == 0
+
+
+def test_a_small_gain_pays_when_it_was_seen_for_longer_than_the_horizon(model: Model) -> None:
+    small = [window(f"2023-{month:02d}", gained(0.008, rows=5_000)) for month in range(1, 10)]
+
+    found = all_decided(model, *small)
+
+    assert [one.verdict for one in found[:6]] == [Verdict.WATCH] * 6
+    assert found[-1].verdict is Verdict.TRAIN
+    assert "9 windows of that are worth" in found[-1].reason
+
+
+def late(key: str, due: float, matured: MonitorEvidence | None) -> MonitorEvidence:
+    """A window whose labels are late, and what has matured of one before."""
+    return window(key, gained(0.9)).model_copy(update={"due": due, "matured": matured})
+
+
+def test_results_of_an_earlier_window_are_judged_when_labels_are_late(model: Model) -> None:
+    found = decided(model, late("2024-05", 0.4, window("2024-03", gained(0.03))))
+
+    assert found.verdict is Verdict.TRAIN
+    assert "would have lost 0.0300 less" in found.reason
+    assert "40% of the labels are known, so results are of 2024-03: " in found.reason
+
+
+def test_it_is_too_early_when_no_window_has_matured(model: Model) -> None:
+    assert decided(model, late("2024-05", 0.4, None)).reason.startswith("too early: 40% of")
+    other = window("2024-03", gained(0.03)).model_copy(update={"champion": "0"})
+    assert decided(model, late("2024-05", 0.4, other)).reason.startswith("too early: 40% of")
+
+
+def test_a_window_counts_once_when_it_is_the_newest_matured_one_for_long(model: Model) -> None:
+    matured = window("2024-02", gained(0.02, rows=250))
+    windows = [late(f"2024-0{month}", 0.4, matured) for month in (3, 4, 5)]
+
+    found = decided(model, *windows)
+
+    assert found.verdict is Verdict.WATCH
+    assert "on 250 rows of 1 window" in found.reason

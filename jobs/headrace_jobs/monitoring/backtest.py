@@ -101,7 +101,9 @@ def windows_of(spark: SparkSession, spec: BacktestSpec, values: Values) -> list[
         rows = frame[kept]
         target = rows[features.TARGET].to_numpy(dtype=np.float64)
         known = rows[KNOWN].to_numpy(dtype=np.float64) / A_DAY
-        slices = {name: rows[f"_slice.{name}"].to_numpy(dtype=object) for name in columns}
+        sliced = {name: f"_input.{name}" for name in window_rows.categories(values.features)}
+        sliced |= {name: f"_slice.{name}" for name in columns}
+        slices = {name: rows[column].to_numpy(dtype=object) for name, column in sliced.items()}
         windows.append(
             PastWindow(
                 key=key,

@@ -16,19 +16,25 @@ from headrace_jobs.learning.evaluate import (
     slice_columns,
 )
 from headrace_jobs.learning.holdout import STEPS, steps_of
-from headrace_jobs.learning.manifest import Feature, FeatureKind
 from headrace_jobs.monitoring import window_rows
-from headrace_jobs.monitoring.backtest_boosters import Boosters, as_column, importances, values_of
+from headrace_jobs.monitoring.backtest_boosters import Boosters, importances
+from headrace_jobs.monitoring.backtest_versions import (
+    Version,
+    as_served,
+    described,
+    performance,
+    scored,
+)
 from headrace_jobs.monitoring.backtest_windows import PastWindow, days
 from headrace_jobs.monitoring.learner import Fitted, Rows
-from headrace_jobs.monitoring.measure import Past, Served, Window, measure
+from headrace_jobs.monitoring.measure import Past, Window, measure, measure_results
 from headrace_jobs.monitoring.window_rows import Counted
-from headrace_jobs.statistics import histograms, metrics
+from headrace_jobs.statistics import metrics
 from headrace_jobs.statistics.bin_counts import profile
-from headrace_jobs.statistics.estimation import Scored
 from headrace_jobs.statistics.references import input_signals
+from headrace_schemas.decisions.confidence import LEAST_DUE
 from headrace_schemas.decisions.decision import Decision, Verdict, champion_at
-from headrace_schemas.decisions.evidence import MonitorEvidence, Performance, PromotionEvidence
+from headrace_schemas.decisions.evidence import MonitorEvidence, PromotionEvidence
 from headrace_schemas.decisions.findings import judge_inputs
 from headrace_schemas.decisions.holds import held_windows
 from headrace_schemas.decisions.profile import WindowProfile
@@ -72,26 +78,6 @@ class Played:
     reasons: dict[int, str] = field(default_factory=dict)
     served: dict[int, str] = field(default_factory=dict)
     metrics: dict[int, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Version:
-    """A model that serves or may serve.
-
-    Attributes:
-        windows: That it learnt from.
-        reference: Its holdout, predicted by the candidate, which had not learnt from it.
-        metrics: On its holdout.
-        errors: Standard errors of these.
-    """
-
-    fitted: Fitted
-    windows: tuple[Rows, ...]
-    as_of: datetime
-    reference: Scored
-    metrics: dict[str, float]
-    errors: dict[str, float | None]
-    features: tuple[Feature, ...]
 
 
 class Life:
@@ -156,7 +142,6 @@ class Life:
     ) -> MonitorEvidence:
         """The evidence on a window."""
         held, rows = self.held(), window.seen(window.as_of)
-        before = [one for one in self.windows[:number] if one.key not in held]
         predicted, sketched = np.full(len(rows.target), np.nan), self.boosters.sketches(number)
         known = self.boosters.features if version is None else version.features
         counted = self.counted(number, window.as_of)
@@ -177,29 +162,74 @@ class Life:
                 "performance": performance(self.model, version, rows, predicted),
             }
             evidence = evidence.model_copy(update=update)
-        # As in monitoring: what matured before the window's end, as the champion's did.
-        labelled = [one.labelled(window.as_of) for one in before if one.as_of < window.ends]
         columns = tuple(profile(feature, sketched[feature.name]) for feature in known)
+        found = WindowProfile(window=window.key, rows=window.total, columns=columns)
         evidence, self.profiles[window.key] = measure(
             self.model,
-            Window(
-                rows,
-                predicted,
-                window.at,
-                WindowProfile(window=window.key, rows=window.total, columns=columns),
-                window.sliced(),
-            ),
-            Past(
-                [rows for rows in labelled if len(rows.target)],
-                [self.profiles[one.key] for one in before],
-                self.boosters.categories,
-            ),
+            Window(rows, predicted, window.at, found, window.sliced()),
+            self.past(number, window.as_of, held),
             None if version is None else as_served(served or "", version),
             evidence,
             judge_inputs(self.model.monitors.inputs, evidence).drifted,
             self.boosters.learner_of,
         )
+        if not evidence.is_due and version is not None and served is not None:
+            matured = self.newest_matured(number, counted, served, version, held)
+            evidence = evidence.model_copy(update={"matured": matured})
         return evidence
+
+    def past(self, number: int, as_of: datetime, held: set[str]) -> Past:
+        """What is known by then of the windows before one."""
+        before = [one for one in self.windows[:number] if one.key not in held]
+        # As in monitoring: what matured before the window's end, as the champion's did.
+        ends = self.windows[number].ends
+        labelled = [one.labelled(as_of) for one in before if one.as_of < ends]
+        return Past(
+            [rows for rows in labelled if len(rows.target)],
+            [self.profiles[one.key] for one in before],
+            self.boosters.categories,
+        )
+
+    def newest_matured(
+        self,
+        number: int,
+        counted: Sequence[Counted],
+        served: str,
+        version: Version,
+        held: set[str],
+    ) -> MonitorEvidence | None:
+        """Results of the newest window before that the champion served and whose labels are due now."""
+        as_of = self.windows[number].as_of
+        for earlier in reversed(range(number)):
+            window, due = self.windows[earlier], self.due(earlier, counted)
+            if window.key in held:
+                continue
+            if self.played.served.get(earlier) != served:
+                return None
+            if due is not None and due >= LEAST_DUE:
+                break
+        else:
+            return None
+        rows, predicted = window.seen(as_of), version.fitted.predict(window.numbers)
+        found = WindowProfile(window=window.key, rows=window.total)
+        evidence = MonitorEvidence(
+            window=window.key,
+            matured_partitions=earlier + 1,
+            rows=window.total,
+            champion=served,
+            champion_as_of=version.as_of,
+            windows_a_year=YEAR / (window.ends - window.starts),
+            due=due,
+            performance=performance(self.model, version, rows, predicted),
+        )
+        return measure_results(
+            self.model,
+            Window(rows, predicted, window.at, found),
+            self.past(earlier, as_of, held),
+            as_served(served, version),
+            evidence,
+            self.boosters.learner_of,
+        )
 
     def signals(self, number: int, version: Version, held: set[str]) -> list[Signal]:
         """On the champion's inputs."""
@@ -345,45 +375,3 @@ def counted_at(window: PastWindow, as_of: datetime, is_binary: bool) -> Counted:
     scale = window.total / max(len(kept), 1)
     positive = round(float((window.target[kept] == 1).sum()) * scale) if is_binary else None
     return Counted(window.key, window.total, round(float(kept.sum()) * scale), positive)
-
-
-def scored(fitted: Fitted, rows: Sequence[Rows]) -> tuple[Scored, np.ndarray]:
-    """Rows with a model's predictions."""
-    numbers = np.concatenate([part.numbers for part in rows])
-    target, predicted = np.concatenate([part.target for part in rows]), fitted.predict(numbers)
-    return Scored(numbers.astype(np.float64), predicted, target), predicted
-
-
-def described(feature: Feature, values: np.ndarray, importance: float) -> Feature:
-    """A feature as the manifest has it."""
-    codes = {}
-    if feature.kind is FeatureKind.CATEGORY:
-        codes = {str(value): value for value in map(int, values_of(values[:, None], 0))}
-    found = feature.model_copy(update={"codes": codes, "importance": importance})
-    histogram = histograms.reference(found, as_column(feature.kind, values))
-    return found.model_copy(update={"histogram": histogram})
-
-
-def as_served(name: str, version: Version) -> Served:
-    """The champion as measuring knows it."""
-    shares = {feature.name: feature.importance for feature in version.features}
-    return Served(name, version.windows, shares, version.reference)
-
-
-def performance(
-    model: Model, version: Version, rows: Rows, predicted: np.ndarray
-) -> Performance | None:
-    """The metric on the window's labels beside the holdout's."""
-    metric, known = model.monitors.performance.metric, ~np.isnan(rows.target)
-    target, served = rows.target[known], predicted[known]
-    current, reference = metrics.measure(metric, target, served), version.metrics.get(metric)
-    if current is None or reference is None:
-        return None
-    return Performance(
-        metric=metric,
-        current=current,
-        reference=reference,
-        error=metrics.standard_error(metric, target, served),
-        reference_error=version.errors.get(metric),
-        reference_rows=len(version.reference.target),
-    )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headrace_jobs.monitoring.learner import Numbers, Rows
+from headrace_jobs.monitoring.measure import slices_of
 from headrace_jobs.statistics.metrics import Values
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -71,8 +72,4 @@ class PastWindow:
 
     def sliced(self) -> dict[str, NDArray[np.bool_]]:
         """Which rows belong to each slice, by its name, such as `origin=JFK`."""
-        return {
-            f"{column}={value}": values == value
-            for column, values in self.slices.items()
-            for value in sorted({value for value in values if value is not None})
-        }
+        return slices_of(self.slices)

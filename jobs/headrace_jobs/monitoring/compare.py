@@ -16,7 +16,14 @@ from headrace_jobs.learning.registry import LoadedModel
 from headrace_jobs.learning.score import predicted_here
 from headrace_jobs.monitoring import window_rows
 from headrace_jobs.monitoring.learner import Learner, Rows
-from headrace_jobs.monitoring.measure import Past, Served, Window, measure
+from headrace_jobs.monitoring.measure import (
+    Past,
+    Served,
+    Window,
+    measure,
+    measure_results,
+    slices_of,
+)
 from headrace_jobs.monitoring.window_rows import AT, HASH, PREDICTION, Counted, Values
 from headrace_jobs.statistics.bin_counts import profile
 from headrace_jobs.statistics.estimation import Scored
@@ -72,12 +79,24 @@ class Comparing:
         if self.champion is not None:
             signals = (*self.drifted(sketched), *evidence.signals)
             evidence = evidence.model_copy(update={"signals": signals})
-        values = Values(self.inputs)
-        values.learnt()  # the champion's categories come first
+        values = self.values()
         past, served = self.past(values, evidence)
         moved = judge_inputs(self.spec.model.monitors.inputs, evidence).drifted
-        window = self.window(values, sketched)
+        window = self.window(values, self.profile(sketched))
         return measure(self.spec.model, window, past, served, evidence, moved)
+
+    def results(self, evidence: MonitorEvidence) -> MonitorEvidence:
+        """Of `compared`, what labels and challengers add."""
+        values = self.values()
+        past, served = self.past(values, evidence)
+        window = self.window(values, WindowProfile(window=evidence.window, rows=self.count))
+        return measure_results(self.spec.model, window, past, served, evidence)
+
+    def values(self) -> Values:
+        """Numbers for the values of categories, the champion's first."""
+        found = Values(self.inputs)
+        found.learnt()
+        return found
 
     def sketched(self) -> dict[str, ColumnSketch]:
         """The window's sketches, which are kept: from the rows at hand, or else in one pass over all."""
@@ -181,24 +200,28 @@ class Comparing:
         profiles = [WindowProfile.model_validate_json(row.profile or "") for row in rows]
         return profiles, outside
 
-    def window(self, values: Values, sketched: Sketches) -> Window:
-        """The partition's rows as they are compared."""
-        spec, gate, frame = self.spec, self.spec.gate, self.frame
-        found = WindowProfile(
-            window=spec.partition.key,
+    def profile(self, sketched: Sketches) -> WindowProfile:
+        """The partition's columns and deliveries as they are compared with those before."""
+        gate = self.spec.gate
+        return WindowProfile(
+            window=self.spec.partition.key,
             rows=self.count,
             delivered=gate.rows_in if gate else None,
             quarantined=gate.quarantined / gate.rows_in if gate and gate.rows_in else None,
             columns=tuple(profile(feature, sketched[feature.name]) for feature in self.inputs),
         )
+
+    def window(self, values: Values, found: WindowProfile) -> Window:
+        """The partition's rows as they are compared."""
+        spec, frame = self.spec, self.frame
         order = np.argsort(frame[HASH].to_numpy(), kind="stable")
         target = frame[features.TARGET].to_numpy(dtype=np.float64)[order]
         predicted = frame[PREDICTION].to_numpy(dtype=np.float64)[order]
-        slices = {
-            f"{column.removeprefix('_slice.')}={value}": (frame[column] == value).to_numpy()[order]
-            for column in frame.columns
-            if column.startswith("_slice.")
-            for value in sorted(frame[column].dropna().unique())
-        }
+        sliced = {name: f"_input.{name}" for name in window_rows.categories(self.inputs)}
+        if spec.model.gates.slices is not None:
+            sliced |= {name: f"_slice.{name}" for name in spec.model.gates.slices.columns}
+        slices = slices_of(
+            {name: frame[column].to_numpy(dtype=object)[order] for name, column in sliced.items()}
+        )
         rows = Rows(spec.partition.key, values.numbers(frame)[order], target, self.count)
         return Window(rows, predicted, frame[AT].to_numpy()[order], found, slices)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from headrace_jobs.monitoring.learner import Learner, Rows
@@ -118,19 +119,30 @@ def measure(
         inputs_moved: Whether any of these says that inputs drifted.
         learner_of: Gives the learner of challengers for so many rows at most.
     """
-    loss = losses.of_metric(model.monitors.performance.metric, model.task)
-    judged, predicted = window.judged, window.predicted[window.is_judged]
     profile = with_labels(model, window)
     importances = served.importances if served else {}
+    incidents = find_incidents(profile, past.profiles, importances, inputs_moved, past.upstream)
+    evidence = evidence.model_copy(update={"incidents": incidents})
+    return measure_results(model, window, past, served, evidence, learner_of), profile
+
+
+def measure_results(
+    model: Model,
+    window: Window,
+    past: Past,
+    served: Served | None,
+    evidence: MonitorEvidence,
+    learner_of: LearnerOf = Learner.of,
+) -> MonitorEvidence:
+    """Of `measure`, what labels and challengers add."""
+    loss = losses.of_metric(model.monitors.performance.metric, model.task)
+    judged, predicted = window.judged, window.predicted[window.is_judged]
     update: dict[str, object] = {
         "labelled": len(judged.target),
         "positive": metrics.positive(model.task, judged.target),
-        "incidents": find_incidents(
-            profile, past.profiles, importances, inputs_moved, past.upstream
-        ),
     }
     if served is None:
-        return evidence.model_copy(update=update), profile
+        return evidence.model_copy(update=update)
     if served.reference is not None:
         update["split"] = split(
             loss,
@@ -150,7 +162,21 @@ def measure(
             "gains": tuple(compared),
             "no_gains": None if compared else TOO_FEW,
         }
-    return evidence.model_copy(update=update), profile
+    return evidence.model_copy(update=update)
+
+
+def slices_of(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.bool_]]:
+    """Which rows have each of a column's most frequent values: a mask by `column=value`.
+
+    Args:
+        columns: Values as texts; None where one is missing.
+    """
+    found: dict[str, NDArray[np.bool_]] = {}
+    for column, values in columns.items():
+        counts = pd.Series(values, dtype=object).dropna().value_counts()
+        largest = sorted(counts.index, key=lambda value: (-int(counts[value]), value))
+        found |= {f"{column}={value}": values == value for value in sorted(largest[:MOST_SLICES])}
+    return found
 
 
 def with_labels(model: Model, window: Window) -> WindowProfile:

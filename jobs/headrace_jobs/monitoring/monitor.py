@@ -16,16 +16,18 @@ from headrace_jobs.learning.registry import LoadedModel, Registry
 from headrace_jobs.learning.score import predicted_here
 from headrace_jobs.monitoring import window_rows
 from headrace_jobs.monitoring.added_monitors import signals
-from headrace_jobs.monitoring.compare import Comparing
-from headrace_jobs.monitoring.window_rows import PREDICTION
+from headrace_jobs.monitoring.compare import MOST_BEFORE, Comparing
+from headrace_jobs.monitoring.window_rows import PREDICTION, Counted
 from headrace_jobs.statistics import metrics
 from headrace_lake.commits import replace
 from headrace_lake.ledger import monitoring
+from headrace_schemas.decisions.confidence import LEAST_DUE
 from headrace_schemas.decisions.evidence import MonitorEvidence, Performance, too_few
 from headrace_schemas.decisions.monitoring_row import MonitoringRow
 from headrace_schemas.decisions.profile import WindowProfile
 from headrace_schemas.decisions.signal import Question, Signal
 from headrace_schemas.declarations.model import Model
+from headrace_schemas.partition import Partition
 from headrace_schemas.wire.model_jobs import GateOutcome, MonitorReport, MonitorSpec
 from headrace_schemas.wire.report import Counts
 from headrace_schemas.wire.spec import PinnedTable
@@ -68,6 +70,9 @@ def run(spark: SparkSession, spec: MonitorSpec) -> MonitorReport:
         spark, spec, models.champion, models.as_judged, models.inputs, windows, frame, rows
     )
     evidence, profile = comparing.compared(evidence)
+    if not evidence.is_due and models.champion is not None:
+        matured = newest_matured(spark, spec, models, windows)
+        evidence = evidence.model_copy(update={"matured": matured})
     written = keep(spec, evidence, profile)
     log.info(
         "model %s %s: %d rows, %d labelled, %s",
@@ -183,6 +188,63 @@ def results(
         "unmeasured": note if performance is None else None,
     }
     return evidence.model_copy(update=found), note
+
+
+def newest_matured(
+    spark: SparkSession, spec: MonitorSpec, models: Models, windows: Sequence[Counted]
+) -> MonitorEvidence | None:
+    """Results of the newest window before whose labels are due now; None where there is none.
+
+    It counts only if the champion served it and therefore has not learnt from it.
+    """
+    version = models.champion.version if models.champion else None
+    newest = range(len(windows))[-MOST_BEFORE:]
+    kept = monitoring(spec.model.name).read(spec.monitoring_uri, since=windows[newest[0]].key)
+    served = {row.window for row in kept if row.champion == version}
+    for number in reversed(newest):
+        window, due = windows[number], window_rows.due(windows, windows[number].key)
+        if window.key >= spec.partition.key or window.key in spec.left_out:
+            continue
+        if window.key not in served:
+            return None
+        if due is not None and due >= LEAST_DUE:
+            return results_of(spark, spec, models, windows[: number + 1], due)
+    return None
+
+
+def results_of(
+    spark: SparkSession, spec: MonitorSpec, models: Models, windows: Sequence[Counted], due: float
+) -> MonitorEvidence:
+    """Results of the last of some windows, as its labels are known now.
+
+    Args:
+        due: The share of them that is.
+    """
+    window = windows[-1]
+    partition = Partition.parse(spec.partition.unit, window.key)
+    then = spec.model_copy(update={"partition": partition, "gate": None})
+    first = models.first.manifest.features if models.first and models.has_changed else ()
+    frame = window_rows.window_frame(spark, then, models.inputs, first, window.rows)
+    evidence = MonitorEvidence(
+        window=window.key,
+        matured_partitions=len(windows),
+        rows=window.rows,
+        champion=models.champion.version if models.champion else None,
+        champion_as_of=models.champion.manifest.as_of if models.champion else None,
+        windows_a_year=YEAR / (partition.end - partition.start),
+        due=due,
+    )
+    evidence, _ = results(spec.model, models, frame, evidence)
+    return Comparing(
+        spark,
+        then,
+        models.champion,
+        models.as_judged,
+        models.inputs,
+        windows,
+        frame,
+        window.rows,
+    ).results(evidence)
 
 
 def main_numbers(evidence: MonitorEvidence) -> dict[str, float]:

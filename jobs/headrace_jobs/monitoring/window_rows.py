@@ -123,12 +123,12 @@ def counted(spark: SparkSession, spec: MonitorSpec) -> list[Counted]:
 def due(windows: Sequence[Counted], key: str) -> float | None:
     """Of the labels of a window that will come, the share that is known.
 
-    At least as many will come, of its rows, as have come by now of the windows before, but for the
-    newest of these, whose labels may be late as well. Some rows may never have a label.
+    At least as many will come, of its rows, as have come by now of the older half of the windows before:
+    labels of the newer ones may be late as well. Some rows may never have a label.
     """
     now = next((window for window in windows if window.key == key), None)
     before = [window for window in windows if window.key < key and window.rows]
-    settled = [window.labelled / window.rows for window in before[:-1]]
+    settled = [window.labelled / window.rows for window in before[: -(-len(before) // 2)]]
     if now is None or not now.rows or not settled or not (least := min(settled)):
         return None
     return min(1.0, now.labelled / now.rows / least)
@@ -175,6 +175,11 @@ def shares(windows: Sequence[Counted], since: int, most_rows: int) -> dict[str, 
         for window in chosen:
             found[window.key] = max(found[window.key], share)
     return found
+
+
+def categories(inputs: Sequence[Feature]) -> list[str]:
+    """Features whose values make slices that labels are looked at in, beside the declared ones."""
+    return [feature.name for feature in inputs if feature.kind is FeatureKind.CATEGORY]
 
 
 def raw_inputs(inputs: Sequence[Feature]) -> list[Column]:

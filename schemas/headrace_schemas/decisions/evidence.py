@@ -13,6 +13,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from headrace_schemas.decisions.confidence import LEAST_DUE
 from headrace_schemas.decisions.gain import Gain, Moments
 from headrace_schemas.decisions.incident import Incident
 from headrace_schemas.decisions.signal import Evidence, Question, Signal
@@ -92,6 +93,8 @@ class MonitorEvidence(Evidence):
         windows_a_year: How many windows a year has.
         due: Of the labels that will come, as windows before let expect, the share that is known; None
             where nothing is known of it.
+        matured: Results of the newest window before that the same champion served and whose labels are
+            due, where this window's are not; without inputs and incidents, which were looked at then.
     """
 
     window: str
@@ -114,6 +117,17 @@ class MonitorEvidence(Evidence):
     split: LossSplit | None = None
     windows_a_year: float | None = None
     due: float | None = None
+    matured: "MonitorEvidence | None" = Field(default=None, exclude_if=is_unknown)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether enough of the window's labels are known: fast ones are no fair sample."""
+        return self.due is None or self.due >= LEAST_DUE
+
+    @property
+    def judged(self) -> "MonitorEvidence | None":
+        """The evidence whose results are judged: its own, or else those of `matured`."""
+        return self if self.is_due else self.matured
 
     def raised(self, question: Question) -> list[str]:
         """The signals on a question that count by themselves, in words."""

@@ -59,9 +59,16 @@ class Results:
     worse: bool = False
 
 
-def findings_of(model: Model, served: Sequence[MonitorEvidence]) -> Findings:
-    """What the windows that a champion served say, the newest one at the end."""
-    evidence, monitors = served[-1], model.monitors
+def findings_of(
+    model: Model, evidence: MonitorEvidence, served: Sequence[MonitorEvidence]
+) -> Findings:
+    """What a window says.
+
+    Args:
+        served: Windows that its champion served and whose labels are due; it is the last one, or where its
+            own labels are late, the newest one that is due.
+    """
+    monitors = model.monitors
     inputs = judge_inputs(monitors.inputs, evidence)
     if raised := evidence.raised(Question.INPUTS):
         inputs = Inputs("; ".join([*raised, inputs.text]), drifted=True)
@@ -69,7 +76,10 @@ def findings_of(model: Model, served: Sequence[MonitorEvidence]) -> Findings:
     if raised := evidence.raised(Question.RESULTS):
         results = Results("; ".join([*raised, results.text]), worse=True)
     said = [signal.text for signal in evidence.signals if signal.question is Question.DATA]
-    texts = [results.text, inputs.text, *(f"its gate warned: {text}" for text in said)]
+    late = ""
+    if served[-1].window != evidence.window:
+        late = f"{evidence.due or 0:.0%} of the labels are known, so results are of {served[-1].window}: "
+    texts = [late + results.text, inputs.text, *(f"its gate warned: {text}" for text in said)]
     return Findings("; ".join(texts), inputs.drifted, results.worse)
 
 

@@ -10,9 +10,11 @@ suffixes of an e-detector: J. Shin, A. Ramdas and A. Rinaldo, "E-detectors", New
 Statistics in Data Science 2, 2023).
 
 A retraining costs `cost`, in units of the loss times windows, and what it gains lasts until the next
-one. It pays when the lower bound times the `horizon_windows` exceeds the cost: the rule of the
+one. It pays when the lower bound times the windows that it will last exceeds the cost: the rule of the
 cost-aware retraining of A. Mahadevan and M. Mathioudakis (arXiv 2310.04216), with a bound where they
-take an estimate.
+take an estimate. A gain is taken to last `horizon_windows`, or as long as it was seen, if that is
+longer: of what has lasted for n windows nothing more is known than that it is as likely to be in the
+first half of its life as in the second one (J. R. Gott, Nature 363, 1993).
 """
 
 from collections.abc import Sequence
@@ -56,6 +58,14 @@ class PooledGain:
     low: float
     is_pilot: bool
 
+    def lasts(self, horizon_windows: int) -> int:
+        """Windows that it is taken to last: as many as are declared, or as it was seen for."""
+        return max(horizon_windows, self.windows)
+
+    def worth(self, horizon_windows: int) -> float:
+        """What it is worth at least, in units of the loss times windows; a loss is one now."""
+        return self.low * self.lasts(horizon_windows) if self.low > 0 else self.low
+
     @property
     def text(self) -> str:
         """In words, for a reason."""
@@ -68,13 +78,13 @@ class PooledGain:
 
 
 def pooled_gains(
-    evidence: Sequence[MonitorEvidence], confidence: float, fewest_rows: int
+    evidence: Sequence[MonitorEvidence], policy: Retraining, fewest_rows: int
 ) -> list[PooledGain]:
-    """Each family's best-founded gain over the newest windows, the highest lower bound first.
+    """Each family's best-founded gain over the newest windows, the one that is worth most first.
 
     Args:
         evidence: Of the windows that one champion served, oldest first.
-        confidence: Of the one-sided lower bound of each look.
+        policy: Its `confidence` is of the one-sided lower bound of each look.
         fewest_rows: That a model is trained from, its holdout apart: challengers which speak for a training
             with fewer are passed over.
     """
@@ -87,10 +97,12 @@ def pooled_gains(
             for gain in window.gains
             if gain.family == family and rows_to_learn(gain, window) >= fewest_rows
         ]
-        looks = [look(measured[-count:], confidence) for count in counts_of(len(measured), family)]
+        looks = [
+            look(measured[-count:], policy.confidence) for count in counts_of(len(measured), family)
+        ]
         if judged := [gain for gain in looks if gain is not None]:
-            found.append(max(judged, key=lambda gain: gain.low))
-    return sorted(found, key=lambda gain: (-gain.low, gain.family))
+            found.append(max(judged, key=lambda gain: gain.worth(policy.horizon_windows)))
+    return sorted(found, key=lambda gain: (-gain.worth(policy.horizon_windows), gain.family))
 
 
 def rows_to_learn(gain: Gain, window: MonitorEvidence) -> float:

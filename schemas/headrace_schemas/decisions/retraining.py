@@ -102,20 +102,20 @@ def weigh(
         return early
     if (kept := not_now(model, evidence, earlier, as_of)) is not None:
         return kept
-    if not is_due(evidence):
+    judged, served = evidence.judged, served_windows(model, evidence, earlier)
+    if judged is None or not served:
         expected = f"; {evidence.split.text}" if evidence.split else ""
         return Judgement(
             Verdict.WATCH,
-            f"too early: {evidence.due:.0%} of the labels that will come are known, and fast labels are "
+            f"too early: {evidence.due or 0:.0%} of the labels that will come are known, and fast labels are "
             f"no fair sample; a window counts from {LEAST_DUE:.0%} on{expected}",
             "a longer `label_delay_days`",
         )
-    served = served_windows(model, evidence, earlier)
-    found = findings_of(model, served)
-    gains = pooled_gains(served, model.retraining.confidence, model.training.fewest_rows)
-    if gains and evidence.base_loss is not None:
-        return judge_gain(model, found, gains[0], evidence.base_loss)
-    return judge_without_gain(model, evidence, found, as_of, earlier)
+    found = findings_of(model, evidence, served)
+    gains = pooled_gains(served, model.retraining, model.training.fewest_rows)
+    if gains and judged.base_loss is not None:
+        return judge_gain(model, found, gains[0], judged.base_loss)
+    return judge_without_gain(model, judged, found, as_of, earlier)
 
 
 def holding(
@@ -241,9 +241,10 @@ def windows_since(earlier: Sequence[Decision], decisions: Sequence[Decision]) ->
 def served_windows(
     model: Model, evidence: MonitorEvidence, earlier: Sequence[Decision]
 ) -> list[MonitorEvidence]:
-    """Evidence of the windows that the champion served since anything was learnt; oldest first.
+    """Results of the windows that the champion served since anything was learnt; oldest first.
 
-    A training that was refused is knowledge as well: what was known before it has had its answer.
+    A training that was refused is knowledge as well: what was known before it has had its answer. Each
+    window counts once, as it was known last, and where its labels are late from when they are due.
     """
     answered = answered_times(earlier)
     held = held_windows(earlier, model.name, model.retraining.normal_after_windows)
@@ -251,16 +252,16 @@ def served_windows(
         decision
         for decision in earlier
         if decision.kind is Kind.RETRAINING
-        and decision.window not in (evidence.window, *held)
+        and decision.window != evidence.window
         and (not answered or decision.as_of > max(answered))
     ]
     found = [read_evidence(decision) for decision in sorted(since, key=lambda d: (d.as_of, d.id))]
-    return [*(one for one in found if one.champion == evidence.champion and is_due(one)), evidence]
-
-
-def is_due(evidence: MonitorEvidence) -> bool:
-    """Whether enough of the window's labels are known."""
-    return evidence.due is None or evidence.due >= LEAST_DUE
+    judged = {
+        results.window: results
+        for each in [*found, evidence]
+        if (results := each.judged) is not None and results.champion == evidence.champion
+    }
+    return [judged[window] for window in sorted(judged) if window not in held]
 
 
 def answered_times(earlier: Sequence[Decision]) -> list[datetime]:
@@ -276,8 +277,9 @@ def judge_gain(model: Model, found: Findings, best: PooledGain, base_loss: float
     """Whether the best-founded gain is worth its cost."""
     policy = model.retraining
     cost = cost_of(policy, base_loss)
-    worth, least = best.low * policy.horizon_windows, cost / policy.horizon_windows
-    price = f"{policy.horizon_windows} windows of that are worth {worth:.4f}, a training costs {cost:.4f}"
+    lasts = best.lasts(policy.horizon_windows)
+    worth, least = best.low * lasts, cost / lasts
+    price = f"{lasts} windows of that are worth {worth:.4f}, a training costs {cost:.4f}"
     if worth > cost:
         since = None if best.family in (ALL, WITH_ALL) else best.since
         return Judgement(

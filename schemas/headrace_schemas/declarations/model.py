@@ -206,9 +206,10 @@ class Retraining(Frozen):
         schedule: Five fields of a cron expression in UTC: when a training is due by the calendar;
             without, never.
         cost: What one retraining costs, in units of the loss that belongs to the monitored metric,
-            summed over windows: it pays when it lowers the mean loss of the next `horizon_windows`
-            windows by more than this together. Without one, 3 % of the loss of a constant prediction.
-        horizon_windows: Windows for which a retrained model is expected to serve.
+            summed over windows: it pays when it lowers the mean losses of the windows to come
+            by more than this together. Without one, 3 % of the loss of a constant prediction.
+        horizon_windows: Windows for which a retrained model is expected to serve at least; one whose
+            gain was seen over more windows is expected to serve as many.
         confidence: Of the lower bound of a measured gain, at each window.
         cooldown_days: Least days between two trainings that monitoring asks for.
         most_a_year: How many trainings monitoring may ask for within 365 days.
