@@ -1,6 +1,10 @@
 """The bench of decisions on short lives."""
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from benchmarks.decisions import own
@@ -11,6 +15,7 @@ from benchmarks.decisions.scenarios import SCENARIOS
 from benchmarks.decisions.worlds import Scenario, world_of
 
 CHANGE = 5
+ROOT = Path(__file__).parents[2]
 
 
 CONCEPT = own.mixing(lambda month: float(month >= CHANGE))
@@ -74,3 +79,25 @@ def test_tables_are_exchanged_on_a_page_when_it_is_written_again(lived):
     text = tables(lived, [ABRUPT.name], (1.0,))
     page = f"head\n{BEGIN}\nold\n{END}\nfoot\n"
     assert written(page, text) == f"head\n{BEGIN}\n\n{text}\n\n{END}\nfoot\n"
+
+
+def test_worlds_are_played_by_two_processes_and_kept_when_it_is_run_as_a_program(tmp_path):
+    kept = tmp_path / "kept.jsonl"
+    command = ["-m", "benchmarks.decisions", "--scenarios", "tiny windows", "--costs", "1"]
+    runs = [
+        subprocess.run(
+            [sys.executable, *command, "--seeds", seeds, "--kept", str(kept)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=True,
+        )
+        for seeds in ("1", "2")
+    ]
+
+    assert "1 of 1," in runs[0].stderr
+    assert "1 of 1," in runs[1].stderr  # the first one is there already
+    assert "1 scenarios, 2 worlds each." in runs[1].stdout
+    seeds = {json.loads(line)["seed"] for line in kept.read_text().splitlines()}
+    assert seeds == {0, 1}
