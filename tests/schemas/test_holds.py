@@ -9,8 +9,9 @@ import pytest
 from headrace_schemas.decisions.decision import Decision, Kind, Verdict
 from headrace_schemas.decisions.evidence import MonitorEvidence, canonical
 from headrace_schemas.decisions.evidence_codec import read_evidence
-from headrace_schemas.decisions.holds import blocks, held_windows, release
+from headrace_schemas.decisions.holds import blocks, held_windows, release, special_seasons
 from headrace_schemas.decisions.incident import Incident, Scope
+from headrace_schemas.decisions.seasons import comparable, seasons
 from tests.schemas.test_decisions import AS_OF, decision
 
 
@@ -122,3 +123,59 @@ def test_nothing_is_held_when_the_ledger_has_other_rows_alone() -> None:
     assert held([]) == {}
     assert held([promotion, release("delay", "1", day(1), "nothing there", "ada")]) == {}
     assert held_windows([decided("1", MISSING)], "other") == {}
+
+
+def few(rows: float) -> Incident:
+    return ROWS.model_copy(update={"value": rows})
+
+
+def daily(*windows: tuple[str, float | None]) -> list[Decision]:
+    """Decisions on days, some of which have few rows."""
+    return [
+        decided(key, *([] if rows is None else [few(rows)]), on=number)
+        for number, (key, rows) in enumerate(windows, start=1)
+    ]
+
+
+def test_windows_are_released_when_the_sign_comes_back_with_the_calendar() -> None:
+    saturdays = ("2024-06-01", "2024-06-08", "2024-06-15")
+    days = [f"2024-06-{number:02}" for number in range(1, 16)]
+    run = daily(*[(key, 150.0 if key in saturdays else None) for key in days])
+
+    assert held(run[:14]).keys() == set(saturdays[:2])
+    assert held(run) == {}
+    assert special_seasons(run[:14], "delay") == frozenset()
+    assert special_seasons(run, "delay") == {"Saturdays"}
+
+
+def test_another_incident_is_held_when_windows_with_its_sign_are_normal() -> None:
+    run = daily(*[(str(number), 150.0) for number in range(1, 4)])
+
+    assert held([*run, decided("4", few(140), on=4)]) == {}
+    assert held([*run, decided("4", few(3), on=4)]) == {"4": (few(3),)}
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"),
+    [
+        ("2024-06-01", ("Saturdays",)),
+        ("2024-06-03T07", ("Mondays 07:00", "07:00")),
+        ("2024-12", ("month 12",)),
+        ("2024-W05", ("week W05",)),
+        ("2024-Q4", ("quarter Q4",)),
+        ("2024", ()),
+        ("1", ()),
+    ],
+)
+def test_a_window_has_seasons_when_its_unit_has_some(
+    window: str, expected: tuple[str, ...]
+) -> None:
+    assert seasons(window) == expected
+
+
+def test_windows_of_a_special_season_are_compared_with_each_other_alone() -> None:
+    days = ["2024-05-31", "2024-06-01", "2024-06-02", "2024-06-07"]
+
+    assert comparable("2024-06-08", days, {"Saturdays"}) == ["2024-06-01"]
+    assert comparable("2024-06-10", days, {"Saturdays"}) == [days[0], days[2], days[3]]
+    assert comparable("2024-06-10", days, ()) == days

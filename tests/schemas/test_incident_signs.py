@@ -208,3 +208,18 @@ def test_a_warm_day_is_no_other_unit_when_its_spread_stays(warmth: float, seed: 
     past = [day(place, rng.uniform(8, 14)) for place in range(19)]
     warm = day(19, warmth)
     assert "unit" not in {found.sign for found in found_in([*past, warm], moved=True)}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_few_amounts_are_no_other_unit_when_they_are_skewed(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+
+    def night(place: int, factor: float = 1.0) -> WindowProfile:
+        rows = int(rng.integers(18, 25))
+        return window(place, rows, [numbers("amount", rng.lognormal(3, 1, rows) * factor)])
+
+    past = [night(0)]
+    for place in range(1, 40):
+        past.append(night(place))
+        assert "unit" not in {found.sign for found in found_in(past, moved=True)}
+    assert "unit" in {found.sign for found in found_in([*past, night(40, 1000)], moved=True)}

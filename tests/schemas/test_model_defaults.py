@@ -109,10 +109,10 @@ def test_a_short_file_is_refused_when_the_target_does_not_say_enough(
         (2, None, None, "2 of 3 partitions of history"),
         (3, None, None, None),
         (3, 499, None, "499 of 500 labelled rows"),
-        (3, 500, 99, "99 of 100 of the rarer class"),
-        (3, 500, 401, "99 of 100 of the rarer class"),
-        (3, 500, 100, None),
-        (1, 90, 3, "1 of 3 partitions of history, 90 of 500 labelled rows, 3 of 100 of the rarer"),
+        (3, 500, 199, "199 of 200 of the rarer class"),
+        (3, 500, 401, "99 of 200 of the rarer class"),
+        (3, 500, 200, None),
+        (1, 90, 3, "1 of 3 partitions of history, 90 of 500 labelled rows, 3 of 200 of the rarer"),
     ],
 )
 def test_a_first_model_waits_for_rows_when_the_file_does_not_say(

@@ -36,10 +36,11 @@ from headrace_schemas.decisions.confidence import LEAST_DUE
 from headrace_schemas.decisions.decision import Decision, Verdict, champion_at
 from headrace_schemas.decisions.evidence import MonitorEvidence, PromotionEvidence
 from headrace_schemas.decisions.findings import judge_inputs
-from headrace_schemas.decisions.holds import held_windows
+from headrace_schemas.decisions.holds import held_windows, special_seasons
 from headrace_schemas.decisions.profile import WindowProfile
 from headrace_schemas.decisions.promotion import decide_promotion
 from headrace_schemas.decisions.retraining import decide_retraining
+from headrace_schemas.decisions.seasons import comparable
 from headrace_schemas.decisions.signal import Signal
 from headrace_schemas.declarations.model import Model, Task
 
@@ -184,9 +185,11 @@ class Life:
         # As in monitoring: what matured before the window's end, as the champion's did.
         ends = self.windows[number].ends
         labelled = [one.labelled(as_of) for one in before if one.as_of < ends]
+        keys, normal_after = [one.key for one in before], self.model.retraining.normal_after_windows
+        special = special_seasons(self.history, self.model.name, normal_after)
         return Past(
             [rows for rows in labelled if len(rows.target)],
-            [self.profiles[one.key] for one in before],
+            [self.profiles[key] for key in comparable(self.windows[number].key, keys, special)],
             self.boosters.categories,
         )
 

@@ -39,6 +39,7 @@ from headrace_lake.ledger import monitoring
 from headrace_schemas.decisions.evidence import MonitorEvidence
 from headrace_schemas.decisions.findings import judge_inputs
 from headrace_schemas.decisions.profile import WindowProfile
+from headrace_schemas.decisions.seasons import comparable, season_of
 from headrace_schemas.decisions.signal import Signal
 from headrace_schemas.partition import Partition
 from headrace_schemas.planning.planner import matured_at
@@ -46,6 +47,9 @@ from headrace_schemas.wire.model_jobs import MonitorSpec
 
 MOST_BEFORE = 120
 """Windows before that one is compared with: two years and more of weeks, ten of months."""
+
+MOST_OF_SEASON = 26
+"""The same of a special season: half a year of weekends."""
 
 Sketches = Mapping[str, ColumnSketch]
 """Of a window, by column."""
@@ -121,20 +125,27 @@ class Comparing:
     def drifted(self, sketched: Sketches) -> list[Signal]:
         """Signals on the champion's inputs."""
         spec = self.spec
-        before = kept_sketches(spec.model.name, spec.sketches_uri, self.keys_before())
+        before = kept_sketches(
+            spec.model.name, spec.sketches_uri, self.keys_before()[-MOST_BEFORE:]
+        )
         learnt = [place for place, key in enumerate(before) if self.has_learnt(key)]
         effect = spec.model.monitors.inputs.psi
         return input_signals(self.inputs, sketched, list(before.values()), learnt, effect)
 
     def keys_before(self) -> list[str]:
-        """The newest windows before that are not held, oldest first."""
+        """Windows before that are not held, oldest first."""
         spec = self.spec
-        keys = [
+        return [
             window.key
             for window in self.windows
             if window.key < spec.partition.key and window.key not in spec.left_out
         ]
-        return keys[-MOST_BEFORE:]
+
+    def keys_compared(self) -> list[str]:
+        """The newest of them that an incident is told by: of the window's own season where it is special."""
+        own, special = self.spec.partition.key, self.spec.seasons
+        most = MOST_OF_SEASON if season_of(own, special) else MOST_BEFORE
+        return comparable(own, self.keys_before(), special)[-most:]
 
     def has_learnt(self, key: str) -> bool:
         """Whether the champion learnt from a window."""
@@ -186,7 +197,7 @@ class Comparing:
 
         And whether the loss of the newest of them with labels lay outside its own estimate.
         """
-        keys, spec = self.keys_before(), self.spec
+        keys, spec = self.keys_compared(), self.spec
         if not keys:
             return [], False
         kept = monitoring(spec.model.name).read(spec.monitoring_uri, since=keys[0])

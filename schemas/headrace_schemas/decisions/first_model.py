@@ -6,9 +6,9 @@ PARTITIONS = 3
 """Partitions with matured labels that a first model waits for, where the file does not say: one of
 them is no longer than the holdout may be, and the others show that one differs from the next."""
 
-ROWS, OF_EACH_CLASS = 500, 100
-"""Labelled rows of them, and of two classes rows of each. A holdout of a fifth then has 100 rows, or
-20 of the rarer class; what is judged on fewer than 50 of each is refused, so it is made longer."""
+ROWS, OF_EACH_CLASS = 500, 200
+"""Labelled rows of them, and of two classes rows of each. What is judged on fewer than 50 of each is
+refused, and a holdout takes a third at most: of 200 it has that many."""
 
 
 def waits_for(split: Split, partitions: int, rows: int | None, positive: int | None) -> str | None:

@@ -1,7 +1,8 @@
 """Which windows are held, by the ledger: their rows stay out of training and holdouts until released.
 
 A window is held by incidents that block. It is released by a corrected delivery, which is decided on
-anew, by a person, or because the same sign stayed for so many windows that it is the new normal.
+anew, by a person, or because the same sign stayed for so many windows that it is the new normal, or came
+back for as many of the same season.
 The loop goes on meanwhile: a window after it that is normal is learnt from.
 """
 
@@ -11,6 +12,7 @@ from datetime import datetime
 
 from headrace_schemas.decisions.decision import Decision, Kind, Verdict, as_of_label
 from headrace_schemas.decisions.incident import Incident, Scope
+from headrace_schemas.decisions.seasons import seasons
 
 MATTERS = 0.02
 """Share of the champion's gain from which a broken column holds its window."""
@@ -18,8 +20,14 @@ MATTERS = 0.02
 NEW_NORMAL = 3
 """Windows in a row with the same sign from which it is the new normal."""
 
+ALIKE = 1.5
+"""Factor within which the value of a sign is like those that are normal by now."""
+
 Sign = tuple[Scope, str, str]
 """What makes incidents of several windows the same: scope, subject and sign."""
+
+Run = list[tuple[str, float]]
+"""Windows that follow each other with one sign, and its value in each."""
 
 
 def blocks(incident: Incident) -> bool:
@@ -34,17 +42,26 @@ def held_windows(
 
     Args:
         history: The ledger's rows, in any order.
-        new_normal: Windows in a row with the same sign that release all of them. Broken labels are
-            never the new normal, since nothing is to be learnt from them: they wait for a correction
-            or a person.
+        new_normal: Windows in a row, or in a row of one season, with the same sign that release all of
+            them. Broken labels are never the new normal, since nothing is to be learnt from them: they
+            wait for a correction or a person.
     """
     found = blocking(history, model)
-    released = {*released_by_persons(history, model), *persisting(found, new_normal)}
+    normal = ((window, sign) for window, sign, _ in persisting(found, new_normal))
+    released = {*released_by_persons(history, model), *normal}
     held = {
         window: tuple(each for each in incidents if (window, sign_of(each)) not in released)
         for window, incidents in found.items()
     }
     return {window: incidents for window, incidents in held.items() if incidents}
+
+
+def special_seasons(
+    history: Sequence[Decision], model: str, new_normal: int = NEW_NORMAL
+) -> frozenset[str]:
+    """Seasons whose windows differ from others by the calendar, as the ledger knows: see `seasons`."""
+    found = persisting(blocking(history, model), new_normal)
+    return frozenset(season for _, _, season in found if season is not None)
 
 
 def release(model: str, window: str, as_of: datetime, reason: str, by: str) -> Decision:
@@ -106,12 +123,32 @@ def released_by_persons(history: Sequence[Decision], model: str) -> Iterator[tup
 
 def persisting(
     found: Mapping[str, Sequence[Incident]], new_normal: int
-) -> Iterator[tuple[str, Sign]]:
-    """Signs, not of labels, of windows that follow each other with the same one."""
-    runs: dict[Sign, list[str]] = {}
+) -> Iterator[tuple[str, Sign, str | None]]:
+    """Signs, not of labels, of windows that follow each other with the same one: in time, or in a season.
+
+    Once they are normal, one whose value is far from theirs is another incident, and begins anew.
+
+    Yields:
+        The window, its sign, and the season; None for windows that follow each other in time.
+    """
+    runs: dict[str | None, dict[Sign, Run]] = {}
     for window, incidents in found.items():
-        signs = {sign_of(each) for each in incidents if each.scope is not Scope.LABEL}
-        runs = {sign: [*runs.get(sign, ()), window] for sign in signs}
-        for sign, run in runs.items():
-            if len(run) >= new_normal:
-                yield from ((each, sign) for each in run)
+        values = {sign_of(each): each.value for each in incidents if each.scope is not Scope.LABEL}
+        for season in (None, *seasons(window)):
+            before = runs.get(season, {})
+            runs[season] = {
+                sign: [*going_on(before.get(sign, []), value, new_normal), (window, value)]
+                for sign, value in values.items()
+            }
+            for sign, run in runs[season].items():
+                if len(run) >= new_normal:
+                    yield from ((each, sign, season) for each, _ in run)
+
+
+def going_on(run: Run, value: float, new_normal: int) -> Run:
+    """The windows that one more with this value goes on from; none if it is another incident."""
+    values = [each for _, each in run]
+    is_normal = len(run) >= new_normal
+    if is_normal and not min(values) / ALIKE <= value <= max(values) * ALIKE:
+        return []
+    return run

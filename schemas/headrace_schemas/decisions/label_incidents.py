@@ -47,6 +47,9 @@ CLOSE = 2.0
 STILL = 0.25
 """Share of the way to the opposite; a concept that changed moves all slices further."""
 
+MANY = 100
+"""Labelled rows of a slice from which a step of its base rate counts though its skill is not known."""
+
 FEWEST = 3
 """Windows with a skill from which another one can be compared with them."""
 
@@ -283,8 +286,14 @@ def of_slices(histories: Sequence[LabelHistory], inputs_moved: bool) -> Iterator
             yield from (each.turned() for each in turned)
         elif constant and is_minority(constant, siblings):
             yield from constant
-        elif len(stepped) == 1 and not inputs_moved and stepped[0].is_unlearnable is not False:
+        elif len(stepped) == 1 and not inputs_moved and is_beyond_learning(stepped[0]):
             yield stepped[0].stepped()
+
+
+def is_beyond_learning(history: LabelHistory) -> bool:
+    """Whether a step is no concept that changed: surely, or where nobody knows and rows are not few."""
+    found = history.is_unlearnable
+    return history.now.rows >= MANY if found is None else found
 
 
 def is_minority(some: Sequence[object], siblings: Sequence[LabelHistory]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from headrace_schemas.decisions.decision import Decision, Kind, serving
-from headrace_schemas.decisions.holds import held_windows
+from headrace_schemas.decisions.holds import held_windows, special_seasons
 from headrace_schemas.decisions.incident import Scope
 from headrace_schemas.declarations.model import Model
 
@@ -26,6 +26,12 @@ def windows_left_out(model: Model, history: Sequence[Decision], as_of: datetime)
     """Keys of the windows that are held: neither learnt from nor judged on."""
     known = known_by(history, model.name, as_of)
     return tuple(sorted(held_windows(known, model.name, model.retraining.normal_after_windows)))
+
+
+def seasons_apart(model: Model, history: Sequence[Decision], as_of: datetime) -> tuple[str, ...]:
+    """Seasons whose windows are compared with each other alone."""
+    known = known_by(history, model.name, as_of)
+    return tuple(sorted(special_seasons(known, model.name, model.retraining.normal_after_windows)))
 
 
 def labels_held(model: Model, history: Sequence[Decision], as_of: datetime) -> str | None:

@@ -14,8 +14,15 @@ Quantiles = tuple[float, ...]
 FACTORS = (10.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1.609, 2.54, 24.0, 60.0, 1 / 0.4536, 3.281)
 """Tens, miles, inches, days, minutes, pounds, feet; their inverses count as well."""
 
+INNER = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""The levels of quantiles that are compared."""
+
 FEWEST = 3
 """Quantiles other than 0 from which a common factor says something."""
+
+MANY, LARGE = 50, 5.0
+"""Rows below which only factors beyond `LARGE` are told: the 95 % quantile of 20 skewed values, such as amounts,
+differs by a factor of 2 from that of 20 others."""
 
 MATTERS = 0.1
 """Of the range from 5 % to 95 %, which is 3.3 standard deviations of a normal variable: a move of less
@@ -80,9 +87,14 @@ def find_move(now: Quantiles, before: Sequence[Quantiles], rows: int) -> Move | 
         return None
     levels = [apart(window, usual) for window in before]
     steps = [apart(one, other) for one, other in pairwise(before)]
-    noise = sampling_distance(rows)
+    noise = max(sampling_distance(rows), distance_by_chance(usual, now, rows))
+    # Both are samples: of all windows together, and of the last one alone.
+    chances = (noise * math.sqrt(1 + 1 / len(before)), noise * math.sqrt(2))
     anchors = ((usual, levels), (before[-1], steps))
-    limits = [high_of(distances, noise, len(before)) for _, distances in anchors]
+    limits = [
+        high_of(distances, chance, len(before))
+        for (_, distances), chance in zip(anchors, chances, strict=True)
+    ]
     moved = [apart(now, anchor) for anchor, _ in anchors]
     if any(far <= limit for far, limit in zip(moved, limits, strict=True)):
         return None
@@ -94,10 +106,16 @@ def find_move(now: Quantiles, before: Sequence[Quantiles], rows: int) -> Move | 
     explaining = [
         (far, conversion.name)
         for conversion in (CONVERSIONS if is_telling else ())
+        if rows >= MANY or is_large(conversion)
         for (anchor, _), limit in zip(anchors, near, strict=True)
         if scales(conversion, now, before) and (far := apart(conversion.undo(now), anchor)) <= limit
     ]
     return Move(moved[0], limits[0], min(explaining)[1] if explaining else None)
+
+
+def is_large(conversion: Conversion) -> bool:
+    """Whether numbers become many times larger or smaller."""
+    return not 1 / LARGE <= abs(conversion.factor) <= LARGE or conversion.factor == 1
 
 
 def scales(conversion: Conversion, now: Quantiles, before: Sequence[Quantiles]) -> bool:
@@ -124,7 +142,7 @@ def high_of(distances: Sequence[float], noise: float, windows: int) -> float:
     Args:
         noise: The mean distance by chance, which spreads by about half of it.
     """
-    middle = median(distances) if distances else noise
+    middle = max(median(distances), noise) if distances else noise
     least = MATTERS * (1 + 1 / windows)
     spread = [far - middle for far in distances]
     return middle + allowed(spread, len(spread) - 1, noise / 2, least)
@@ -138,6 +156,23 @@ def sampling_distance(rows: int) -> float:
     a normal deviation's size is 0.8 of its standard error.
     """
     return 0.4 / math.sqrt(rows)
+
+
+def distance_by_chance(usual: Quantiles, now: Quantiles, rows: int) -> float:
+    """The same for numbers of any shape, whose density follows from their usual quantiles.
+
+    Between two levels it is their difference over that of the quantiles; at the ends half of what it is
+    beside them, as for a normal variable. In units of `apart`.
+    """
+    scales = [scale for scale in (scale_of(usual), scale_of(now)) if scale]
+    if len(usual) != len(INNER) or not scales:
+        return 0.0
+    last, total = len(INNER) - 1, 0.0
+    for place, level in enumerate(INNER):
+        low, high = max(place - 1, 0), min(place + 1, last)
+        slope = (usual[high] - usual[low]) / (INNER[high] - INNER[low])
+        total += math.sqrt(level * (1 - level)) * slope * (2 if place in (0, last) else 1)
+    return 0.8 * total / len(INNER) / math.sqrt(rows) / min(scales)
 
 
 def apart(one: Quantiles, other: Quantiles) -> float:

@@ -13,7 +13,7 @@ from headrace_schemas.batch import Batch
 from headrace_schemas.decisions.decision import Decision, champion_at, first_champion
 from headrace_schemas.decisions.evidence import MonitorEvidence, PromotionEvidence
 from headrace_schemas.decisions.model_version import PinnedModel
-from headrace_schemas.decisions.training_windows import windows_left_out
+from headrace_schemas.decisions.training_windows import seasons_apart, windows_left_out
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
 from headrace_schemas.declarations.pipeline import TableBuild
@@ -299,6 +299,7 @@ class Planner:
             sketches_uri=self.lake.sketches(model.name),
             gate=gate,
             left_out=windows_left_out(model, history, matured_at(model, partition)),
+            seasons=seasons_apart(model, history, matured_at(model, partition)),
             upstream=self.upstream(model),
             history_days=self.catalog.build(model.table).history_days,
         )

@@ -160,6 +160,7 @@ class MonitorSpec(JobSpec):
         gate: What the gate saw of the partition of the feature table; None where no record is left.
         left_out: Keys of partitions with a data incident: nothing is learnt from or compared with
             them.
+        seasons: Those whose windows differ from others by the calendar, and are compared with each other.
         upstream: Of features, the input table that they come from, where that is known.
     """
 
@@ -176,6 +177,7 @@ class MonitorSpec(JobSpec):
     sketches_uri: str
     gate: GateOutcome | None = None
     left_out: tuple[str, ...] = ()
+    seasons: tuple[str, ...] = ()
     upstream: dict[str, str] = {}
     history_days: int = HISTORY_DAYS
 
