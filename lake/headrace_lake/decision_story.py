@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from headrace_schemas.decisions.decision import Decision, Kind, Verdict
 from headrace_schemas.decisions.evidence import MonitorEvidence
 from headrace_schemas.decisions.evidence_codec import read_evidence
-from headrace_schemas.decisions.gains import PooledGain, cost_of, pooled_gains
+from headrace_schemas.decisions.gains import PooledGain, cost_of
 from headrace_schemas.decisions.holds import held_windows
-from headrace_schemas.decisions.retraining import served_windows
+from headrace_schemas.decisions.retraining import measured_gains, served_windows
 from headrace_schemas.decisions.signal import Question, Signal
 from headrace_schemas.declarations.model import Model, Retraining
 
@@ -84,7 +84,7 @@ def decision_story(model: Model, history: Sequence[Decision], decision: Decision
     judged = evidence.judged
     if judged is not None and judged.base_loss is not None:
         served = served_windows(then, evidence, earlier)
-        gains = pooled_gains(served, then.retraining, then.training.fewest_rows)
+        gains = measured_gains(then, evidence, served, earlier)
         horizon = then.retraining.horizon_windows
         lasts = gains[0].lasts(horizon) if gains else horizon
         price = cost_of(then.retraining, judged.base_loss) / lasts

@@ -7,7 +7,7 @@ import pytest
 from headrace_schemas.decisions.decision import Decision, Kind, Verdict
 from headrace_schemas.decisions.evidence import MonitorEvidence, Performance, canonical
 from headrace_schemas.decisions.gain import Gain, Moments
-from headrace_schemas.decisions.gains import WITHIN, cost_of, pooled_gains
+from headrace_schemas.decisions.gains import WITH_ALL, WITHIN, cost_of, pooled_gains
 from headrace_schemas.decisions.incident import Incident, Scope
 from headrace_schemas.decisions.retraining import decide_retraining
 from headrace_schemas.declarations.model import Model, Retraining
@@ -449,3 +449,20 @@ def test_a_window_counts_once_when_it_is_the_newest_matured_one_for_long(model: 
 
     assert found.verdict is Verdict.WATCH
     assert "on 250 rows of 1 window" in found.reason
+
+
+def test_what_is_of_one_window_alone_is_no_gain_when_others_never_had_it(model: Model) -> None:
+    """New customers every month: a challenger that has seen half of them is better on them, and on nobody else."""
+    before = [
+        window(f"2023-{month:02d}", gained(0.05, family=WITH_ALL), gained(0.001))
+        for month in range(1, 6)
+    ]
+
+    usual = decided(model, *before, window("2024-05", gained(0.06, family=WITH_ALL), gained(0.001)))
+    changed = decided(
+        model, *before, window("2024-05", gained(0.3, family=WITH_ALL), gained(0.001))
+    )
+
+    assert usual.verdict is not Verdict.TRAIN
+    assert changed.verdict is Verdict.TRAIN
+    assert "without the 0.0490 that knowing the window itself gained before" in changed.reason

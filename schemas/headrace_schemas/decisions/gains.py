@@ -15,6 +15,9 @@ cost-aware retraining of A. Mahadevan and M. Mathioudakis (arXiv 2310.04216), wi
 take an estimate. A gain is taken to last `horizon_windows`, or as long as it was seen, if that is
 longer: of what has lasted for n windows nothing more is known than that it is as likely to be in the
 first half of its life as in the second one (J. R. Gott, Nature 363, 1993).
+
+A challenger that knows half of the window also knows what is of that window alone, such as its new
+customers, and of no use in the next. What it gained more than all others on windows before is taken off.
 """
 
 from collections.abc import Sequence
@@ -48,6 +51,7 @@ class PooledGain:
         since: Key of the first window that its newest model learnt from.
         windows: How many were pooled.
         low: Lower bound at the policy's confidence.
+        taken_off: What is of no use in other windows: neither `mean` nor `low` has it.
     """
 
     family: str
@@ -57,6 +61,7 @@ class PooledGain:
     mean: float
     low: float
     is_pilot: bool
+    taken_off: float = 0.0
 
     def lasts(self, horizon_windows: int) -> int:
         """Windows that it is taken to last: as many as are declared, or as it was seen for."""
@@ -70,15 +75,23 @@ class PooledGain:
     def text(self) -> str:
         """In words, for a reason."""
         pilots = ", by pilots on samples" if self.is_pilot else ""
+        of_window = (
+            f", without the {self.taken_off:.4f} that knowing the window itself gained before"
+            if self.taken_off
+            else ""
+        )
         windows = "1 window" if self.windows == 1 else f"{self.windows} windows"
         return (
             f"a model of {self.family} would have lost {self.mean:.4f} less (at least {self.low:.4f}) "
-            f"on {self.rows} rows of {windows}{pilots}"
+            f"on {self.rows} rows of {windows}{pilots}{of_window}"
         )
 
 
 def pooled_gains(
-    evidence: Sequence[MonitorEvidence], policy: Retraining, fewest_rows: int
+    evidence: Sequence[MonitorEvidence],
+    policy: Retraining,
+    fewest_rows: int,
+    before: Sequence[MonitorEvidence] = (),
 ) -> list[PooledGain]:
     """Each family's best-founded gain over the newest windows, the one that is worth most first.
 
@@ -87,6 +100,7 @@ def pooled_gains(
         policy: Its `confidence` is of the one-sided lower bound of each look.
         fewest_rows: That a model is trained from, its holdout apart: challengers which speak for a training
             with fewer are passed over.
+        before: Of windows before, whatever served them.
     """
     found = []
     names = dict.fromkeys(gain.family for window in evidence for gain in window.gains)
@@ -97,8 +111,10 @@ def pooled_gains(
             for gain in window.gains
             if gain.family == family and rows_to_learn(gain, window) >= fewest_rows
         ]
+        off = of_window_alone(before, family)
         looks = [
-            look(measured[-count:], policy.confidence) for count in counts_of(len(measured), family)
+            look(measured[-count:], policy.confidence, off)
+            for count in counts_of(len(measured), family)
         ]
         if judged := [gain for gain in looks if gain is not None]:
             found.append(max(judged, key=lambda gain: gain.worth(policy.horizon_windows)))
@@ -121,8 +137,27 @@ def counts_of(windows: int, family: str) -> list[int]:
     return [1] if family in (WITHIN, WITH_ALL) else [*asked, windows]
 
 
-def look(measured: Sequence[tuple[MonitorEvidence, Gain]], confidence: float) -> PooledGain | None:
-    """The gain over these windows; None where they are too few rows to tell."""
+def of_window_alone(before: Sequence[MonitorEvidence], family: str) -> float:
+    """What a family that knows the window itself gained more than all others, on average; 0 for others."""
+    if family not in (WITHIN, WITH_ALL):
+        return 0.0
+    more = []
+    for window in before:
+        means = {gain.family: gain.difference.mean for gain in window.gains}
+        if family in means:
+            others = [mean for name, mean in means.items() if name not in (WITHIN, WITH_ALL)]
+            more.append(means[family] - max([0.0, *others]))
+    return max(0.0, sum(more) / len(more)) if more else 0.0
+
+
+def look(
+    measured: Sequence[tuple[MonitorEvidence, Gain]], confidence: float, taken_off: float
+) -> PooledGain | None:
+    """The gain over these windows; None where they are too few rows to tell.
+
+    Args:
+        taken_off: Of the gain.
+    """
     together = pooled([gain.difference for _, gain in measured])
     positive = [window.positive for window, _ in measured]
     rarer = together.rows
@@ -138,9 +173,10 @@ def look(measured: Sequence[tuple[MonitorEvidence, Gain]], confidence: float) ->
         since=newest.since,
         windows=len(measured),
         rows=together.rows,
-        mean=together.mean,
-        low=together.mean - NormalDist().inv_cdf(confidence) * error,
+        mean=together.mean - taken_off,
+        low=together.mean - taken_off - NormalDist().inv_cdf(confidence) * error,
         is_pilot=any(gain.is_pilot for _, gain in measured),
+        taken_off=taken_off,
     )
 
 

@@ -39,6 +39,9 @@ from headrace_schemas.declarations.model import Model
 PATIENCE = 3
 """Windows after which a request that nobody answered is asked anew, with what is known by then."""
 
+REMEMBERED = 12
+"""Windows before by which is told what a challenger gains by knowing the window itself."""
+
 YEAR = timedelta(days=365)
 
 
@@ -112,7 +115,7 @@ def weigh(
             "a longer `label_delay_days`",
         )
     found = findings_of(model, evidence, served)
-    gains = pooled_gains(served, model.retraining, model.training.fewest_rows)
+    gains = measured_gains(model, evidence, served, earlier)
     if gains and judged.base_loss is not None:
         return judge_gain(model, found, gains[0], judged.base_loss)
     return judge_without_gain(model, judged, found, as_of, earlier)
@@ -262,6 +265,26 @@ def served_windows(
         if (results := each.judged) is not None and results.champion == evidence.champion
     }
     return [judged[window] for window in sorted(judged) if window not in held]
+
+
+def measured_gains(
+    model: Model,
+    evidence: MonitorEvidence,
+    served: Sequence[MonitorEvidence],
+    earlier: Sequence[Decision],
+) -> list[PooledGain]:
+    """What retraining would gain by each family of challengers, the one that is worth most first."""
+    held = held_windows(earlier, model.name, model.retraining.normal_after_windows)
+    decided = [
+        decision
+        for decision in sorted(earlier, key=lambda d: (d.as_of, d.id))
+        if decision.kind is Kind.RETRAINING
+        and decision.window != evidence.window
+        and decision.window not in held
+    ]
+    before = [read_evidence(decision) for decision in decided[-REMEMBERED:]]
+    judged = [results for each in before if (results := each.judged) is not None]
+    return pooled_gains(served, model.retraining, model.training.fewest_rows, judged)
 
 
 def answered_times(earlier: Sequence[Decision]) -> list[datetime]:
