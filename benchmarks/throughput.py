@@ -23,7 +23,7 @@ from pyspark.sql import functions as F
 
 from flights.deliveries import write
 from headrace_jobs.lake import tables
-from headrace_jobs.learning import features, learnable, train
+from headrace_jobs.learning import features, learnable, slots, train
 from headrace_launcher.project.deliveries import Deliveries, FolderLanding
 from headrace_launcher.services.settings import Settings
 from headrace_launcher.spark.settings import configuration_folder, write_configuration
@@ -98,10 +98,10 @@ def training(loop: BareLoop, copies: int) -> dict[str, float]:
     known = features.known_rows(tables.read(loop.spark, spec.features), spec.model, spec.as_of)
     rows = known.crossJoin(loop.spark.range(copies).select(F.col("id").alias("_copy")))
     coded = learnable.learn_codes(rows, spec.model, spec.contract, declared)
-    workers = train.slots_for(loop.spark, spec.model)
+    workers = slots.slots_for(loop.spark, spec.model)
     before = python_memory()
     start = time.monotonic()
-    train.fit(loop.spark, rows, spec, coded.features, workers)
+    train.fit(rows, spec, coded.features, workers)
     seconds = time.monotonic() - start
     return {
         "rows": coded.rows,

@@ -12,7 +12,7 @@ from pyspark import SparkConf
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs.learning import evaluate, features, learnable, train
+from headrace_jobs.learning import evaluate, features, learnable, slots, train
 from headrace_jobs.learning.manifest import FeatureKind
 from headrace_jobs.learning.registry import Registry
 from headrace_jobs.learning.score import predicted_here
@@ -98,6 +98,17 @@ def test_the_same_version_comes_back_when_the_table_has_moved_on_since(
     assert found == ["1", "1"]
     assert loaded("moved", "1").manifest.table_version == first.features.version
     assert len(content(spark, first.versions_uri)) == 1
+
+
+def test_the_same_booster_is_learnt_when_spark_is_a_connect_server(
+    learned: Learned, connect: SparkSession
+) -> None:
+    spec = learned.spec.model_copy(update={"model": model("warm")})
+
+    report = train.run(connect, spec)
+
+    assert report.notes == ("trained by 2 workers; Spark has 2 task slots",)
+    assert loaded("warm", report.model_version).booster == loaded("late", learned.version).booster
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -387,7 +398,7 @@ def test_all_slots_are_used_and_said_when_no_number_of_workers_is_declared(
 
 
 @pytest.mark.parametrize(
-    ("settings", "slots"),
+    ("settings", "promised"),
     [
         ({}, 1),
         ({"spark.cores.max": "8"}, 8),
@@ -396,15 +407,15 @@ def test_all_slots_are_used_and_said_when_no_number_of_workers_is_declared(
     ],
 )
 def test_as_many_slots_are_waited_for_as_the_settings_ask_for(
-    settings: dict[str, str], slots: int
+    settings: dict[str, str], promised: int
 ) -> None:
-    assert train.promised_slots(SparkConf(loadDefaults=False).setAll(settings.items())) == slots
+    assert slots.promised_slots(SparkConf(loadDefaults=False).setAll(settings.items())) == promised
 
 
 def test_no_worker_is_without_rows_when_slots_are_many() -> None:
-    assert train.most_workers(64, 499) == 9
-    assert train.most_workers(64, 10) == 1
-    assert train.most_workers(2, 10_000) == 2
+    assert slots.most_workers(64, 499) == 9
+    assert slots.most_workers(64, 10) == 1
+    assert slots.most_workers(2, 10_000) == 2
 
 
 def test_training_is_refused_when_slots_are_short(

@@ -6,32 +6,27 @@ their key and sorted by it, and each worker has the threads of one task.
 
 import hashlib
 import logging
-import math
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import xgboost
-from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # it ships no types
-from pyspark import SparkConf
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from xgboost.spark import SparkXGBRegressor
 
 from headrace_jobs.engine.commit_note import commit_note
-from headrace_jobs.engine.errors import refused_by_xgboost
+from headrace_jobs.engine.errors import query_errors, refused_by_xgboost
 from headrace_jobs.lake import tables
-from headrace_jobs.learning import features, holdout, learnable
+from headrace_jobs.learning import barrier_stage, features, holdout, learnable
 from headrace_jobs.learning.manifest import Feature, Judged, Manifest, TrainingWindow
 from headrace_jobs.learning.registry import Registry, sha256
 from headrace_jobs.learning.run_notes import notes_of
+from headrace_jobs.learning.slots import most_workers, require_start, slots_for
 from headrace_jobs.learning.version_ledger import record_version, recorded_version
 from headrace_jobs.statistics import histograms
 from headrace_schemas.decisions.model_version import ModelVersion
 from headrace_schemas.declarations.booster_params import as_xgboost_reads
-from headrace_schemas.declarations.model import FEWEST_ROWS_A_WORKER, Model
-from headrace_schemas.model_errors import ModelTampered, SlotsShort, TrainingRefused
+from headrace_schemas.declarations.model import Model
+from headrace_schemas.model_errors import ModelTampered, TrainingRefused
 from headrace_schemas.rules.rule import quoted
 from headrace_schemas.wire.model_jobs import TrainReport, TrainSpec
 from headrace_schemas.wire.report import Counts
@@ -40,10 +35,6 @@ log = logging.getLogger(__name__)
 
 REFERENCE_ROWS = 100_000
 """Training rows that reference histograms are made from: enough for a thousandth of a share."""
-
-SLOT_WAIT_SECONDS = 90.0
-"""How long executors of a cluster may take to report; one on a worker that was lost is started
-again within a minute."""
 
 
 def run(spark: SparkSession, spec: TrainSpec) -> TrainReport:
@@ -71,13 +62,14 @@ def run(spark: SparkSession, spec: TrainSpec) -> TrainReport:
     workers = model.training.num_workers or most_workers(slots, coded.rows)
     cluster_note = f"trained by {workers} workers; Spark has {slots} task slots"
     log.info("model %s: %s", model.name, cluster_note)
-    booster = fit(spark, rows, spec, coded.features, workers)
+    require_start(spark, model, workers)
+    booster = fit(rows, spec, coded.features, workers)
     content, judged, as_judged = bytes(booster.save_raw("ubj")), None, None
     if model.training.refit:
         judged = content
         as_judged = Judged(features=tuple(coded.features), sha256=sha256(judged))
         rows, coded = known, learnable.learn_codes(known, model, contract, declared)
-        booster = fit(spark, rows, spec, coded.features, workers)
+        booster = fit(rows, spec, coded.features, workers)
         content = bytes(booster.save_raw("ubj"))
     manifest = Manifest(
         model=model.name,
@@ -146,89 +138,31 @@ def declaration_hash(model: Model) -> str:
     return hashlib.sha256(model.model_dump_json().encode()).hexdigest()
 
 
-def slots_for(spark: SparkSession, model: Model) -> int:
-    """Task slots that Spark has. A training's workers must all run at once or it waits for ever.
-
-    Executors of a cluster come one by one: those that the session was promised are waited for, so
-    that the same cluster gives as many workers every time.
-
-    Raises:
-        SlotsShort: The cluster has fewer task slots.
-    """
-    context = spark.sparkContext._jsc.sc()  # only the JVM knows
-    profile = context.resourceProfileManager().resourceProfileFromId(0)
-    wanted = model.training.num_workers or 1
-    hoped = model.training.num_workers or promised_slots(spark.sparkContext.getConf())
-    deadline = time.monotonic() + SLOT_WAIT_SECONDS
-    slots = int(context.maxNumConcurrentTasks(profile))
-    while slots < hoped and not context.isLocal() and time.monotonic() < deadline:
-        time.sleep(0.5)
-        slots = int(context.maxNumConcurrentTasks(profile))
-    if slots < wanted:
-        raise SlotsShort(model.name, wanted, slots)
-    return slots
-
-
-def promised_slots(conf: SparkConf) -> int:
-    """Slots that the session's settings ask the cluster for; 1 where they leave it open."""
-    cores = int(conf.get("spark.executor.cores", "1")) * int(
-        conf.get("spark.executor.instances", "0")
-    )
-    asked = int(conf.get("spark.cores.max", "0")) or cores
-    return max(1, asked // int(conf.get("spark.task.cpus", "1")))
-
-
-def most_workers(slots: int, rows: int) -> int:
-    """All slots, unless a worker might then be left without a row."""
-    return max(1, min(slots, rows // FEWEST_ROWS_A_WORKER))
-
-
 def fit(
-    spark: SparkSession, rows: DataFrame, spec: TrainSpec, inputs: Sequence[Feature], workers: int
+    rows: DataFrame, spec: TrainSpec, inputs: Sequence[Feature], workers: int
 ) -> xgboost.Booster:
-    """Train on the cluster.
-
-    Columns go by position: `xgboost.spark` takes columns called `weight` or `label` for its own. It
-    is the regressor for every task, as the classifier counts the classes again, in a pass over all
-    rows.
-    """
+    """Train on the cluster."""
     training = spec.model.training
+    log.info("model %s: fits %d rounds", spec.model.name, training.num_boost_round)
     key = [quoted(name) for name in features.row_key(spec.model, spec.contract)]
     numbers = features.feature_numbers(inputs, spec.contract, "_x")
-    columns = [f"_x{index}" for index in range(len(inputs))]
     frame = (
         rows.repartition(workers, *key)
         .sortWithinPartitions(*key)
         .select(features.target_number(spec.model, spec.contract), *numbers)
     )
-    estimator = SparkXGBRegressor(
-        features_col=columns,
-        label_col=features.TARGET,
-        missing=math.nan,
-        num_workers=workers,
-        n_estimators=training.num_boost_round,
-        random_state=training.seed,
-        objective=spec.model.task.objective,
-        verbose=False,
-        disable_default_eval_metric=True,
+    params = {
+        "objective": spec.model.task.objective,
+        "seed": training.seed,
+        "disable_default_eval_metric": True,
         **as_xgboost_reads(training.params, spec.model.features),
-    )
-    with planned_at_once(spark), refusals_named(spec.model):
-        booster: xgboost.Booster = estimator.fit(frame).get_booster()
+    }
+    with refusals_named(spec.model):
+        content = barrier_stage.fitted(frame, params, training.num_boost_round)
+    booster = xgboost.Booster(model_file=bytearray(content))
     booster.feature_names = [feature.booster_name for feature in inputs]
+    booster.feature_types = ["float"] * len(inputs)
     return booster
-
-
-@contextmanager
-def planned_at_once(spark: SparkSession) -> Iterator[None]:
-    """Without adaptive plans: XGBoost asks for their partitions, and they run to know them."""
-    name = "spark.sql.adaptive.enabled"
-    before = str(spark.conf.get(name))
-    spark.conf.set(name, "false")
-    try:
-        yield
-    finally:
-        spark.conf.set(name, before)
 
 
 @contextmanager
@@ -240,7 +174,7 @@ def refusals_named(model: Model) -> Iterator[None]:
     """
     try:
         yield
-    except (Py4JError, PySparkException) as error:
+    except query_errors() as error:
         if problem := refused_by_xgboost(error):
             raise TrainingRefused(model.name, problem) from error
         raise
