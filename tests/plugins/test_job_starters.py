@@ -111,6 +111,35 @@ def spark(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return define
 
 
+@pytest.mark.parametrize(
+    ("host_of_spark", "is_submitted"),
+    [("spark://big:7077", True), ("k8s://https://big", True), ("local[2]", False), (None, False)],
+)
+def test_training_is_submitted_when_there_is_a_cluster_to_submit_it_to(
+    directory: JobDirectory,
+    host: Callable[[Answer], Host],
+    spark: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    host_of_spark: str | None,
+    is_submitted: bool,
+) -> None:
+    def missing(name: str) -> None:
+        raise AirflowNotFoundException(name)
+
+    spark(str(host_of_spark))
+    if host_of_spark is None:
+        monkeypatch.setattr(Connection, "get", missing)
+    submitted: list[list[str]] = []
+    monkeypatch.setattr(job_starters, "submit", lambda _, command: submitted.append(command))
+    if not is_submitted:
+        host(lambda _: b'{"pid": 4242}\n')
+
+    start_job("cluster", directory, DeploymentSettings.current(), {})
+
+    assert bool(submitted) is is_submitted
+    assert directory.pid() == (None if is_submitted else 4242)
+
+
 def test_submit_command_holds_everything_when_built(
     directory: JobDirectory,
     spark: Callable[..., None],

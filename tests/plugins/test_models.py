@@ -140,7 +140,7 @@ def test_candidate_is_judged_on_the_version_it_learnt_from_when_the_table_moved_
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://airflow.test/")
     fake_submit.answer = {"model_version": "7"}
     trained = TrainOperator(task_id="train", **asked).execute(run_context(plan=PLAN))
-    assert fake_submit.engines == ["submit"]
+    assert fake_submit.engines == ["cluster"]
     assert fake_submit.spec.model.training.params["max_depth"] == 3
     assert fake_submit.spec.run_page == "http://airflow.test/dags/dag/runs/manual__1"
     write_table(home, "gold.trip_features", ["2013-04"])

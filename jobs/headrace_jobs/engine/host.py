@@ -26,7 +26,6 @@ from typing import Any, NoReturn
 
 from headrace_schemas.errors import HeadraceError
 from headrace_schemas.wire.jobs import JOBS
-from headrace_schemas.wire.model_jobs import TrainSpec
 
 LOG = logging.getLogger(__name__)
 
@@ -73,8 +72,7 @@ def preload() -> None:
         import_module(module)
     try:
         for job in map(JOBS.named, JOBS.names()):
-            if job.spec is not TrainSpec:  # it needs a session that Connect does not have
-                JOBS.code(job, job.run)
+            JOBS.code(job, job.run)
     except HeadraceError as error:
         LOG.warning("not every job is warm: %s", error)
 

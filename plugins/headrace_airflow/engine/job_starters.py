@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from headrace_airflow.engine.connections import connection_of_type
+from headrace_airflow.engine.connections import connection_of_type, is_defined
 from headrace_airflow.engine.job_directory import JobDirectory
 from headrace_airflow.engine.job_host import ask_host
 from headrace_airflow.settings import DeploymentSettings, job_environment
@@ -22,7 +22,9 @@ from headrace_schemas.wire import spark_settings
 from headrace_schemas.wire.jobs import JOBS
 from headrace_schemas.wire.secret_files import secret
 
-Engine = Literal["warm", "submit"]
+Engine = Literal["warm", "submit", "cluster"]
+"""`cluster`: submitted where `headrace_spark` names a cluster, whose cores are more than those of the
+warm Spark; else warm."""
 
 SPARK_CONNECTION = "headrace_spark"
 
@@ -52,11 +54,14 @@ def start_job(
 ) -> None:
     """Start the job whose spec lies in `directory`; warm only where a job host is configured.
 
+    A warm job takes the settings of the Spark that runs already, not `conf`.
+
     Raises:
         EngineUnavailable: The job host or Spark cannot be reached.
         ConnectionInvalid: The Airflow connection to Spark does not say how.
     """
-    if engine == "warm" and settings.job_host is not None:
+    is_warm = engine == "warm" or (engine == "cluster" and not has_cluster())
+    if is_warm and settings.job_host is not None:
         ask_host(directory, settings)
     else:
         submit(directory, submit_command(directory, settings, conf))
@@ -114,6 +119,15 @@ def submit_command(
     for key, value in asked.items():
         command += ["--conf", f"{key}={value}"]
     return [*command, str(settings.job_main), "run", "--job-dir", str(directory.path)]
+
+
+def has_cluster() -> bool:
+    """Whether there is a Spark to submit to that is more than this machine.
+
+    Raises:
+        ConnectionInvalid: The Airflow connection to Spark does not say how.
+    """
+    return is_defined(SPARK_CONNECTION) and not spark_connection()[0].startswith("local")
 
 
 def spark_connection() -> tuple[str, dict[str, Any]]:

@@ -198,11 +198,12 @@ class PlanTrainingOperator(BaseOperator):
 class TrainOperator(ModelOperator):
     """Learns on the cluster and registers a candidate.
 
-    Always by spark-submit: training needs barrier stages, which Spark Connect does not have.
+    By spark-submit where there is a cluster to submit to: a training has cores and memory of its own
+    there, and nobody else waits for them. On one machine, warm.
     """
 
     job = "train"
-    engine = "submit"
+    engine = "cluster"
     conf = {
         "spark.dynamicAllocation.enabled": "false",
         # The job has counted the slots: one that is missing now was lost, and comes back within this
