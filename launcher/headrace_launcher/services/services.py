@@ -186,6 +186,9 @@ def _engines(stack: Stack) -> tuple[Service, ...]:
                 f"spark.connect.grpc.binding.address={LOOPBACK}",
                 "--conf",
                 f"spark.connect.grpc.binding.port={ports.connect}",
+                # What a killed job has left running keeps its task slots for so long, by default 5 minutes.
+                "--conf",
+                "spark.connect.execute.manager.detachedTimeout=1m",
                 *[
                     word
                     for key, value in spark_settings.AUTHENTICATED.items()
