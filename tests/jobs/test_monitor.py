@@ -147,6 +147,8 @@ def test_a_window_is_an_incident_when_a_column_that_matters_went_missing(
     assert ("wind", "missing share") in {(one.subject, one.sign) for one in evidence.incidents}
     decided = decide_retraining(learned.model, evidence, [], MAY_3 + timedelta(days=1))
     assert decided.verdict is Verdict.HOLD
+    apart = spec.model_copy(update={"seasons": ("month 04",)})
+    assert monitor.run(spark, apart).monitor_evidence.incidents == (), "there was no other April"
 
 
 def test_the_same_row_stays_when_a_window_is_monitored_again(

@@ -8,6 +8,7 @@ from headrace_schemas.decisions.decision import Decision, Kind, Verdict
 from headrace_schemas.decisions.evidence import MonitorEvidence, Performance, canonical
 from headrace_schemas.decisions.gain import Gain, Moments
 from headrace_schemas.decisions.gains import WITH_ALL, WITHIN, cost_of, pooled_gains
+from headrace_schemas.decisions.holds import release
 from headrace_schemas.decisions.incident import Incident, Scope
 from headrace_schemas.decisions.retraining import decide_retraining
 from headrace_schemas.declarations.model import Model, Retraining
@@ -18,6 +19,8 @@ __all__ = ["model"]
 UNSERVED = {"champion": None, "champion_as_of": None, "current": None, "signals": ()}
 """The model's cost is 0.06, its horizon 6 windows: a gain of 0.01 a window pays."""
 
+
+BROKEN = Incident(scope=Scope.ROWS, subject="", sign="rows", value=9, text="rows: 9")
 
 SURE = Retraining(confidence=0.99)
 
@@ -466,3 +469,17 @@ def test_what_is_of_one_window_alone_is_no_gain_when_others_never_had_it(model: 
     assert usual.verdict is not Verdict.TRAIN
     assert changed.verdict is Verdict.TRAIN
     assert "without the 0.0490 that knowing the window itself gained before" in changed.reason
+
+
+def test_a_corrected_window_counts_as_it_was_measured_then(model: Model) -> None:
+    broken = window("2024-04", gained(-0.5), incidents=(BROKEN,))
+    (held,) = all_decided(model, broken)
+    corrected = release(model.name, "2024-04", held.as_of, "no incident", "a corrected delivery")
+    corrected = corrected.model_copy(
+        update={"evidence": canonical(window("2024-04", gained(0.02, rows=500)))}
+    )
+    now = window("2024-05", gained(0.02, rows=500))
+
+    found = decide_retraining(model, now, [held, corrected], days_ago(-30))
+
+    assert "on 1000 rows of 2 windows" in found.reason

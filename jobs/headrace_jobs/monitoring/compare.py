@@ -200,7 +200,11 @@ class Comparing:
         keys, spec = self.keys_compared(), self.spec
         if not keys:
             return [], False
-        kept = monitoring(spec.model.name).read(spec.monitoring_uri, since=keys[0])
+        table, uri = monitoring(spec.model.name), spec.monitoring_uri
+        if season_of(spec.partition.key, spec.seasons):  # they lie far apart
+            kept = [row for key in keys for row in table.read(uri, key)]
+        else:
+            kept = table.read(uri, since=keys[0])
         rows = [row for row in kept if row.profile and row.window in keys]
         outside = False
         for row in reversed(rows):

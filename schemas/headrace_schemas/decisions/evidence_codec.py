@@ -1,11 +1,26 @@
 """Evidence of monitoring as any release wrote it, read as this one knows it."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
-from headrace_schemas.decisions.decision import Decision
+from headrace_schemas.decisions.decision import Decision, Kind
 from headrace_schemas.decisions.evidence import MonitorEvidence
 from headrace_schemas.decisions.psi import psi_signal
+
+
+def newest_evidence(decision: Decision, history: Iterable[Decision]) -> MonitorEvidence:
+    """The same, or what was measured of the window when its corrected delivery released it.
+
+    Args:
+        history: Rows of the ledger, releases among them.
+    """
+    for word in history:
+        if word.kind is Kind.RELEASE and word.window == decision.window:
+            content = json.loads(word.evidence)
+            if "matured_partitions" in content:  # a person's word has measured nothing
+                return MonitorEvidence.model_validate(content)
+    return read_evidence(decision)
 
 
 def read_evidence(decision: Decision) -> MonitorEvidence:

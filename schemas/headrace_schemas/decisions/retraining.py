@@ -21,7 +21,7 @@ from headrace_schemas.decisions.decision import (
     promotions,
 )
 from headrace_schemas.decisions.evidence import MonitorEvidence, canonical
-from headrace_schemas.decisions.evidence_codec import read_evidence
+from headrace_schemas.decisions.evidence_codec import newest_evidence
 from headrace_schemas.decisions.findings import Findings, findings_of
 from headrace_schemas.decisions.first_model import waits_for
 from headrace_schemas.decisions.gains import (
@@ -258,7 +258,10 @@ def served_windows(
         and decision.window != evidence.window
         and (not answered or decision.as_of > max(answered))
     ]
-    found = [read_evidence(decision) for decision in sorted(since, key=lambda d: (d.as_of, d.id))]
+    found = [
+        newest_evidence(decision, earlier)
+        for decision in sorted(since, key=lambda d: (d.as_of, d.id))
+    ]
     judged = {
         results.window: results
         for each in [*found, evidence]
@@ -282,7 +285,7 @@ def measured_gains(
         and decision.window != evidence.window
         and decision.window not in held
     ]
-    before = [read_evidence(decision) for decision in decided[-REMEMBERED:]]
+    before = [newest_evidence(decision, earlier) for decision in decided[-REMEMBERED:]]
     judged = [results for each in before if (results := each.judged) is not None]
     return pooled_gains(served, model.retraining, model.training.fewest_rows, judged)
 
