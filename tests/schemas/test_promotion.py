@@ -99,6 +99,26 @@ TIE = compared(0.69, 0.05, 0.6)
             id="below a floor",
         ),
         pytest.param(
+            evaluated(
+                compared(0.59, 0.64, 0.36).model_copy(update={"champion": 0.58}),
+                metrics={"auc": 0.59},
+            ),
+            Verdict.PROMOTE,
+            "the measured gain stands: at least 0.0123 a window; a tie: auc 0.590 against the "
+            "champion's 0.580 on the same rows, better in 64% of the resamples; auc 0.590 misses the "
+            "floor 0.6, and what serves misses it by more",
+            id="below a floor that the champion misses by more",
+        ),
+        pytest.param(
+            evaluated(
+                compared(0.58, 0.3, 0.7).model_copy(update={"champion": 0.59}),
+                metrics={"auc": 0.58},
+            ),
+            Verdict.REFUSE,
+            "auc 0.580 misses the floor 0.6",
+            id="below a floor and below the champion",
+        ),
+        pytest.param(
             evaluated(compared(0.69, 0.05, 0.6, 0.06)),
             Verdict.REFUSE,
             "loses 0.060 in slice carrier=UA",

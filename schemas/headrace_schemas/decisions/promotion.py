@@ -94,15 +94,23 @@ def judge_measured(
 ) -> tuple[Verdict, str]:
     """Floors, then the champion, then the slices; what was not measured is refused.
 
+    A floor keeps what is bad from serving. Where the champion misses it by more on the same rows, it would keep
+    what is worse: then a measured gain counts.
+
     Args:
         stands: The measured gain in words, if one asked for the training.
     """
+    excused = ""
     for metric, floor in gates.floors.items():
         value = evidence.metrics.get(metric)
         if value is None or not isfinite(value):
             return Verdict.REFUSE, f"{metric} was not measured, and a floor asks for it"
-        if not gain(metric, value, floor) >= 0:
-            return Verdict.REFUSE, f"{metric} {value:.3f} misses the floor {floor:g}"
+        if gain(metric, value, floor) >= 0:
+            continue
+        missed = f"{metric} {value:.3f} misses the floor {floor:g}"
+        if stands is None or not is_below(evidence.comparison, metric, floor):
+            return Verdict.REFUSE, missed
+        excused += f"; {missed}, and what serves misses it by more"
     if evidence.champion is None and gates.floors:
         return Verdict.PROMOTE, "first model: all floors are met and nothing serves yet"
     if evidence.champion is None:
@@ -110,7 +118,16 @@ def judge_measured(
     comparison = evidence.comparison
     if comparison is None or not comparison.is_measured:
         return Verdict.REFUSE, f"it was not compared with champion {evidence.champion}"
-    return judge_comparison(gates, comparison, stands)
+    verdict, reason = judge_comparison(gates, comparison, stands)
+    return verdict, reason + excused
+
+
+def is_below(comparison: Comparison | None, metric: str, floor: float) -> bool:
+    """Whether the champion misses a floor, and the challenger by no more."""
+    if comparison is None or comparison.metric != metric or not comparison.is_measured:
+        return False
+    champion = comparison.champion
+    return gain(metric, champion, floor) < 0 <= gain(metric, comparison.challenger, champion)
 
 
 def judge_first(gates: Gates, baseline: Comparison | None) -> tuple[Verdict, str]:
