@@ -28,7 +28,8 @@ def lives(tasks: Sequence[Task], processes: int, kept: Path | None) -> list[dict
                 file.writelines(json.dumps(row) + "\n" for row in found)
         print(f"\r{number} of {len(left)}", end="", file=sys.stderr, flush=True)
     print(f", {time.monotonic() - began:.0f} s", file=sys.stderr)
-    return rows
+    asked = {task[:2] for task in tasks}
+    return [row for row in rows if (row["scenario"], row["seed"]) in asked]
 
 
 def played(tasks: Sequence[Task], processes: int) -> Iterator[list[dict[str, object]]]:
