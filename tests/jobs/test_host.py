@@ -4,14 +4,17 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 
 import pytest
 
-from headrace_jobs.engine import host, runner
+ROOT = Path(__file__).parents[2]
 
 
 class Running:
@@ -27,38 +30,27 @@ class Running:
             client.sendall(line + b"\n")
             return json.loads(client.makefile().readline())
 
+    def is_there(self) -> bool:
+        with suppress(OSError):
+            return "pid" in self.ask(b'{"ping": true}')
+        return False
+
     def start(self, directory: Path) -> int:
         (directory / "spec.json").write_text("{}")
         return self.ask(json.dumps({"job_dir": str(directory)}).encode())["pid"]
 
 
 @pytest.fixture
-def running(tmp_path, monkeypatch) -> Iterator[Running]:
-    """The loop itself in a child process: it may fork without this process's threads."""
+def running(tmp_path) -> Iterator[Running]:
+    """The loop itself, in a process that nothing else is in."""
     path = tmp_path / "host.sock"
-
-    def work(directory: Path, *_) -> int:
-        told = (directory / "spec.json").with_name("what").read_text()
-        os.write(1, b"working")
-        if told == "crash":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if told == "wait":
-            Event().wait(60)
-        return 0 if told == "succeed" else 1
-
-    monkeypatch.setattr(runner, "run_job", work)
-    pid = os.fork()
-    if pid == 0:
-        try:
-            loop = host.Host(host.listen(path))
-            signal.signal(signal.SIGTERM, loop.stop)
-            loop.run()
-        finally:
-            os._exit(0)
-    until(path.exists)
-    yield Running(path)
-    os.kill(pid, signal.SIGTERM)
-    os.waitpid(pid, 0)
+    command = [sys.executable, "-m", "tests.jobs.host_loop", str(path)]
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        loop = Running(path)
+        until(lambda: process.poll() is None and loop.is_there())
+        yield loop
+        process.terminate()
+    assert process.returncode == 0
 
 
 def until(is_true, seconds: float = 20.0) -> None:
