@@ -1,5 +1,6 @@
 """Partitions: a stretch of time [start, end) that a table is built by, and its key."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -66,6 +67,11 @@ READ_AS = {
 }
 """What a key is read by. `strptime` knows no quarters, so theirs is read where a month's number
 stands; and it reads a week only with a day of it."""
+
+
+def unit_of(key: str) -> PartitionUnit | None:
+    """The unit that a key's form says it is of; None for what is no key."""
+    return next((unit for unit in PartitionUnit if re.match(KEY_PATTERNS[unit], key)), None)
 
 
 class Partition(Frozen):
@@ -155,6 +161,18 @@ class Partition(Frozen):
             current = current.before()
             keys.append(current.key)
         return tuple(reversed(keys))
+
+
+def partition_of(key: str) -> Partition:
+    """The partition that a key names, whose form says the unit.
+
+    Raises:
+        ValueError: It is no key of any unit.
+    """
+    unit = unit_of(key)
+    if unit is None:
+        raise ValueError(f"{key[:SHOWN_CHARACTERS]!r} is no partition key")
+    return Partition.parse(unit, key)
 
 
 def read_key(unit: PartitionUnit, text: str) -> datetime:

@@ -1,6 +1,5 @@
 """Where the holdout begins: the newest of the rows that are known, which only judge."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -11,7 +10,7 @@ from headrace_jobs.lake import tables
 from headrace_jobs.learning.features import TARGET, instant, target_number
 from headrace_jobs.learning.learnable import LabelledRows
 from headrace_schemas.declarations.model import Task
-from headrace_schemas.partition import KEY_PATTERNS, Partition, PartitionUnit
+from headrace_schemas.partition import partition_of
 from headrace_schemas.rules.rule import quoted
 from headrace_schemas.wire.model_jobs import TrainSpec
 
@@ -91,9 +90,3 @@ def steps_of(
             break
         steps += 1
     return steps
-
-
-def partition_of(key: str) -> Partition:
-    """The partition that a key names: its form says the unit."""
-    unit = next(unit for unit in PartitionUnit if re.match(KEY_PATTERNS[unit], key))
-    return Partition.parse(unit, key)

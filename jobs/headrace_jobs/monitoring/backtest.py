@@ -9,7 +9,6 @@ from pyspark.sql import functions as F
 from headrace_jobs.lake import tables
 from headrace_jobs.learning import features
 from headrace_jobs.learning.features import MOST_CELLS
-from headrace_jobs.learning.holdout import partition_of
 from headrace_jobs.monitoring import window_rows
 from headrace_jobs.monitoring.backtest_boosters import Boosters
 from headrace_jobs.monitoring.backtest_replay import replayed
@@ -18,6 +17,7 @@ from headrace_jobs.monitoring.learner import FEWEST_ROWS, Learner
 from headrace_jobs.monitoring.window_rows import AT, HASH, STEPS, Values
 from headrace_jobs.statistics import losses
 from headrace_schemas.model_errors import PolicyIncomparable
+from headrace_schemas.partition import partition_of
 from headrace_schemas.planning.planner import matured_at
 from headrace_schemas.rules.rule import quoted
 from headrace_schemas.wire.backtest_job import BacktestReport, BacktestSpec

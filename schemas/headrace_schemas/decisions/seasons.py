@@ -5,10 +5,9 @@ a row had the same sign; from then on its windows are compared with each other, 
 them: so neither is a Sunday held for having few rows, nor are a Monday's few rows ordinary for Sundays'.
 """
 
-import re
 from collections.abc import Collection, Sequence
 
-from headrace_schemas.partition import KEY_PATTERNS, Partition, PartitionUnit
+from headrace_schemas.partition import Partition, PartitionUnit, unit_of
 
 WEEKDAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
@@ -19,7 +18,7 @@ def seasons(window: str) -> tuple[str, ...]:
     Args:
         window: Partition key, such as `2024-05-04`, one of the `Saturdays`.
     """
-    unit = next((unit for unit in PartitionUnit if re.match(KEY_PATTERNS[unit], window)), None)
+    unit = unit_of(window)
     if unit is PartitionUnit.DAY:
         return (weekday_of(unit, window),)
     if unit is PartitionUnit.HOUR:
