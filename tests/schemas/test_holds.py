@@ -148,6 +148,18 @@ def test_windows_are_released_when_the_sign_comes_back_with_the_calendar() -> No
     assert special_seasons(run, "delay") == {"Saturdays"}
 
 
+def test_the_last_days_of_months_are_released_when_they_come_back() -> None:
+    last = ("2024-01-31", "2024-02-29", "2024-03-31")
+    run = daily(*[(key, 900.0) for key in last])
+    between = daily(("2024-02-01", None), ("2024-03-01", None))
+    days = sorted([*run, *between], key=lambda decision: decision.window)
+    days = [one.model_copy(update={"as_of": day(n)}) for n, one in enumerate(days)]
+
+    assert held(days[:4]).keys() == set(last[:2])
+    assert held(days) == {}
+    assert special_seasons(days, "delay") == {"last day of a month"}
+
+
 def test_another_incident_is_held_when_windows_with_its_sign_are_normal() -> None:
     run = daily(*[(str(number), 150.0) for number in range(1, 4)])
 
@@ -158,7 +170,8 @@ def test_another_incident_is_held_when_windows_with_its_sign_are_normal() -> Non
 @pytest.mark.parametrize(
     ("window", "expected"),
     [
-        ("2024-06-01", ("Saturdays",)),
+        ("2024-06-01", ("day 01 of a month", "Saturdays")),
+        ("2024-02-29", ("last day of a month", "Thursdays")),
         ("2024-06-03T07", ("Mondays 07:00", "07:00")),
         ("2024-12", ("month 12",)),
         ("2024-W05", ("week W05",)),

@@ -16,17 +16,23 @@ def seasons(window: str) -> tuple[str, ...]:
     """What a window is one of, the narrowest first; empty where its unit has no seasons.
 
     Args:
-        window: Partition key, such as `2024-05-04`, one of the `Saturdays`.
+        window: Partition key, such as `2024-05-04`, of `day 04 of a month` and the `Saturdays`.
     """
     unit = unit_of(window)
     if unit is PartitionUnit.DAY:
-        return (weekday_of(unit, window),)
+        return (day_of_month(window), weekday_of(unit, window))
     if unit is PartitionUnit.HOUR:
         hour = f"{window[-2:]}:00"
         return (f"{weekday_of(unit, window)} {hour}", hour)
     if unit in (PartitionUnit.WEEK, PartitionUnit.MONTH, PartitionUnit.QUARTER):
         return (f"{unit.value} {window.partition('-')[2]}",)
     return ()
+
+
+def day_of_month(window: str) -> str:
+    """Which day of its month a day is: bills come on the first ones or the last one."""
+    is_last = Partition.parse(PartitionUnit.DAY, window).end.day == 1
+    return "last day of a month" if is_last else f"day {window[-2:]} of a month"
 
 
 def weekday_of(unit: PartitionUnit, window: str) -> str:
