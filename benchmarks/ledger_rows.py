@@ -64,7 +64,7 @@ def by_spark(spark: SparkSession, uri: str, number: int) -> None:
     """A row by MERGE, as Headrace wrote it before it wrote rows without Spark."""
     values = [tuple(row(number).model_dump().values())]
     frame = spark.createDataFrame(values, SCHEMA)
-    tables.create(spark, frame, uri, ["model"])
+    tables.create(frame, uri, ["model"])
     tables.merge(spark, frame, uri, ("model", "id"), "WHEN NOT MATCHED THEN INSERT *")
 
 

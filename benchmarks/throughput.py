@@ -84,7 +84,7 @@ def etl(loop: BareLoop, copies: int) -> dict[str, float]:
         start = time.monotonic()
         report = loop.job(spec)
         seconds[name] = time.monotonic() - start
-        output, counted = str(report.output_uri), report.counts
+        output, counted = str(getattr(report, "output_uri", "")), report.counts
     return {"bytes": size, "rows": counted.rows_out if counted else 0, **seconds}
 
 

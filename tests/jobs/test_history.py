@@ -110,6 +110,6 @@ def test_version_is_refused_by_name_when_its_files_are_gone(
         Path(file).unlink()
     with (
         pytest.raises(VersionGone, match="version 0 is gone: 30 days"),
-        history.kept_files(engine, [old]),
+        history.kept_files([old]),
     ):
         tables.read(engine, old).collect()

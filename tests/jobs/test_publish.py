@@ -274,12 +274,11 @@ def test_publish_completes_when_it_was_cut_off_after_the_quarantine(
     batch = Batch(spark, tmp_path, contract(tmp_path))
     batch.load_rows(*GOOD, BAD)
     batch.gate()
-    from headrace_jobs.tables import publish, repeats, row_rules
+    from headrace_jobs.tables import publish, repeats
 
     spec = batch.publish_spec()
-    bad = row_rules.gated(spark, spec.gated_uri, row_rules.QUARANTINED)
-    assert publish.write_quarantine(spark, spec, bad, repeats.note_of(spec)) == 1
-    assert not tables.exists(spark, batch.table)
+    assert publish.write_quarantine(spark, spec, repeats.note_of(spec)) == 1
+    assert not tables.exists(batch.table)
     batch.publish()
     assert len(rows_of(batch.quarantine, "source_row")) == 1
     assert len(rows_of(batch.table, "meter")) == 2

@@ -156,7 +156,7 @@ def row(spark: SparkSession, meter: str, columns: dict[str, tuple[str, str | Non
 
 def merged(spark: SparkSession, frame: DataFrame, uri: str, key: str) -> None:
     frame = frame.withColumn("_partition", F.lit(key))
-    tables.create(spark, frame, uri, ["_partition"])
+    tables.create(frame, uri, ["_partition"])
     every = "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
     tables.merge(spark, frame, uri, ["meter"], every, evolve=True)
 

@@ -83,10 +83,10 @@ def test_columns_are_added_only_when_the_table_may_evolve(
 
 def test_table_exists_only_when_it_is_one(engine: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    assert not tables.exists(engine, str(tmp_path / "nothing"))
-    assert not tables.exists(engine, str(tmp_path / "folder"))
+    assert not tables.exists(str(tmp_path / "nothing"))
+    assert not tables.exists(str(tmp_path / "folder"))
     tables.replace(engine, numbers(engine, 1), str(tmp_path / "table"), NAME, None)
-    assert tables.exists(engine, str(tmp_path / "table"))
+    assert tables.exists(str(tmp_path / "table"))
 
 
 def test_writer_gets_a_conflict_when_others_change_the_same_partition(

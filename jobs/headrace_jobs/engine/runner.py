@@ -111,7 +111,7 @@ def done_by_spark(job: Job, spec: JobSpec, open_session: OpenSession) -> Any:
         with open_session(f"{spec.job} {spec.job_id}") as spark:
             require_safe_commits(spark, spec)
             spark.conf.set(COMMIT_NOTE, commit_note(spec))
-            with history.kept_files(spark, pinned_in(spec)):
+            with history.kept_files(pinned_in(spec)):
                 return work.result()(spark, spec)
 
 

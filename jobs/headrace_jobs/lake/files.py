@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from pyarrow import fs
@@ -80,6 +81,35 @@ class ListedFile(NamedTuple):
     written_at: datetime
 
 
+def copied(folder: str, path: str, copy_folder: str, copy_path: str) -> ListedFile | None:
+    """Copy a file, on a disk with what Hadoop keeps beside it; None if its store does not do that.
+
+    No bytes of an object store's file are sent.
+    """
+    source, copy = (
+        f"{where.rstrip('/')}/{name}" for where, name in ((folder, path), (copy_folder, copy_path))
+    )
+    from_path, to_path = Place.parse(source).path, Place.parse(copy).path
+    if from_path is None or to_path is None:
+        if not copied_by_store(source, copy):
+            return None
+        system, name = store(copy)
+    else:
+        to_path.parent.mkdir(parents=True, exist_ok=True)
+        checksum = hidden_checksum(from_path)
+        if checksum.exists():
+            shutil.copyfile(checksum, hidden_checksum(to_path))
+        shutil.copyfile(from_path, to_path)
+        system, name = fs.LocalFileSystem(), str(to_path)
+    info = system.get_file_info(name)
+    return ListedFile(copy_path, int(info.size), info.mtime.astimezone(UTC))
+
+
+def hidden_checksum(file: Path) -> Path:
+    """What Hadoop keeps beside a file on a disk, and reads it by."""
+    return file.with_name(f".{file.name}.crc")
+
+
 def below(folder: str) -> list[ListedFile]:
     """Every file below a folder, in the order of their paths; none if there is no folder."""
     path = Place.parse(folder).path
@@ -104,7 +134,7 @@ def remove_files(folder: str, paths: Iterable[str]) -> None:
         if path is not None:
             file = path / relative
             file.unlink(missing_ok=True)
-            file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
+            hidden_checksum(file).unlink(missing_ok=True)
             continue
         system, root = store(folder)
         with suppress(FileNotFoundError):

@@ -13,7 +13,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from headrace_jobs.engine.errors import condition, is_conflict, query_errors
-from headrace_jobs.lake.schema_change import NOT_A_TABLE
+from headrace_lake.commits import CHECKPOINTS
+from headrace_lake.versions import open_table
 from headrace_schemas.errors import VersionGone, WriteConflict
 from headrace_schemas.places import Place
 from headrace_schemas.planning.table_history import FILES_KEPT, history_properties
@@ -44,7 +45,8 @@ NO_COMMIT = re.compile(r"Did not get the (first|last) delta file version|FILE_NO
 def declare(spark: SparkSession, days: int, *tables: tuple[str, str]) -> None:
     """Have tables keep their history for `days`: those that are there, and those made from now on.
 
-    Makes a version only where a table says otherwise.
+    And have every writer make as many checkpoints as Spark: what Spark alone need not be told, others
+    go by. Makes a version only where a table says otherwise.
 
     Args:
         tables: Name and URI of each.
@@ -52,11 +54,11 @@ def declare(spark: SparkSession, days: int, *tables: tuple[str, str]) -> None:
     Raises:
         WriteConflict: Another writer committed first.
     """
-    wanted = history_properties(days)
+    wanted = history_properties(days) | CHECKPOINTS
     for key, value in wanted.items():
         spark.conf.set(DEFAULTS + key.removeprefix("delta."), value)
     for name, uri in tables:
-        found = declared(spark, uri)
+        found = declared(uri)
         if found is None or wanted.items() <= found.items():
             continue
         pairs = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in wanted.items())
@@ -68,19 +70,18 @@ def declare(spark: SparkSession, days: int, *tables: tuple[str, str]) -> None:
             raise
 
 
-def declared(spark: SparkSession, uri: str) -> dict[str, str] | None:
-    """The properties of the table at `uri`; None if there is none."""
-    try:
-        detail = spark.sql(f"DESCRIBE DETAIL {at(uri)}").collect()[0]
-    except PySparkException as error:
-        if condition(error) in NOT_A_TABLE:
-            return None
-        raise
-    return dict(detail["properties"] or {})
+def declared(uri: str) -> dict[str, str] | None:
+    """The properties of the table at `uri`; None if there is none.
+
+    Raises:
+        EngineUnavailable: The lake cannot be read.
+    """
+    table = open_table(uri)
+    return None if table is None else dict(table.metadata().configuration)
 
 
 @contextmanager
-def kept(spark: SparkSession, table: PinnedTable) -> Iterator[None]:
+def kept(table: PinnedTable) -> Iterator[None]:
     """While a version is read: where it is there no more, the error says so.
 
     Raises:
@@ -89,13 +90,13 @@ def kept(spark: SparkSession, table: PinnedTable) -> Iterator[None]:
     try:
         yield
     except PySparkException as error:
-        if is_missing(error) and (gone := version_gone(spark, table)):
+        if is_missing(error) and (gone := version_gone(table)):
             raise gone from error
         raise
 
 
 @contextmanager
-def kept_files(spark: SparkSession, tables: Iterable[PinnedTable]) -> Iterator[None]:
+def kept_files(tables: Iterable[PinnedTable]) -> Iterator[None]:
     """While rows are read: where a file is there no more, the error names the version.
 
     Raises:
@@ -106,7 +107,7 @@ def kept_files(spark: SparkSession, tables: Iterable[PinnedTable]) -> Iterator[N
     except query_errors() as error:
         for table in tables if is_missing(error) else ():
             path = Place.parse(table.uri).path or table.uri
-            if f"{path}/" in str(error) and (gone := version_gone(spark, table)):
+            if f"{path}/" in str(error) and (gone := version_gone(table)):
                 raise gone from error
         raise
 
@@ -116,9 +117,9 @@ def is_missing(error: Exception) -> bool:
     return condition(error) in NOT_THERE or NO_COMMIT.search(str(error)) is not None
 
 
-def version_gone(spark: SparkSession, table: PinnedTable) -> VersionGone | None:
+def version_gone(table: PinnedTable) -> VersionGone | None:
     """The error that names the version and the history that the table keeps; None without a table."""
-    found = declared(spark, table.uri)
+    found = declared(table.uri)
     if found is None:
         return None
     span = found.get(FILES_KEPT, "interval 7 days").removeprefix("interval ")

@@ -4,30 +4,18 @@ Delta would take some differences in silence (a column that is gone is NULL from
 type is cast) and refuse others when all the work is done. Here both are distinguished before it begins.
 """
 
+import json
 from collections.abc import Iterable
 from enum import StrEnum
 
-from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
-from headrace_jobs.engine.errors import condition
+from headrace_lake.versions import open_table
 from headrace_schemas.declarations.column_name import PARTITION, folded, is_reserved, needs_mapping
 from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.declarations.pipeline import Evolution, TableBuild, WriteMode
 from headrace_schemas.errors import SchemaBroken
 from headrace_schemas.types import BITS, TEXTS, ColumnType, Field, TypeInvalid
-
-NOT_A_TABLE = frozenset(
-    {
-        "DELTA_TABLE_NOT_FOUND",
-        "DELTA_MISSING_DELTA_TABLE",
-        "DELTA_PATH_DOES_NOT_EXIST",
-        "PATH_NOT_FOUND",
-        "DELTA_TABLE_ONLY_OPERATION",
-        "DELTA_SCHEMA_NOT_SET",
-    }
-)
 
 WHOLE_DIGITS = {stem: len(str(2 ** (bits - 1))) for stem, bits in BITS.items()}
 """Digits that hold every value of an integer type."""
@@ -52,14 +40,16 @@ class Change(StrEnum):
     OTHER = "other"
 
 
-def table_schema(spark: SparkSession, uri: str) -> StructType | None:
-    """The columns of the Delta table at `uri`; None if there is none."""
-    try:
-        return spark.read.format("delta").load(uri).schema
-    except PySparkException as error:
-        if condition(error) in NOT_A_TABLE:
-            return None
-        raise
+def table_schema(uri: str) -> StructType | None:
+    """The columns of the Delta table at `uri`; None if there is none.
+
+    Spark is not asked: it would read the log again that another writer has gone on with.
+
+    Raises:
+        EngineUnavailable: The lake cannot be read.
+    """
+    table = open_table(uri)
+    return None if table is None else StructType.fromJson(json.loads(table.schema().to_json()))
 
 
 def types_of(schema: StructType) -> Types:
@@ -161,9 +151,7 @@ def wider(table: Types, frame: Types) -> dict[str, str]:
     }
 
 
-def refuse_changes(
-    spark: SparkSession, build: TableBuild, contract: Contract, uri: str | None
-) -> None:
+def refuse_changes(build: TableBuild, contract: Contract, uri: str | None) -> None:
     """Refuse a contract that the table cannot follow without losing values, or making some up.
 
     A table that every batch replaces as a whole follows any contract.
@@ -172,7 +160,7 @@ def refuse_changes(
         SchemaBroken: Naming each column, what it is in the table and what in the contract.
     """
     is_whole = build.partition is None and build.write is WriteMode.REPLACE_PARTITION
-    schema = None if uri is None or is_whole else table_schema(spark, uri)
+    schema = None if uri is None or is_whole else table_schema(uri)
     if schema is None:
         return
     found = refused(types_of(schema), build, contract)

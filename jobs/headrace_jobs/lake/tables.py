@@ -14,6 +14,7 @@ from headrace_jobs.engine.errors import condition, is_conflict, summary
 from headrace_jobs.lake import history
 from headrace_jobs.lake.history import at
 from headrace_jobs.lake.schema_change import features, table_schema, types_of, wider
+from headrace_lake.versions import open_table
 from headrace_schemas.declarations import column_name
 from headrace_schemas.errors import SchemaBroken, WriteConflict
 from headrace_schemas.rules.rule import literal, quoted
@@ -58,7 +59,7 @@ def read(
     Raises:
         VersionGone: The version is older than the table's history, and nothing pinned it.
     """
-    with history.kept(spark, table):
+    with history.kept(table):
         frame = spark.read.format("delta").option("versionAsOf", table.version).load(table.uri)
         _ = frame.schema  # Connect looks for the version no earlier
     if partitions is None:
@@ -149,7 +150,7 @@ def adapt(spark: SparkSession, frame: DataFrame, uri: str, whole: bool) -> None:
     Args:
         whole: Whether the frame will be the table's whole content, so that old rows do not matter.
     """
-    schema = table_schema(spark, uri)
+    schema = table_schema(uri)
     if schema is None:
         return
     table, given = types_of(schema), types_of(frame.schema)
@@ -182,11 +183,9 @@ def enable(spark: SparkSession, uri: str, wanted: Iterable[str]) -> None:
         spark.sql(f"ALTER TABLE {at(uri)} SET TBLPROPERTIES ('{key}' = '{value}')")
 
 
-def create(
-    spark: SparkSession, frame: DataFrame, uri: str, partition_by: Sequence[str] = ()
-) -> None:
+def create(frame: DataFrame, uri: str, partition_by: Sequence[str] = ()) -> None:
     """Create an empty table with the frame's columns, unless there is one."""
-    if not exists(spark, uri):
+    if not exists(uri):
         writing(frame.where(F.lit(False)), "ignore", partition_by).save(uri)
 
 
@@ -216,20 +215,18 @@ def merge(
     spark.catalog.dropTempView(view)
 
 
-def exists(spark: SparkSession, uri: str) -> bool:
-    """Whether a Delta table lies at `uri`."""
-    return table_schema(spark, uri) is not None
+def exists(uri: str) -> bool:
+    """Whether a Delta table lies at `uri`.
+
+    Raises:
+        EngineUnavailable: The lake cannot be read.
+    """
+    return open_table(uri) is not None
 
 
 def newest_version(spark: SparkSession, uri: str) -> int:
     """The version that the table at `uri` has now."""
-    return newest_commit(spark, uri)[0]
-
-
-def newest_commit(spark: SparkSession, uri: str) -> tuple[int, str]:
-    """The version that the table at `uri` has now, and the note of its commit; empty without one."""
-    found = spark.sql(f"DESCRIBE HISTORY {at(uri)} LIMIT 1").collect()[0]
-    return int(found["version"]), found["userMetadata"] or ""
+    return int(spark.sql(f"DESCRIBE HISTORY {at(uri)} LIMIT 1").collect()[0]["version"])
 
 
 def written_version(spark: SparkSession, uri: str) -> int:

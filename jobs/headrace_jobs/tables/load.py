@@ -85,7 +85,7 @@ def run(spark: SparkSession, spec: LoadSpec) -> LoadReport:
         StaleInput: An input lacks the partition.
         TransformInvalid: The transform cannot be found or has other parameters.
     """
-    refuse_changes(spark, spec.build, spec.contract, spec.table_uri)
+    refuse_changes(spec.build, spec.contract, spec.table_uri)
     if spec.build.source is None:
         where = spec.build.transform or "the input"
         return stage(spark, spec, as_staged(derive(spark, spec), spec, where), [])

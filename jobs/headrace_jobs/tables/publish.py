@@ -14,17 +14,10 @@ from pyspark.sql import functions as F
 from headrace_jobs.lake import empty_partitions, history, tables
 from headrace_jobs.lake.schema_change import refuse_changes
 from headrace_jobs.lake.tables import BATCH, PARTITION, SOURCE_FILE, SOURCE_ROW
-from headrace_jobs.sources.columns import LOAD_FAILURES, RAW
-from headrace_jobs.tables import repeats
-from headrace_jobs.tables.row_rules import (
-    BROKEN,
-    OUTCOME,
-    PASSED,
-    QUARANTINED,
-    RULE_IDS,
-    UNEVALUATED,
-    gated,
-)
+from headrace_jobs.sources.columns import RAW
+from headrace_jobs.tables import repeats, staged_files
+from headrace_jobs.tables.row_rules import PASSED, QUARANTINED, RULE_IDS, UNEVALUATED, gated
+from headrace_lake.tables import partition_keys
 from headrace_schemas.batch import Batch
 from headrace_schemas.declarations.column_name import is_reserved
 from headrace_schemas.declarations.pipeline import WriteMode
@@ -44,13 +37,12 @@ def run(spark: SparkSession, spec: PublishSpec) -> PublishReport:
         WriteConflict: Another writer committed first.
         SchemaBroken: The table's columns do not take the batch's.
     """
-    refuse_changes(spark, spec.build, spec.contract, spec.table_uri)
+    refuse_changes(spec.build, spec.contract, spec.table_uri)
     days = spec.build.history_days
     history.declare(spark, days, (spec.contract.name, spec.table_uri))
-    batch, note = gated(spark, spec.gated_uri), repeats.note_of(spec)
-    set_aside = write_quarantine(spark, spec, batch.where(F.col(OUTCOME) == QUARANTINED), note)
-    passed = without_working_columns(batch.where(F.col(OUTCOME) == PASSED))
-    table, rows = write_table(spark, spec, passed, note)
+    note = repeats.note_of(spec)
+    set_aside = write_quarantine(spark, spec, note)
+    table, rows = staged_files.publish(spec, note) or write_table(spark, spec, note)
     if not rows and spec.partition is not None:
         table = empty_partitions.note(spark, table, spec.partition.key)
     return PublishReport(
@@ -60,22 +52,20 @@ def run(spark: SparkSession, spec: PublishSpec) -> PublishReport:
     )
 
 
-def write_quarantine(spark: SparkSession, spec: PublishSpec, bad: DataFrame, note: str) -> int:
+def write_quarantine(spark: SparkSession, spec: PublishSpec, note: str) -> int:
     """Replace the batch's rows in the quarantine table; how many there are now.
 
     A clean batch makes no commit, unless an earlier run of it left rows there.
     """
     key = Batch(table=spec.build.name, partition=spec.partition).key
     name = f"quarantine {spec.contract.name}"
-    left = bad.select(F.lit("new").alias("where")).limit(1)
-    if tables.exists(spark, spec.quarantine_uri):
-        if repeats.made_version(spark, spec.quarantine_uri, note) is not None:
-            return bad.count()
-        before = spark.read.format("delta").load(spec.quarantine_uri)
-        before = before.where(F.col(PARTITION) == key)
-        left = left.unionAll(before.select(F.lit("old").alias("where")).limit(1))
-    if not left.collect():
+    if not staged_files.of_outcome(spec.gated_uri, QUARANTINED) and key not in partition_keys(
+        spec.quarantine_uri
+    ):
         return 0
+    bad = gated(spark, spec.gated_uri, QUARANTINED)
+    if repeats.made_version(spec.quarantine_uri, note) is not None:
+        return bad.count()
     history.declare(spark, spec.build.history_days, (name, spec.quarantine_uri))
     seen = Observation()
     rows = quarantined(bad).observe(seen, F.count(F.lit(1)).alias("rows"))
@@ -85,7 +75,7 @@ def write_quarantine(spark: SparkSession, spec: PublishSpec, bad: DataFrame, not
 
 def without_working_columns(judged: DataFrame) -> DataFrame:
     """Rows of a gated batch as they are published."""
-    return judged.drop(LOAD_FAILURES, RAW, BROKEN, UNEVALUATED, RULE_IDS, OUTCOME)
+    return judged.drop(*staged_files.WORKING_COLUMNS)
 
 
 def quarantined(bad: DataFrame, *kept: str) -> DataFrame:
@@ -107,12 +97,11 @@ def as_json(bad: DataFrame) -> Column:
     return F.coalesce(F.col(RAW), F.to_json(F.struct(*columns)))
 
 
-def write_table(
-    spark: SparkSession, spec: PublishSpec, rows: DataFrame, note: str
-) -> tuple[PinnedTable, int]:
+def write_table(spark: SparkSession, spec: PublishSpec, note: str) -> tuple[PinnedTable, int]:
     """Commit the rows that pass, as the table's write mode says; how many there are."""
     name, uri = spec.build.name, spec.table_uri
-    made = repeats.made_version(spark, uri, note) if tables.exists(spark, uri) else None
+    rows = without_working_columns(gated(spark, spec.gated_uri, PASSED))
+    made = repeats.made_version(uri, note)
     if made is not None:
         log.info("%s: version %d is of this batch already", name, made)
         return PinnedTable(name=name, uri=uri, version=made), rows.count()
@@ -165,7 +154,7 @@ def merge(spark: SparkSession, spec: PublishSpec, rows: DataFrame, note: str) ->
     rows = rows.withColumn(number, F.row_number().over(first))
     rows = rows.where(F.col(number) == 1).drop(number)
     with tables.committing(spark, name, "merge"):
-        tables.create(spark, rows, spec.table_uri, [PARTITION] if spec.partition else [])
+        tables.create(rows, spec.table_uri, [PARTITION] if spec.partition else [])
         clauses = f"{update} WHEN NOT MATCHED THEN INSERT *"
         tables.merge(spark, rows, spec.table_uri, key, clauses, evolve=True, note=note)
     version = tables.written_version(spark, spec.table_uri)

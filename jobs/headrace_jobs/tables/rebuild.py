@@ -67,7 +67,7 @@ def run(spark: SparkSession, spec: RebuildSpec) -> RebuildReport:
     name = f"quarantine {spec.contract.name}"
     places = ((spec.build.name, spec.table_uri), (name, spec.quarantine_uri))
     history.declare(spark, spec.build.history_days, *places)
-    if counts.rows_quarantined or tables.exists(spark, spec.quarantine_uri):
+    if counts.rows_quarantined or tables.exists(spec.quarantine_uri):
         rows = publish.quarantined(bad, PARTITION)
         tables.overwrite(spark, rows, spec.quarantine_uri, name, None, evolve=True)
     if spec.batches[0].partition is None:

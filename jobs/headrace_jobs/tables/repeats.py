@@ -9,9 +9,9 @@ the same.
 import hashlib
 import json
 
-from pyspark.sql import SparkSession
-
-from headrace_jobs.lake import files, tables
+from headrace_jobs.lake import files
+from headrace_lake.file_commits import newest_note
+from headrace_lake.versions import open_table
 from headrace_schemas.wire.table_jobs import PublishSpec
 
 BATCH = "batch"
@@ -29,10 +29,18 @@ def note_of(spec: PublishSpec) -> str:
     return json.dumps({**note, BATCH: digest.hexdigest()})
 
 
-def made_version(spark: SparkSession, uri: str, note: str) -> int | None:
-    """The newest version of a table that is there, if its commit is of the same batch as `note`."""
-    version, before = tables.newest_commit(spark, uri)
-    return version if batch_of(before) == batch_of(note) else None
+def made_version(uri: str, note: str) -> int | None:
+    """The newest version of the table at `uri`, if its commit is of the same batch as `note`.
+
+    None without a table, too.
+
+    Raises:
+        EngineUnavailable: The lake cannot be read.
+    """
+    table = open_table(uri)
+    if table is None or batch_of(newest_note(table)) != batch_of(note):
+        return None
+    return int(table.version())
 
 
 def batch_of(note: str) -> str | None:
