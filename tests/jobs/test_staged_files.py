@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Field, Schema
+from deltalake.schema import StructType
 from pyspark.sql import SparkSession
 
+from headrace_jobs.lake.data_files import DataFile
 from headrace_jobs.tables import repeats, staged_files
 from headrace_lake.fsck.check import check
 from headrace_lake.fsck.damage import DamageKind
@@ -18,6 +20,8 @@ from tests.jobs.published import GOOD, OTHER, commits, damages, published, run, 
 __all__ = ["published"]
 
 pytestmark = pytest.mark.spark
+
+STRUCT = StructType([Field("a", "date")])
 
 EVERY_TYPE = """
 - {name: n, logicalType: integer, physicalType: BIGINT}
@@ -182,15 +186,29 @@ def test_spark_writes_when_rows_come_beside_others(
     assert writer_of(batch.table) == "Apache-Spark"
 
 
-def test_spark_writes_when_a_column_of_the_table_must_not_be_null(
-    spark: SparkSession, tmp_path: Path
+@pytest.mark.parametrize(
+    ("columns", "is_taken"),
+    [
+        ([Field("n", "long"), Field("s", STRUCT)], True),
+        ([Field("s", STRUCT), Field("n", "long"), Field("more", "string")], True),
+        ([Field("n", "long", nullable=False), Field("s", STRUCT)], False),
+        ([Field("n", "integer"), Field("s", STRUCT)], False),
+        ([Field("n", "long")], False),
+        ([Field("n", "long"), Field("s", StructType([Field("a", "string")]))], False),
+        ([Field("n", "long"), Field("s", StructType([Field("a", "date", nullable=False)]))], False),
+    ],
+)
+def test_table_takes_files_when_its_columns_are_theirs(
+    tmp_path: Path, columns: list[Field], is_taken: bool
 ) -> None:
-    batch = Batch(spark, tmp_path, contract(tmp_path))
-    columns = "meter STRING NOT NULL, read_at TIMESTAMP, kilowatts DOUBLE, phase INT"
-    own = "_batch_id STRING, _source_file STRING, _source_row BIGINT, _partition STRING"
-    spark.sql(f"CREATE TABLE delta.`{batch.table}` ({columns}, {own}) PARTITIONED BY (_partition)")
-    run(batch, *OTHER)
-    assert writer_of(batch.table) == "Apache-Spark"
+    partition = Field("_partition", "string")
+    table = DeltaTable.create(
+        tmp_path / "t", Schema([*columns, partition]), partition_by=["_partition"]
+    )
+    struct = {"type": "struct", "fields": [{"name": "a", "type": "date", "nullable": True}]}
+    file = DataFile("one.parquet", 1, 1, {"n": "long", "s": struct, "_raw": "string"}, "{}")
+    assert staged_files.takes(table, [file], is_partitioned=True) is is_taken
+    assert not staged_files.takes(table, [file], is_partitioned=False)
 
 
 def test_rows_are_found_by_any_bound_when_their_columns_are_of_every_type(
