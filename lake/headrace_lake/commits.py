@@ -6,6 +6,7 @@ disk, by `If-None-Match: *` in an object store. Who was too late reads again, an
 row is there by now. So the answer to a commit whose outcome nobody knows is the row itself.
 """
 
+import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from headrace_lake.tables import selected
 from headrace_lake.versions import CONDITIONAL, first_line, open_table
 from headrace_schemas.declarations.pipeline import HISTORY_DAYS
 from headrace_schemas.errors import EngineUnavailable, WriteConflict
+from headrace_schemas.places import Place
 from headrace_schemas.planning.table_history import history_properties
 
 ATTEMPTS = 50
@@ -167,18 +169,30 @@ def attempt(uri: str, version: int, commit: Callable[[], object]) -> bool:
     """Make the commit after `version`; False if another writer has, or nobody can tell who has.
 
     Raises:
-        EngineUnavailable: It failed, and nothing was committed.
+        EngineUnavailable: It failed, and nothing was committed; or nobody can tell, which it says.
     """
     from deltalake.exceptions import DeltaError  # heavy
 
     try:
         commit()
     except (DeltaError, OSError) as error:
-        newest = open_table(uri)
+        try:
+            newest = open_table(uri)
+        except EngineUnavailable:
+            raise outcome_unknown(uri, version + 1) from error
         if newest is not None and newest.version() > version:
             return False
         raise EngineUnavailable("lake", uri, first_line(error)) from error
     return True
+
+
+def outcome_unknown(uri: str, version: int) -> EngineUnavailable:
+    """What is said of a commit that can be neither made nor read back, by its file."""
+    file = f"{uri.rstrip('/')}/_delta_log/{version:020}.json"
+    problem = f"commit outcome unknown: {file} can be neither written nor read back"
+    if not Place.parse(uri).is_s3:
+        return EngineUnavailable("lake", uri, problem)
+    return EngineUnavailable("object store", os.environ.get("AWS_ENDPOINT_URL") or "AWS", problem)
 
 
 def create(kind: RowTable[Row], uri: str, row: Row, wanted: dict[str, str], note: str) -> None:

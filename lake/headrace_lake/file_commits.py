@@ -4,7 +4,8 @@ The commit is that of the version after the one that was read, or none is made, 
 rows (`commits`).
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,10 @@ from headrace_lake.commits import attempt, strictly
 from headrace_lake.version_checksum import write_checksum
 from headrace_lake.versions import open_table
 from headrace_schemas.errors import EngineUnavailable
+from headrace_schemas.places import Place
+
+WAITS = (0.75, 1.5, 3.0, 6.0)
+"""Seconds between offers of a commit: as long as Spark's are, beyond what deltalake tries itself."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +53,28 @@ def replace_files(
         The version that was made; None if another writer has made it.
 
     Raises:
-        EngineUnavailable: The lake cannot be read or written; nothing was committed.
+        EngineUnavailable: The lake cannot be read or written, time and again.
     """
     version: int = table.version() + 1
-    is_made = attempt(uri, version - 1, partial(commit, table, files, partition, note))
+    is_made = patiently(uri, version - 1, partial(commit, table, files, partition, note))
     if not is_made and note_at(uri, version) != note:
         return None
     with suppress(EngineUnavailable):  # the commit is made; the checksum only watches over it
         write_checksum(uri, version)
     return version
+
+
+def patiently(uri: str, version: int, make: Callable[[], None]) -> bool:
+    """As `commits.attempt`, again and again where an object store does not answer.
+
+    A commit that is offered twice is made once: the second finds the note of the first.
+    """
+    for seconds in WAITS if Place.parse(uri).is_s3 else ():
+        try:
+            return attempt(uri, version, make)
+        except EngineUnavailable:
+            time.sleep(seconds)
+    return attempt(uri, version, make)
 
 
 def commit(

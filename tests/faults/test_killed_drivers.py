@@ -5,6 +5,7 @@ What is there is told by others: by the list of objects, by delta-rs, and by Duc
 
 import os
 import signal
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version as installed
 from threading import Event
@@ -101,7 +102,7 @@ def test_publish_does_nothing_when_its_driver_was_killed_right_after_its_commit(
     assert batch.seen().objects == before.objects
 
 
-def test_rows_are_there_once_when_a_job_is_killed_and_its_spark_goes_on(
+def test_rows_are_there_once_when_a_job_is_killed_and_its_commit_arrives_later(
     batch: StoredBatch,
 ) -> None:
     engine, version = batch.engine, batch.seen().version + 1
@@ -109,7 +110,8 @@ def test_rows_are_there_once_when_a_job_is_killed_and_its_spark_goes_on(
 
     def hold(exchange: Exchange) -> None:
         assert released.wait(WAIT_SECONDS)
-        exchange.pass_on()
+        with suppress(OSError):  # nobody waits for the answer
+            exchange.pass_on()
         finished.set()
 
     finished = Event()

@@ -22,6 +22,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from pyarrow import fs, parquet
 
+from headrace_jobs.engine.store_errors import store_unavailable
 from headrace_jobs.lake import files
 from headrace_jobs.lake.data_files import SPARK_SCHEMA
 from headrace_lake.commits import CHECKPOINTS
@@ -32,7 +33,15 @@ from headrace_schemas.declarations.pipeline import TableBuild
 from headrace_schemas.partition import Partition, PartitionUnit
 from headrace_schemas.planning.table_history import history_properties
 from headrace_schemas.wire.table_jobs import PublishSpec
-from tests.fault_proxy import Exchange, FaultProxy, Gate, lose_answer
+from tests.fault_proxy import (
+    Exchange,
+    Fault,
+    FaultProxy,
+    Gate,
+    lose_answer,
+    lose_request,
+    slow_down,
+)
 from tests.faults.writers import PROJECT
 from tests.jobs.batches import contract
 from tests.launcher.stores import Place, write_keys
@@ -277,6 +286,50 @@ def test_batch_is_there_once_when_the_answer_to_its_commit_is_lost(table: Table)
         assert publisher.answer() == [before + 1, 2]
     assert lost.seen >= 1
     assert table.version() == before + 1
+    assert table.read() == [2, 7, 8]
+
+
+@pytest.mark.parametrize("where", ["data", "commit"])
+@pytest.mark.parametrize("fault", [slow_down, lose_request], ids=["busy", "reset"])
+def test_batch_is_there_once_when_the_store_recovers(
+    table: Table, fault: Fault, where: str
+) -> None:
+    before = table.version()
+    asked = table.next_commit() if where == "commit" else r"^PUT .*/_partition(=|%3D)2024-05/"
+    met = table.proxies[0].on(asked, fault, times=2)
+    with table.publisher(table.proxies[0]) as publisher:
+        publisher.tell(table.batch(MAY, 7, 8))
+        assert publisher.answer() == [before + 1, 2]
+    assert met.seen == 2
+    assert table.read() == [2, 7, 8]
+
+
+def test_error_names_the_copy_when_the_store_stays_away(table: Table) -> None:
+    before = table.version()
+    asked = table.proxies[0].on(r"^PUT .*/_partition(=|%3D)2024-05/", slow_down)
+    with table.publisher(table.proxies[0]) as publisher:
+        publisher.tell(table.batch(MAY, 7, 8))
+        error = store_unavailable(OSError(publisher.answer()))
+    assert error is not None
+    assert f"{BUCKET}/lake/tables/bronze/{table.key}/_partition" in error.message
+    assert 1 < asked.seen <= 40
+    assert table.version() == before
+
+
+def test_error_names_the_commit_when_nobody_can_tell_whether_it_was_made(table: Table) -> None:
+    version, proxy = table.version() + 1, table.proxies[0]
+    commit = f"{table.uri}/_delta_log/{version:020}.json"
+    proxy.on(table.next_commit(), lose_answer, times=1)
+    proxy.on(commit.removeprefix("s3a:/"), slow_down)
+    spec = table.batch(MAY, 7, 8)
+    with table.publisher(proxy) as publisher:
+        publisher.tell(spec)
+        answer = publisher.answer()
+        proxy.forget()
+        publisher.tell(spec)
+        assert publisher.answer() == [version, 2]
+    assert f"commit outcome unknown: {commit}" in answer
+    assert proxy.endpoint in answer
     assert table.read() == [2, 7, 8]
 
 

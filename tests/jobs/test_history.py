@@ -20,6 +20,7 @@ KEPT = {
     "delta.deletedFileRetentionDuration": "interval 30 days",
     "delta.logRetentionDuration": "interval 30 days",
     "delta.enableExpiredLogCleanup": "false",
+    "delta.checkpointInterval": "10",
 }
 
 

@@ -27,6 +27,7 @@ SKEWED = re.compile(r"RequestTimeTooSkewed|difference between the request time a
 
 PLACES = (
     re.compile(r"\bon (\S+?): (?=software\.amazon|java\.|org\.)"),
+    re.compile(r"to key '(?P<key>[^']+)' in bucket '(?P<bucket>[^']+)'"),
     re.compile(r"key '(?P<key>[^']+)' in bucket '(?P<bucket>[^']+)'"),
     re.compile(r"(s3a?://[^\s'\":,]+)"),
 )

@@ -9,6 +9,7 @@ from typing import IO, Any, NamedTuple
 
 from pyarrow import fs
 
+from headrace_jobs.engine.store_errors import store_unavailable
 from headrace_schemas.places import Place
 
 
@@ -85,15 +86,22 @@ def copied(folder: str, path: str, copy_folder: str, copy_path: str) -> ListedFi
     """Copy a file, on a disk with what Hadoop keeps beside it; None if its store does not do that.
 
     No bytes of an object store's file are sent.
+
+    Raises:
+        OSError: The store is away, or the disk has no room.
     """
     source, copy = (
         f"{where.rstrip('/')}/{name}" for where, name in ((folder, path), (copy_folder, copy_path))
     )
     from_path, to_path = Place.parse(source).path, Place.parse(copy).path
     if from_path is None or to_path is None:
-        if not copied_by_store(source, copy):
-            return None
         system, name = store(copy)
+        try:
+            system.copy_file(store(source)[1], name)
+        except OSError as error:
+            if store_unavailable(error):
+                raise
+            return None  # it may not know how, or not for one so large
     else:
         to_path.parent.mkdir(parents=True, exist_ok=True)
         checksum = hidden_checksum(from_path)
