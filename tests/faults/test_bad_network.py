@@ -24,7 +24,6 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 TRIES = 40
 """Of a copy that Arrow asks the store for: it was seen to ask 31 times, in 40 s."""
-"""How often one thing is asked for by the settings of S3: Hadoop five times, its client twice each time."""
 
 Apply = Callable[[FaultProxy, str], None]
 
