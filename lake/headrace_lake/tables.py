@@ -7,6 +7,7 @@ from headrace_schemas.batch import WHOLE
 from headrace_schemas.declarations.column_name import PARTITION
 from headrace_schemas.declarations.empty_batches import published_empty
 from headrace_schemas.errors import EngineUnavailable
+from headrace_schemas.rules.rule import literal
 
 
 def query(table: Any, sql: str) -> list[dict[str, Any]]:
@@ -49,10 +50,13 @@ def partition_keys(uri: str) -> list[str]:
     return [] if table is None else sorted({values[PARTITION] for values in table.partitions()})
 
 
-def published_keys(uri: str) -> set[str]:
+def published_keys(uri: str, version: int | None = None) -> set[str]:
     """The keys of the partitions of the table at `uri` that were published, without rows or with.
 
     None without a table, and of a table without partitions.
+
+    Args:
+        version: Whose rows count, by default the newest one's.
 
     Raises:
         EngineUnavailable: The lake cannot be read.
@@ -60,7 +64,8 @@ def published_keys(uri: str) -> set[str]:
     table = open_table(uri)
     if table is None or PARTITION not in table.metadata().partition_columns:
         return set()
-    held = {values[PARTITION] for values in table.partitions()}
+    seen = table if version is None else open_table(uri, version)
+    held = {values[PARTITION] for values in seen.partitions()}
     return held | published_empty(table.metadata().configuration)
 
 
@@ -79,6 +84,16 @@ def rows_by_partition(uri: str) -> dict[str, int]:
         return {WHOLE: query(table, "SELECT count(*) AS n FROM t")[0]["n"]}
     counted = f"SELECT {PARTITION} AS p, count(*) AS n FROM t GROUP BY {PARTITION}"  # noqa: S608 - a constant
     return {row["p"] or WHOLE: row["n"] for row in query(table, counted)}
+
+
+def rows_of(uri: str, version: int, partition: str) -> int:
+    """Rows of a partition of the table at `uri` at a version, counted by reading.
+
+    Raises:
+        EngineUnavailable: The lake cannot be read.
+    """
+    counted = f"SELECT count(*) AS n FROM t WHERE {PARTITION} = {literal(partition)}"  # noqa: S608 - quoted
+    return int(query(open_table(uri, version), counted)[0]["n"])
 
 
 def quarantine_reasons(uri: str) -> dict[str, dict[str, int]]:

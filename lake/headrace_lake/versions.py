@@ -13,8 +13,8 @@ CONDITIONAL = {"conditional_put": "etag"}
 """Commits to an object store never replace another's, whatever the environment says."""
 
 
-def open_table(uri: str) -> Any:
-    """The Delta table at `uri`, opened at its newest version; None if there is none.
+def open_table(uri: str, version: int | None = None) -> Any:
+    """The Delta table at `uri`, opened at a version, by default its newest; None if there is none.
 
     Raises:
         EngineUnavailable: The lake cannot be read.
@@ -23,7 +23,7 @@ def open_table(uri: str) -> Any:
     from deltalake.exceptions import DeltaError, TableNotFoundError
 
     try:
-        return DeltaTable(uri, storage_options=CONDITIONAL)
+        return DeltaTable(uri, version=version, storage_options=CONDITIONAL)
     except TableNotFoundError:
         return None
     except (DeltaError, OSError) as error:

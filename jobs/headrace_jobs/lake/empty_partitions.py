@@ -8,15 +8,16 @@ It stays when the partition gains rows; then the rows tell.
 from pyspark.sql import SparkSession
 
 from headrace_jobs.lake import history, tables
+from headrace_lake.versions import open_table
 from headrace_schemas.declarations.empty_batches import PUBLISHED_EMPTY, published_empty
 from headrace_schemas.rules.rule import literal
 from headrace_schemas.wire.spec import PinnedTable
 
 
-def noted(spark: SparkSession, uri: str) -> set[str]:
+def noted(uri: str) -> set[str]:
     """Keys of partitions of the table at `uri` that were published without rows."""
-    details = spark.sql(f"DESCRIBE DETAIL {history.at(uri)}").select("properties").collect()
-    return published_empty(details[0]["properties"] or {})
+    table = open_table(uri)
+    return set() if table is None else published_empty(table.metadata().configuration)
 
 
 def note(spark: SparkSession, table: PinnedTable, partition: str) -> PinnedTable:
@@ -25,7 +26,7 @@ def note(spark: SparkSession, table: PinnedTable, partition: str) -> PinnedTable
     Raises:
         WriteConflict: Another writer committed first.
     """
-    if partition in noted(spark, table.uri):
+    if partition in noted(table.uri):
         return table
     name = literal(f"{PUBLISHED_EMPTY}{partition}")
     with tables.committing(spark, table.name, "note of an empty partition"):

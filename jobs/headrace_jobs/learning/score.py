@@ -15,6 +15,7 @@ from headrace_jobs.lake import history, tables
 from headrace_jobs.learning import features
 from headrace_jobs.learning.registry import LoadedModel, Registry
 from headrace_jobs.statistics.metrics import Values
+from headrace_lake.tables import rows_of
 from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.rules.rule import quoted
 from headrace_schemas.wire.model_jobs import ScoreReport, ScoreSpec
@@ -88,15 +89,13 @@ def run(spark: SparkSession, spec: ScoreSpec) -> ScoreReport:
     name = f"predictions.{model.name}"
     history.declare(spark, spec.history_days, (name, spec.predictions_uri))
     written = tables.replace(spark, frame, spec.predictions_uri, name, key)
-    return report(spark, spec, written, version)
+    return report(spec, written, version)
 
 
-def report(
-    spark: SparkSession, spec: ScoreSpec, written: PinnedTable, version: str | None
-) -> ScoreReport:
+def report(spec: ScoreSpec, written: PinnedTable, version: str | None) -> ScoreReport:
     """What was written, counted from the table itself."""
     key = spec.partition.key
-    scored = tables.read(spark, written, [key]).count()
+    scored = rows_of(written.uri, written.version, key)
     log.info("%s %s: %d rows scored by version %s", written.name, key, scored, version)
     notes = () if version else (f"no champion of {spec.model.name} serves {key}",)
     return ScoreReport(

@@ -80,6 +80,11 @@ class BadRows(TableMetricProvider):  # type: ignore[misc]  # GX has no types
 QUERIES: ContextVar[tuple[str, ...]] = ContextVar("queries", default=())
 """All queries of the batch that is checked, so that one of Spark's measures them."""
 
+NOTHING_MEASURED: Mapping[str, QueryValue] = {}
+
+MEASURED_BEFORE: ContextVar[Mapping[str, QueryValue]] = ContextVar("measured_before")
+"""Those of them that need not be asked again, with what they measured."""
+
 
 class MeasuredValues(TableMetricProvider):  # type: ignore[misc]  # GX has no types
     """What each of `QUERIES` measures of the batch."""
@@ -98,7 +103,8 @@ class MeasuredValues(TableMetricProvider):  # type: ignore[misc]  # GX has no ty
     ) -> Any:
         del metric_value_kwargs, metrics, runtime_configuration
         batch: DataFrame = execution_engine.get_domain_records(metric_domain_kwargs)
-        return measure(batch, QUERIES.get())
+        known = MEASURED_BEFORE.get()
+        return {**known, **measure(batch, [query for query in QUERIES.get() if query not in known])}
 
 
 class ExpectNoRowsWhere(BatchExpectation):  # type: ignore[misc]  # GX has no types
@@ -203,6 +209,7 @@ def check(
     rules: Sequence[RowRule | TableRule],
     never: Mapping[str, str] | None = None,
     judged: Collection[str] = (),
+    measured: Mapping[str, QueryValue] = NOTHING_MEASURED,
 ) -> list[RuleResult]:
     """Run rules on a batch; one result for each rule, in their order.
 
@@ -214,13 +221,14 @@ def check(
         never: Rules that cannot run, by id, with the reason.
         judged: Rules that are counted as the gate judged the rows: asking again could fail, or give
             another answer.
+        measured: What is known of these rows already, by query.
 
     Raises:
         EngineLost: Spark went away meanwhile, so nothing is said about the batch.
     """
     never = never or {}
     running = [rule for rule in rules if rule.id not in never and not rule.expectation.is_class]
-    found = {result.rule.id: result for result in run(batch, name, running, judged)}
+    found = {result.rule.id: result for result in run(batch, name, running, judged, measured)}
     blamed = [result for result in found.values() if result.problem and not query_of(result.rule)]
     if len(blamed) > 1:
         for result in blamed:
@@ -264,7 +272,11 @@ def refused(rule: RowRule | TableRule, problem: str) -> RuleResult:
 
 
 def run(
-    batch: DataFrame, name: str, rules: Sequence[RowRule | TableRule], judged: Collection[str]
+    batch: DataFrame,
+    name: str,
+    rules: Sequence[RowRule | TableRule],
+    judged: Collection[str],
+    measured: Mapping[str, QueryValue] = NOTHING_MEASURED,
 ) -> list[RuleResult]:
     """Run rules on a batch by one call of Great Expectations."""
     if not rules:
@@ -276,6 +288,7 @@ def run(
     expected = [expectation(rule, judged) for rule in rules]
     suite = ExpectationSuite(name=name, expectations=expected)
     QUERIES.set(tuple(query for rule in rules if (query := query_of(rule))))
+    MEASURED_BEFORE.set(measured)
     found = definition.get_batch({"dataframe": batch}).validate(suite, result_format="BOOLEAN_ONLY")
     by_id = {result.expectation_config.meta["rule"]: result for result in found.results}
     results = [checked(rule, by_id[rule.id]) for rule in rules]

@@ -5,6 +5,7 @@ pass; if a critical one of them does not hold, the report says `failed` and noth
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
@@ -16,7 +17,7 @@ from headrace_jobs.engine.errors import job_error, without_values
 from headrace_jobs.tables import belonging, evaluation, gate_record, row_rules
 from headrace_jobs.tables.expectations import RuleResult, check
 from headrace_jobs.tables.gate_page import GateFindings
-from headrace_jobs.tables.measures import QUERY
+from headrace_jobs.tables.measures import QUERY, QueryValue
 from headrace_jobs.tables.row_rules import (
     ALL,
     BROKEN,
@@ -49,11 +50,12 @@ def run(spark: SparkSession, spec: GateSpec) -> GateReport:
     A failed gate's report says so itself, with all that was found; its error is a GateFailed.
     """
     spec = belonging.with_rules(spec)
-    batch, seen, never = split(spark, spec)
-    found = row_rules.broken_rules(batch, SHOWN_EXAMPLES) if seen[BROKEN] else {}
+    split, never = written(spark, spec)
+    seen = split.seen
+    found = row_rules.broken_rules(split.batch, SHOWN_EXAMPLES) if seen[BROKEN] else {}
     judged = {id for id, bad in found.items() if bad.unevaluated}
     judged |= {rule.id for rule in spec.contract.row_rules if evaluation.asks_clock(rule)}
-    rows, table = checked(spec, batch, seen, partial(check, never=never, judged=judged))
+    rows, table = checked(spec, split, partial(check, never=never, judged=judged))
     for result in rows:
         bad = found.get(result.rule.id, NOTHING)
         result.agree(bad.rows, seen[READABLE], bad.unevaluated)
@@ -86,19 +88,34 @@ def run(spark: SparkSession, spec: GateSpec) -> GateReport:
     return report.model_copy(update={"status": "failed", "output_uri": None, "error": error})
 
 
-def split(spark: SparkSession, spec: GateSpec) -> tuple[DataFrame, dict[str, int], dict[str, str]]:
-    """Write the judged batch by outcome.
+@dataclass(frozen=True)
+class Split:
+    """A judged batch, written by outcome.
+
+    Attributes:
+        batch: Its rows.
+        seen: How many there are of each kind, counted in the same pass.
+        uniqueness: What was measured of the readable rows, by query.
+    """
+
+    batch: DataFrame
+    seen: dict[str, int]
+    uniqueness: dict[str, QueryValue]
+
+
+def written(spark: SparkSession, spec: GateSpec) -> tuple[Split, dict[str, str]]:
+    """Judge the batch and write it.
 
     Returns:
-        It, how many rows of each kind the same pass saw, and the rules that cannot run, by id, with
-        the reason.
+        It, and the rules that cannot run, by id, with the reason.
     """
     staged = spark.read.parquet(spec.staged_uri)
     if belonging.is_looked_up(spec.contract):
         staged = belonging.looked_up(spark, spec, staged)
 
-    def write(contract: Contract, is_careful: bool) -> tuple[DataFrame, dict[str, int]]:
-        repeated = row_rules.repeated(staged, contract)
+    def write(contract: Contract, is_careful: bool) -> Split:
+        uniqueness = row_rules.uniqueness(staged, contract)
+        repeated = row_rules.repeated(contract, uniqueness)
         judged = row_rules.judged(staged, contract, repeated, is_careful)
         judged = judged.drop(belonging.ELSEWHERE)
         seen = Observation()
@@ -108,26 +125,27 @@ def split(spark: SparkSession, spec: GateSpec) -> tuple[DataFrame, dict[str, int
         counted = {name: int(seen.get.get(name, 0)) for name in wanted}
         if not counted[ALL]:  # nothing to split leaves no file, so no columns for `publish` to read
             judged.write.mode("overwrite").parquet(spec.gated_uri)
-        return row_rules.gated(spark, spec.gated_uri, schema=judged.schema), counted
+        batch = row_rules.gated(spark, spec.gated_uri, schema=judged.schema)
+        return Split(batch, counted, uniqueness)
 
-    (batch, seen), never = evaluation.carefully(staged, spec.contract, write)
-    return batch, seen, never
+    return evaluation.carefully(staged, spec.contract, write)
 
 
 def checked(
-    spec: GateSpec, batch: DataFrame, seen: dict[str, int], check: RuleCheck
+    spec: GateSpec, split: Split, check: RuleCheck
 ) -> tuple[list[RuleResult], list[RuleResult]]:
     """What Great Expectations finds: row rules on readable rows, table rules on those that pass."""
+    batch, seen, measured = split.batch, split.seen, split.uniqueness
     rows = [belonging.as_judged(rule) for rule in spec.contract.row_rules]
     if not seen[ALL] and spec.contract.may_be_empty:
         return check(batch, "rows", rows), of_nothing(check(batch, "table", count_rules(spec)))
     table = table_rules(spec)
     if not seen[QUARANTINED]:  # then these are the same rows
-        found = check(batch, "batch", [*rows, *table])
+        found = check(batch, "batch", [*rows, *table], measured=measured)
         return found[: len(rows)], found[len(rows) :]
     readable = batch.where(row_rules.is_readable())
     passing = batch.where(F.col(OUTCOME) == PASSED)
-    return check(readable, "rows", rows), check(passing, "table", table)
+    return check(readable, "rows", rows, measured=measured), check(passing, "table", table)
 
 
 def count_rules(spec: GateSpec) -> list[TableRule]:

@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from headrace_jobs.engine.errors import summary
-from headrace_jobs.lake import empty_partitions, files, tables
+from headrace_jobs.lake import files, tables
 from headrace_jobs.lake.schema_change import refuse_changes
 from headrace_jobs.lake.tables import SOURCE_FILE, SOURCE_ROW
 from headrace_jobs.sources.columns import (
@@ -45,6 +45,7 @@ from headrace_jobs.sources.ingest import Delivery, Intake, inspect_all
 from headrace_jobs.sources.parquet_rows import read_parquet
 from headrace_jobs.sources.readings import readings
 from headrace_jobs.sources.united import FileGroup, united
+from headrace_lake.tables import published_keys
 from headrace_schemas.batch import Batch
 from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.declarations.source import Source, misfits
@@ -283,7 +284,7 @@ def derive(spark: SparkSession, spec: LoadSpec) -> DataFrame:
         name: tables.read(spark, pinned.table, pinned.partitions)
         for name, pinned in spec.inputs.items()
     }
-    check_inputs(spark, spec, frames)
+    check_inputs(spec)
     bounds = {bound: getattr(spec.partition, bound) for bound in BOUNDS} if spec.partition else {}
     return transformed(spark, spec, frames, bounds)
 
@@ -316,7 +317,7 @@ def transformed(
     return frame.select(*[quoted(name) for name in kept])
 
 
-def check_inputs(spark: SparkSession, spec: LoadSpec, frames: dict[str, DataFrame]) -> None:
+def check_inputs(spec: LoadSpec) -> None:
     """A join with a partition that is not there yet would give rows without values.
 
     Raises:
@@ -324,21 +325,10 @@ def check_inputs(spark: SparkSession, spec: LoadSpec, frames: dict[str, DataFram
     """
     if spec.partition is None:
         return
-    wanted = F.col(tables.PARTITION) == spec.partition.key
-    partitioned = [name for name, pinned in spec.inputs.items() if pinned.partitions is not None]
-    probes = [
-        frames[name].where(wanted).select(F.lit(name).alias("name")).limit(1)
-        for name in partitioned
-    ]
-    if not probes:
-        return
-    union = probes[0]
-    for probe in probes[1:]:
-        union = union.unionAll(probe)
-    there = {row["name"] for row in union.collect()}
-    for name in partitioned:
-        table, key = spec.inputs[name].table, spec.partition.key
-        if name not in there and key not in empty_partitions.noted(spark, table.uri):
+    key = spec.partition.key
+    for pinned in spec.inputs.values():
+        table = pinned.table
+        if pinned.partitions is not None and key not in published_keys(table.uri, table.version):
             raise StaleInput(spec.build.name, table.name, key)
 
 

@@ -4,7 +4,7 @@ A row that could not be read is not judged further: its values are not those tha
 A row on which a rule cannot be evaluated breaks that rule.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
@@ -16,7 +16,7 @@ from pyspark.sql.types import StructType
 from headrace_jobs.lake.tables import SOURCE_FILE, SOURCE_ROW
 from headrace_jobs.sources.columns import LOAD_FAILURES, MALFORMED, UNKNOWN_COLUMN
 from headrace_jobs.tables import evaluation
-from headrace_jobs.tables.measures import measure, repeated_rows
+from headrace_jobs.tables.measures import QueryValue, measure, repeated_rows
 from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.rules.rule import RowRule, Severity, quoted
 
@@ -38,12 +38,16 @@ READABLE = "readable"
 """Of what is counted, beside `QUARANTINED` and `BROKEN`."""
 
 
-def repeated(staged: DataFrame, contract: Contract) -> list[RowRule]:
+def uniqueness(staged: DataFrame, contract: Contract) -> dict[str, QueryValue]:
+    """How many readable rows repeat another one's values, by the query of each uniqueness rule."""
+    queries = [repeated_rows(rule.unique, rule.where) for rule in contract.row_rules if rule.unique]
+    return measure(staged.where(is_readable()), list(dict.fromkeys(queries)))
+
+
+def repeated(contract: Contract, found: Mapping[str, QueryValue]) -> list[RowRule]:
     """The uniqueness rules that some row breaks: without one, the batch need not be sorted."""
     rules = [rule for rule in contract.row_rules if rule.unique]
-    queries = {rule.id: repeated_rows(rule.unique, rule.where) for rule in rules}
-    found = measure(staged.where(is_readable()), list(dict.fromkeys(queries.values())))
-    return [rule for rule in rules if found[queries[rule.id]].value != "0"]
+    return [rule for rule in rules if found[repeated_rows(rule.unique, rule.where)].value != "0"]
 
 
 def judged(

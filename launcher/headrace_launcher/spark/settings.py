@@ -78,6 +78,9 @@ def _defaults(settings: Settings) -> dict[str, str]:
         # Spark keeps 100 compiled pieces of queries. A month of the flagship has more, so the next
         # month would compile all of them again: three months took 264 s of CPU, not 215 s.
         "spark.sql.codegen.cache.maxEntries": "2000",
+        # A task's result of more than a MB, such as a part of what is broadcast, would go through the
+        # network, encrypted, from this process to itself.
+        "spark.task.maxDirectResultSize": "64m",
         # 50 tasks per snapshot by default: 8 s instead of 1 s on two cores.
         "spark.databricks.delta.snapshotPartitions": "2",
         # One flipped bit in a data page is an error, not another number.
