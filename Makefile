@@ -1,5 +1,7 @@
 # One word per thing to do; `make` alone lists them.
 .DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 BIN := .venv/bin
 MINIO_VERSION := v0.0.0-20260212201848-7aac2a2c5b7c
 
@@ -37,10 +39,22 @@ status: ## Show the services; fails when one is not well
 validate: setup ## Check all declarations
 	@$(BIN)/headrace validate
 
+# Two lanes, as long as each other, that share nothing; each line says whose it is.
 .PHONY: test
-test: setup minio ## Run all tests: the parts, then months through a real scheduler with kill -9 in one
-	@$(BIN)/pytest -m "not e2e and not cluster and not compose and not faults and not wheel"
-	@$(BIN)/pytest -m e2e tests/e2e
+test: setup minio ## Run all tests, two lanes side by side: jobs; the rest, then months through a real scheduler
+	@$(MAKE) --no-print-directory --jobs 2 --keep-going jobs-lane other-lane
+
+QUICK := not e2e and not cluster and not compose and not faults and not wheel
+LANE = 2>&1 | sed --unbuffered 's/^/$(1): /'
+
+.PHONY: jobs-lane
+jobs-lane:
+	@$(BIN)/pytest -m "$(QUICK)" tests/jobs $(call LANE,jobs)
+
+.PHONY: other-lane
+other-lane:
+	@$(BIN)/pytest -m "$(QUICK)" --ignore tests/jobs $(call LANE,other)
+	@$(BIN)/pytest -m e2e tests/e2e $(call LANE,e2e)
 
 .PHONY: minio
 minio: ## Build the S3 server that tests use, unless one is there; needs Go

@@ -6,6 +6,8 @@ January of the flagship, each row many times over: delivered as one CSV file per
 and publish of bronze.flights; its features train the delay model. Both run by the job functions in one Spark
 session on HEADRACE_SPARK_CORES cores; HEADRACE_SPARK_JAVA_OPTIONS are Java's own defaults unless given. Run
 nothing else meanwhile. `--copies-trained 0` leaves the training out, `--again` measures the batch several times.
+Beside it, on the same files and cores: DuckDB, which reads them, writes one Parquet file and counts the rows that
+each row rule calls bad; and one aggregation of these counts by Spark over the staged rows, for the gate's share.
 """
 
 import argparse
@@ -17,7 +19,9 @@ import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import duckdb
 import psutil
+import sqlglot
 from bare_loop import BareLoop
 from pyspark.sql import functions as F
 
@@ -28,6 +32,7 @@ from headrace_launcher.project.deliveries import Deliveries, FolderLanding
 from headrace_launcher.services.settings import Settings
 from headrace_launcher.spark.settings import configuration_folder, write_configuration
 from headrace_schemas.declarations.catalog import Catalog
+from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.partition import Partition
 from headrace_schemas.places import Lake
 from headrace_schemas.planning.planner import matured_at
@@ -85,7 +90,34 @@ def etl(loop: BareLoop, copies: int) -> dict[str, float]:
         report = loop.job(spec)
         seconds[name] = time.monotonic() - start
         output, counted = str(getattr(report, "output_uri", "")), report.counts
+        if name == "load":
+            seconds["aggregation"] = aggregation(loop, spec.contract, output)
+    seconds["duckdb"] = by_duckdb(spec.contract, files, folder / "duckdb.parquet")
     return {"bytes": size, "rows": counted.rows_out if counted else 0, **seconds}
+
+
+def aggregation(loop: BareLoop, contract: Contract, staged: str) -> float:
+    """Seconds in which Spark counts the rows that each row rule calls bad."""
+    counts = [F.count_if(F.expr(rule.bad)) for rule in contract.row_rules if rule.bad]
+    start = time.monotonic()
+    loop.spark.read.parquet(staged).agg(*counts).collect()
+    return time.monotonic() - start
+
+
+def by_duckdb(contract: Contract, files: list[str], parquet: Path) -> float:
+    """Seconds in which DuckDB makes Parquet of CSV files and counts the same rows there."""
+    bad = [
+        sqlglot.transpile(rule.bad, read="spark", write="duckdb")[0]
+        for rule in contract.row_rules
+        if rule.bad
+    ]
+    counts = ", ".join(f"count(*) FILTER (WHERE {one})" for one in bad)
+    cores = int(os.environ.get("HEADRACE_SPARK_CORES") or 2)
+    with duckdb.connect(config={"threads": cores}) as connection:
+        start = time.monotonic()
+        connection.read_csv(files, na_values=["NA", ""]).write_parquet(str(parquet))
+        connection.sql(f"SELECT {counts} FROM read_parquet('{parquet}')").fetchall()  # noqa: S608 - our own
+        return time.monotonic() - start
 
 
 def training(loop: BareLoop, copies: int) -> dict[str, float]:
@@ -147,7 +179,11 @@ def main() -> None:
         fitted = training(loop, copies) if copies else None
     whole = sum(moved[name] for name in ("load", "gate", "publish"))
     print(f"measured {datetime.now(UTC):%Y-%m-%d}, {cores} cores")
-    print(f"ETL: {moved['bytes'] / whole / cores / 2**20:.1f} MiB of CSV a second and core")
+    print(
+        f"ETL: {moved['bytes'] / whole / cores / 2**20:.1f} MiB of CSV a second and core, ", end=""
+    )
+    print(f"{whole / moved['duckdb']:.1f} times DuckDB; ", end="")
+    print(f"the gate {moved['gate'] / moved['aggregation']:.1f} times one aggregation")
     if fitted is None:
         return
     print(json.dumps({"training": fitted}))

@@ -22,9 +22,9 @@ from pathlib import Path
 import psutil
 
 from headrace_launcher.services.compose import FOLDER, ensure_env
-from headrace_launcher.services.settings import SMALL_JAVA
 from headrace_launcher.spark.settings import spark_home
 from headrace_schemas import accounts
+from headrace_schemas.wire.spark_settings import SMALL_JAVA
 from tests import object_store
 from tests.cluster.compose_file import PROJECT, Declared, declared, read_env
 from tests.cluster.running import Running

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from headrace_launcher.services.compose import FOLDER, ensure_env
-from headrace_launcher.services.settings import SMALL_JAVA
 from headrace_schemas import accounts
+from headrace_schemas.wire.spark_settings import SMALL_JAVA
 from tests.cluster.compose_file import PROJECT, read_env
 from tests.cluster.flagship import Deployment, Outcome, two_months
 from tests.object_store import free_port

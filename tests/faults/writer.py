@@ -15,8 +15,8 @@ from pyspark.errors import PySparkException
 from headrace_jobs.engine import session
 from headrace_jobs.engine.errors import summary
 from headrace_jobs.lake import tables
-from headrace_launcher.services.settings import SMALL_JAVA
 from headrace_schemas.errors import HeadraceError
+from headrace_schemas.wire.spark_settings import SMALL_JAVA
 
 SMALL = {
     "spark.ui.enabled": "false",

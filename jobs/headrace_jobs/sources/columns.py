@@ -160,7 +160,8 @@ def typed(
         if name not in schema.names:
             frame = frame.withColumn(name, F.lit(None).cast("string"))
     given = [*contract.column_names, *unknown]
-    fits = as_declared(frame, contract, readings or {})
+    types = {field.name: field.dataType for field in schema}
+    fits = as_declared(frame, types, contract, readings or {})
     # Below, each is used more than once; in a projection of its own it is computed once.
     losing = {name: f"{FITTED}{n}" for n, (name, fit) in enumerate(fits.items()) if fit.loses}
     frame = frame.select(
@@ -181,7 +182,6 @@ def typed(
         failures += [F.when(is_whole & some(unknown), UNKNOWN_COLUMN)]
     kept = unknown if evolution is Evolution.EVOLVE else []
     broken = F.array_compact(F.array(*failures))
-    types = {field.name: field.dataType for field in schema}
     delivered = [as_delivered(name, types[name]) for name in given]
     whole = F.coalesce(CORRUPT, F.to_json(F.struct(*delivered), IN_FULL))
     return frame.select(
@@ -196,17 +196,22 @@ def typed(
 
 
 def as_declared(
-    frame: DataFrame, contract: Contract, readings: Mapping[str, Column]
+    frame: DataFrame,
+    types: Mapping[str, DataType],
+    contract: Contract,
+    readings: Mapping[str, Column],
 ) -> dict[str, CastValue]:
     """The contract's columns in its types.
+
+    Args:
+        types: Of the frame's columns, known: Connect would have the whole plan analysed once more.
 
     Raises:
         SchemaBroken: Naming all columns that are refused.
     """
-    types = {field.name: field.dataType for field in frame.schema}
     if readings:
         read = frame.select(*[value.alias(name) for name, value in readings.items()])
-        types |= {field.name: field.dataType for field in read.schema}
+        types = {**types, **{field.name: field.dataType for field in read.schema}}
     fits, refused = {}, {}
     for column in contract.columns:
         value = readings.get(column.name, F.col(quoted(column.name)))

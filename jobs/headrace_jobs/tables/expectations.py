@@ -6,9 +6,10 @@ own classes here: all counts of a batch come from one query, all SQL rules from 
 """
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import great_expectations as gx
@@ -22,11 +23,12 @@ from great_expectations.expectations.metrics.metric_provider import metric_parti
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 from great_expectations.expectations.registry import get_expectation_impl
 from great_expectations.expectations.row_conditions import PassThroughCondition
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from headrace_jobs.engine.errors import is_lost, raise_if_lost, summary
 from headrace_jobs.tables.expectation_classes import ExpectationUnusable, expectation_class
+from headrace_jobs.tables.figures import aggregated, answer, note_asked
 from headrace_jobs.tables.measures import QUERY, QueryValue, measure, repeated_rows
 from headrace_jobs.tables.row_rules import BROKEN
 from headrace_schemas.rules.rule import Expectation, RowRule, TableRule, literal
@@ -281,20 +283,56 @@ def run(
     """Run rules on a batch by one call of Great Expectations."""
     if not rules:
         return []
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    asset = context.data_sources.add_spark(name="batch", persist=False).add_dataframe_asset(name)
-    definition = asset.add_batch_definition_whole_dataframe("whole")
-    expected = [expectation(rule, judged) for rule in rules]
-    suite = ExpectationSuite(name=name, expectations=expected)
-    QUERIES.set(tuple(query for rule in rules if (query := query_of(rule))))
     MEASURED_BEFORE.set(measured)
-    found = definition.get_batch({"dataframe": batch}).validate(suite, result_format="BOOLEAN_ONLY")
-    by_id = {result.expectation_config.meta["rule"]: result for result in found.results}
+    asked: dict[Any, Column] = {}
+    if any(is_asked_later(rule) for rule in rules):
+        validated(
+            batch, name, list(filter(is_count, rules)), judged, partial(note_asked, asked=asked)
+        )
+    known = aggregated(batch, asked)
+    found = validated(batch, name, rules, judged, partial(answer, known=known))
+    by_id = {result.expectation_config.meta["rule"]: result for result in found}
     results = [checked(rule, by_id[rule.id]) for rule in rules]
     for result in results:  # Great Expectations keeps every error as the result of a rule
         raise_if_lost(result.problem)
     return results
+
+
+def validated(
+    batch: DataFrame,
+    name: str,
+    rules: Sequence[RowRule | TableRule],
+    judged: Collection[str],
+    prepare: Callable[[Any], None],
+) -> list[ExpectationValidationResult]:
+    """What Great Expectations finds of rules on a batch.
+
+    Args:
+        prepare: Is given the engine that Great Expectations asks.
+    """
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    source = context.data_sources.add_spark(name="batch", persist=False)
+    prepare(source.get_execution_engine())
+    definition = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole")
+    expected = [expectation(rule, judged) for rule in rules]
+    suite = ExpectationSuite(name=name, expectations=expected)
+    QUERIES.set(tuple(query for rule in rules if (query := query_of(rule))))
+    found = definition.get_batch({"dataframe": batch}).validate(suite, result_format="BOOLEAN_ONLY")
+    results: list[ExpectationValidationResult] = found.results
+    return results
+
+
+def is_count(rule: RowRule | TableRule) -> bool:
+    """Whether a rule counts rows by what each of them holds."""
+    if isinstance(rule, RowRule):
+        return not rule.unique
+    return rule.expectation.type in NATIVE_ROW_RULES
+
+
+def is_asked_later(rule: RowRule | TableRule) -> bool:
+    """Whether Great Expectations asks for a rule's count in a later round than for others'."""
+    return is_count(rule) and rule.expectation.type in NATIVE_ROW_RULES
 
 
 def checked(rule: RowRule | TableRule, result: ExpectationValidationResult) -> RuleResult:

@@ -10,19 +10,13 @@ from pathlib import Path
 from headrace_launcher.errors import FolderTaken
 from headrace_launcher.services import ownership
 from headrace_schemas.project import Project
+from headrace_schemas.wire import spark_settings
 
 OVERRIDE = "HEADRACE_"
 """`HEADRACE_AIRFLOW__SECTION__KEY` reaches Airflow as `AIRFLOW__SECTION__KEY`."""
 
 SOCKET_PATH_LIMIT = 100
 """The kernel takes 108 bytes on Linux and 104 on macOS."""
-
-
-SMALL_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
-"""Java for small batches on few cores. Measured: 12 months of 28 000 rows written, joined and
-merged took 145 s of CPU and 1.0 GiB; Java's own choice for servers took 163 s and 1.7 GiB. With
-the quick compiler alone Java would keep 48 MB of compiled code; Spark fills them in minutes, and
-then compiles and forgets in turns: 296 s of CPU for the flagship's first two months, not 226 s."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +27,7 @@ class Settings:
     cache: Path
     spark_cores: int = 2
     spark_memory: str = "2g"
-    spark_java_options: str = SMALL_JAVA
+    spark_java_options: str = spark_settings.SMALL_JAVA
     ivy_settings: Path | None = None
     airflow_overrides: Mapping[str, str] = field(default_factory=dict)
 
@@ -54,7 +48,8 @@ class Settings:
             project=project or Project.current(environ),
             spark_cores=int(environ.get("HEADRACE_SPARK_CORES") or 2),
             spark_memory=environ.get("HEADRACE_SPARK_MEMORY") or "2g",
-            spark_java_options=environ.get("HEADRACE_SPARK_JAVA_OPTIONS") or SMALL_JAVA,
+            spark_java_options=environ.get("HEADRACE_SPARK_JAVA_OPTIONS")
+            or spark_settings.SMALL_JAVA,
             ivy_settings=Path(ivy).absolute() if ivy else None,
             cache=cache.absolute(),
             airflow_overrides={

@@ -46,3 +46,9 @@ S3 = {
     "spark.hadoop.fs.s3a.connection.timeout": "15s",
     "spark.hadoop.fs.s3a.connection.request.timeout": "20s",
 }
+
+SMALL_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
+"""Java for small batches on few cores. Measured: 12 months of 28 000 rows written, joined and
+merged took 145 s of CPU and 1.0 GiB; Java's own choice for servers took 163 s and 1.7 GiB. With
+the quick compiler alone Java would keep 48 MB of compiled code; Spark fills them in minutes, and
+then compiles and forgets in turns: 296 s of CPU for the flagship's first two months, not 226 s."""
