@@ -28,7 +28,7 @@ from pyspark.sql import functions as F
 
 from headrace_jobs.engine.errors import is_lost, raise_if_lost, summary
 from headrace_jobs.tables.expectation_classes import ExpectationUnusable, expectation_class
-from headrace_jobs.tables.figures import aggregated, answer, note_asked
+from headrace_jobs.tables.figures import NOTHING_KNOWN, Figures, answer, note_asked
 from headrace_jobs.tables.measures import QUERY, QueryValue, measure, repeated_rows
 from headrace_jobs.tables.row_rules import BROKEN
 from headrace_schemas.rules.rule import Expectation, RowRule, TableRule, literal
@@ -212,6 +212,7 @@ def check(
     never: Mapping[str, str] | None = None,
     judged: Collection[str] = (),
     measured: Mapping[str, QueryValue] = NOTHING_MEASURED,
+    figures: Figures = NOTHING_KNOWN,
 ) -> list[RuleResult]:
     """Run rules on a batch; one result for each rule, in their order.
 
@@ -224,13 +225,16 @@ def check(
         judged: Rules that are counted as the gate judged the rows: asking again could fail, or give
             another answer.
         measured: What is known of these rows already, by query.
+        figures: The same, by metric.
 
     Raises:
         EngineLost: Spark went away meanwhile, so nothing is said about the batch.
     """
     never = never or {}
     running = [rule for rule in rules if rule.id not in never and not rule.expectation.is_class]
-    found = {result.rule.id: result for result in run(batch, name, running, judged, measured)}
+    found = {
+        result.rule.id: result for result in run(batch, name, running, judged, measured, figures)
+    }
     blamed = [result for result in found.values() if result.problem and not query_of(result.rule)]
     if len(blamed) > 1:
         for result in blamed:
@@ -279,23 +283,26 @@ def run(
     rules: Sequence[RowRule | TableRule],
     judged: Collection[str],
     measured: Mapping[str, QueryValue] = NOTHING_MEASURED,
+    figures: Figures = NOTHING_KNOWN,
 ) -> list[RuleResult]:
     """Run rules on a batch by one call of Great Expectations."""
     if not rules:
         return []
     MEASURED_BEFORE.set(measured)
-    asked: dict[Any, Column] = {}
-    if any(is_asked_later(rule) for rule in rules):
-        validated(
-            batch, name, list(filter(is_count, rules)), judged, partial(note_asked, asked=asked)
-        )
-    known = aggregated(batch, asked)
-    found = validated(batch, name, rules, judged, partial(answer, known=known))
+    found = validated(batch, name, rules, judged, partial(answer, known=figures))
     by_id = {result.expectation_config.meta["rule"]: result for result in found}
     results = [checked(rule, by_id[rule.id]) for rule in rules]
     for result in results:  # Great Expectations keeps every error as the result of a rule
         raise_if_lost(result.problem)
     return results
+
+
+def asked(batch: DataFrame, name: str, rules: Sequence[RowRule | TableRule]) -> dict[Any, Column]:
+    """What `check` would have Spark aggregate of all rows of a batch, by metric."""
+    columns: dict[Any, Column] = {}
+    if wanted := [rule for rule in rules if is_count(rule)]:
+        validated(batch, name, wanted, (), partial(note_asked, asked=columns))
+    return columns
 
 
 def validated(
@@ -324,15 +331,10 @@ def validated(
 
 
 def is_count(rule: RowRule | TableRule) -> bool:
-    """Whether a rule counts rows by what each of them holds."""
+    """Whether all that Great Expectations asks of a rule are counts of rows by what each holds."""
     if isinstance(rule, RowRule):
         return not rule.unique
     return rule.expectation.type in NATIVE_ROW_RULES
-
-
-def is_asked_later(rule: RowRule | TableRule) -> bool:
-    """Whether Great Expectations asks for a rule's count in a later round than for others'."""
-    return is_count(rule) and rule.expectation.type in NATIVE_ROW_RULES
 
 
 def checked(rule: RowRule | TableRule, result: ExpectationValidationResult) -> RuleResult:

@@ -1,23 +1,24 @@
-"""The aggregates that Great Expectations asks for, all by one query of Spark's.
+"""What Great Expectations asks of a batch, known before it asks.
 
-Great Expectations asks in rounds, as its metrics depend on each other, and each round reads the
-batch. How it works: it is run once on rules whose figures are aggregates of all rows, by an engine
-that notes what it would ask for, asks nothing and answers 0. One query then measures all of it.
-Run in earnest, its engine knows the answers, and whatever it asks beside them goes to Spark.
+Its queries read the batch, one round after another, as its metrics depend on each other. How it
+works: it is run once on rules whose figures are aggregates of all rows, by an engine that notes
+what it would ask for, asks nothing and answers 0. Whoever reads the batch measures these columns
+along with what is wanted of it anyway. Run in earnest, its engine knows the answers, and whatever
+it asks beside them goes to Spark.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from great_expectations.execution_engine import SparkDFExecutionEngine
 from great_expectations.util import convert_to_json_serializable
-from pyspark.sql import Column, DataFrame
-
-from headrace_jobs.engine.errors import is_lost, query_errors
+from pyspark.sql import Column
 
 Figures = Mapping[Any, Any]
 """What is known of a batch, by the metric's id."""
+
+NOTHING_KNOWN: Figures = {}
 
 
 def note_asked(engine: Any, asked: dict[Any, Column]) -> None:
@@ -49,21 +50,7 @@ def is_of_all_rows(metric: Any) -> bool:
     return not (domain.get("row_condition") or domain.get("filter_conditions"))
 
 
-def aggregated(batch: DataFrame, asked: Mapping[Any, Column]) -> Figures:
-    """The values of aggregates over a batch, as Great Expectations has them.
-
-    None if the query fails: one aggregate spoils it for all, and asked in rounds it is known which.
-
-    Raises:
-        PySparkException: Spark went away.
-    """
-    if not asked:
-        return {}
-    try:
-        (row,) = batch.agg(*asked.values()).collect()
-    except query_errors() as error:
-        if is_lost(error):
-            raise
-        return {}
-    values = [convert_to_json_serializable(data=value) for value in row]
-    return dict(zip(asked, values, strict=True))
+def figures_of(asked: Mapping[Any, Column], values: Iterable[Any]) -> Figures:
+    """What was measured, as Great Expectations has it."""
+    found = [convert_to_json_serializable(data=value) for value in values]
+    return dict(zip(asked, found, strict=True))

@@ -5,19 +5,19 @@ pass; if a critical one of them does not hold, the report says `failed` and noth
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from headrace_jobs.engine.errors import job_error, without_values
 from headrace_jobs.tables import belonging, evaluation, gate_record, row_rules
-from headrace_jobs.tables.expectations import RuleResult, check
+from headrace_jobs.tables.expectations import RuleResult, asked, check
 from headrace_jobs.tables.gate_page import GateFindings
-from headrace_jobs.tables.measures import QUERY, QueryValue
+from headrace_jobs.tables.judged_batch import JudgedBatch, judged_batch
+from headrace_jobs.tables.measures import QUERY
 from headrace_jobs.tables.row_rules import (
     ALL,
     BROKEN,
@@ -27,16 +27,18 @@ from headrace_jobs.tables.row_rules import (
     READABLE,
     BrokenRule,
 )
-from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.declarations.pipeline import FEWEST_QUARANTINED, MOST_QUARANTINED
 from headrace_schemas.errors import GateFailed
-from headrace_schemas.rules.rule import Severity, TableRule, query_rule, quoted
+from headrace_schemas.rules.rule import RowRule, Severity, TableRule, query_rule, quoted
 from headrace_schemas.wire.report import SHOWN_EXAMPLES, SHOWN_FAILURES, Counts, RuleFailure
 from headrace_schemas.wire.table_jobs import GateReport, GateSpec
 
 FRESH = "table.fresh"
 
 NOTHING = BrokenRule(0, ())
+
+BATCH = "batch"
+"""What rows are called of which none goes to quarantine."""
 
 RuleCheck = Callable[..., list[RuleResult]]
 """`expectations.check` for a batch of which some rules cannot run."""
@@ -50,12 +52,13 @@ def run(spark: SparkSession, spec: GateSpec) -> GateReport:
     A failed gate's report says so itself, with all that was found; its error is a GateFailed.
     """
     spec = belonging.with_rules(spec)
-    split, never = written(spark, spec)
-    seen = split.seen
-    found = row_rules.broken_rules(split.batch, SHOWN_EXAMPLES) if seen[BROKEN] else {}
+    wanted: list[RowRule | TableRule] = [*judged_rules(spec), *table_rules(spec)]
+    batch, never = judged_batch(spark, spec, partial(asked, name=BATCH, rules=wanted))
+    seen = batch.seen
+    found = row_rules.broken_rules(batch.rows, SHOWN_EXAMPLES) if seen[BROKEN] else {}
     judged = {id for id, bad in found.items() if bad.unevaluated}
     judged |= {rule.id for rule in spec.contract.row_rules if evaluation.asks_clock(rule)}
-    rows, table = checked(spec, split, partial(check, never=never, judged=judged))
+    rows, table = checked(spec, batch, partial(check, never=never, judged=judged))
     for result in rows:
         bad = found.get(result.rule.id, NOTHING)
         result.agree(bad.rows, seen[READABLE], bad.unevaluated)
@@ -88,64 +91,26 @@ def run(spark: SparkSession, spec: GateSpec) -> GateReport:
     return report.model_copy(update={"status": "failed", "output_uri": None, "error": error})
 
 
-@dataclass(frozen=True)
-class Split:
-    """A judged batch, written by outcome.
-
-    Attributes:
-        batch: Its rows.
-        seen: How many there are of each kind, counted in the same pass.
-        uniqueness: What was measured of the readable rows, by query.
-    """
-
-    batch: DataFrame
-    seen: dict[str, int]
-    uniqueness: dict[str, QueryValue]
-
-
-def written(spark: SparkSession, spec: GateSpec) -> tuple[Split, dict[str, str]]:
-    """Judge the batch and write it.
-
-    Returns:
-        It, and the rules that cannot run, by id, with the reason.
-    """
-    staged = spark.read.parquet(spec.staged_uri)
-    if belonging.is_looked_up(spec.contract):
-        staged = belonging.looked_up(spark, spec, staged)
-
-    def write(contract: Contract, is_careful: bool) -> Split:
-        uniqueness = row_rules.uniqueness(staged, contract)
-        repeated = row_rules.repeated(contract, uniqueness)
-        judged = row_rules.judged(staged, contract, repeated, is_careful)
-        judged = judged.drop(belonging.ELSEWHERE)
-        seen = Observation()
-        wanted = row_rules.counts()
-        counting = judged.observe(seen, *[count.alias(name) for name, count in wanted.items()])
-        counting.write.mode("overwrite").partitionBy(OUTCOME).parquet(spec.gated_uri)
-        counted = {name: int(seen.get.get(name, 0)) for name in wanted}
-        if not counted[ALL]:  # nothing to split leaves no file, so no columns for `publish` to read
-            judged.write.mode("overwrite").parquet(spec.gated_uri)
-        batch = row_rules.gated(spark, spec.gated_uri, schema=judged.schema)
-        return Split(batch, counted, uniqueness)
-
-    return evaluation.carefully(staged, spec.contract, write)
+def judged_rules(spec: GateSpec) -> list[RowRule]:
+    """The row rules as they are asked for of a judged batch."""
+    return [belonging.as_judged(rule) for rule in spec.contract.row_rules]
 
 
 def checked(
-    spec: GateSpec, split: Split, check: RuleCheck
+    spec: GateSpec, batch: JudgedBatch, check: RuleCheck
 ) -> tuple[list[RuleResult], list[RuleResult]]:
     """What Great Expectations finds: row rules on readable rows, table rules on those that pass."""
-    batch, seen, measured = split.batch, split.seen, split.uniqueness
-    rows = [belonging.as_judged(rule) for rule in spec.contract.row_rules]
+    seen, rows, table = batch.seen, judged_rules(spec), table_rules(spec)
     if not seen[ALL] and spec.contract.may_be_empty:
-        return check(batch, "rows", rows), of_nothing(check(batch, "table", count_rules(spec)))
-    table = table_rules(spec)
+        nothing = check(batch.rows, "table", count_rules(spec))
+        return check(batch.rows, "rows", rows), of_nothing(nothing)
+    check_rows = partial(check, measured=batch.uniqueness)
     if not seen[QUARANTINED]:  # then these are the same rows
-        found = check(batch, "batch", [*rows, *table], measured=measured)
+        found = check_rows(batch.rows, BATCH, [*rows, *table], figures=batch.figures)
         return found[: len(rows)], found[len(rows) :]
-    readable = batch.where(row_rules.is_readable())
-    passing = batch.where(F.col(OUTCOME) == PASSED)
-    return check(readable, "rows", rows, measured=measured), check(passing, "table", table)
+    readable = batch.rows.where(row_rules.is_readable())
+    passing = batch.rows.where(F.col(OUTCOME) == PASSED)
+    return check_rows(readable, "rows", rows), check(passing, "table", table)
 
 
 def count_rules(spec: GateSpec) -> list[TableRule]:
