@@ -57,10 +57,12 @@ print(json.dumps({"seconds": time.monotonic() - start, "cpu_seconds": time.proce
 """
 
 
-def made_up(spark: SparkSession, folder: Path, rows: int, features: int) -> PinnedTable:
+def made_up(
+    spark: SparkSession, folder: Path, rows: int, features: int, hours: int = HOURS
+) -> PinnedTable:
     """A feature table whose first columns say something of the label."""
     inputs = [F.randn(index).alias(f"x{index}") for index in range(features)]
-    event = F.timestamp_seconds(F.lit(1_704_067_200) + F.col("id") * 1_000_003 % (HOURS * 3600))
+    event = F.timestamp_seconds(F.lit(1_704_067_200) + F.col("id") * 1_000_003 % (hours * 3600))
     frame = spark.range(rows).select("id", event.alias("at"), *inputs)
     strain = F.col("x0") + F.col("x1") * F.col("x2") + F.randn(99)
     frame = frame.withColumn("late", strain > 0.5).withColumn(
