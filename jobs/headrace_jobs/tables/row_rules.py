@@ -148,18 +148,20 @@ def gated(
 ) -> DataFrame:
     """A gated batch, or the part of it with one outcome.
 
-    Where no row breaks a rule the files do not say what rows break, and NULL is read.
+    Where no row breaks a rule the files do not say what rows break: nothing.
 
     Args:
         schema: If it is known: asking the files costs a job, and an empty batch has none to ask.
     """
     reader = spark.read if schema is None else spark.read.schema(schema)
     frame = reader.parquet(uri)
-    if schema is None:
-        absent = sorted({BROKEN, UNEVALUATED, RULE_IDS} - set(frame.columns))
-        frame = frame.select(
-            "*", *[F.lit(None).cast("array<string>").alias(name) for name in absent]
-        )
+    held = frame.columns if schema is None else schema.names
+    nothing = listed([])
+    told = {
+        name: F.coalesce(F.col(name), nothing) if name in held else nothing
+        for name in (BROKEN, UNEVALUATED, RULE_IDS)
+    }
+    frame = frame.withColumns(told)
     return frame if outcome is None else frame.where(F.col(OUTCOME) == outcome)
 
 
