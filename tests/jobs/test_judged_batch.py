@@ -108,7 +108,7 @@ def test_quarantine_is_emptied_when_the_repaired_batch_breaks_no_rule(
 
 @pytest.mark.parametrize(
     ("sizes", "expected"),
-    [([], False), ([1] * 8, False), ([1] * 9, True), ([16 << 20] * 9, False), ([1 << 30], False)],
+    [([], False), ([1] * 8, False), ([1] * 9, True), ([1 << 20] * 9, False), ([1 << 30], False)],
 )
 def test_files_are_better_joined_when_they_are_many_and_small(
     sizes: list[int], expected: bool

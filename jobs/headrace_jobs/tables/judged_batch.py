@@ -26,7 +26,7 @@ from headrace_schemas.wire.table_jobs import GateSpec
 Ask = Callable[[DataFrame], dict[Any, Column]]
 """What Great Expectations would aggregate of a batch, by metric."""
 
-FEW_FILES, LARGE_FILE = 8, 16 << 20
+FEW_FILES, LARGE_FILE = 8, 1 << 20
 """More files than these are copied only if they have so many bytes each: a table of small ones is slow."""
 
 COPIERS = 8
