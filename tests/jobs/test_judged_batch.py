@@ -79,6 +79,25 @@ def test_batch_is_written_by_outcome_when_a_row_breaks_a_rule(
     assert len(digests(tmp_path / "gated")) == 2  # nothing is left of a copy
 
 
+def test_copies_alone_are_judged_when_the_staged_files_are_gone(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = judged_batch.copied
+
+    def copied_and_gone(*given: Any) -> bool:
+        is_copied = copy(*given)
+        files.remove(batch.staged)
+        return is_copied
+
+    monkeypatch.setattr(judged_batch, "copied", copied_and_gone)
+    batch = readings(spark, tmp_path)
+    for rows, expected in ((GOOD, True), ((*GOOD, GOOD[0]), False)):
+        batch.load_rows(*rows)
+        schema = spark.read.parquet(batch.staged).schema
+        found = judged_batch.as_it_lies(spark, batch.gate_spec(), schema, lambda _: {})
+        assert (found is not None) is expected
+
+
 def test_table_holds_the_same_when_files_are_copied_or_written(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,13 +104,13 @@ def checked(
     if not seen[ALL] and spec.contract.may_be_empty:
         nothing = check(batch.rows, "table", count_rules(spec))
         return check(batch.rows, "rows", rows), of_nothing(nothing)
-    check_rows = partial(check, measured=batch.uniqueness)
     if not seen[QUARANTINED]:  # then these are the same rows
-        found = check_rows(batch.rows, BATCH, [*rows, *table], figures=batch.figures)
+        known = {"measured": batch.uniqueness, "figures": batch.figures}
+        found = check(batch.rows, BATCH, [*rows, *table], **known)
         return found[: len(rows)], found[len(rows) :]
     readable = batch.rows.where(row_rules.is_readable())
     passing = batch.rows.where(F.col(OUTCOME) == PASSED)
-    return check_rows(readable, "rows", rows), check(passing, "table", table)
+    return check(readable, "rows", rows), check(passing, "table", table)
 
 
 def count_rules(spec: GateSpec) -> list[TableRule]:

@@ -7,7 +7,7 @@ what each row breaks.
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
@@ -40,8 +40,8 @@ class JudgedBatch:
     Attributes:
         rows: Its rows, with `OUTCOME`, and what they break if any of them breaks a rule.
         seen: How many there are of each kind.
-        uniqueness: What was measured of the readable rows, by query.
-        figures: What else is known of all rows, by metric.
+        uniqueness: What was measured of these rows, by query.
+        figures: What else is known of them, by metric.
     """
 
     rows: DataFrame
@@ -66,15 +66,14 @@ def judged_batch(
     may_stay = not is_looked_up and not any(map(evaluation.asks_clock, spec.contract.row_rules))
 
     def judge(contract: Contract, is_careful: bool) -> JudgedBatch:
-        uniqueness = row_rules.uniqueness(staged, contract)
-        repeated = row_rules.repeated(contract, uniqueness)
         all_run = len(contract.row_rules) == len(spec.contract.row_rules)
-        if may_stay and all_run and not repeated and not is_careful:
+        if may_stay and all_run and not is_careful:
             found = as_it_lies(spark, spec, staged.schema, ask)
             if found is not None:
-                return replace(found, uniqueness=uniqueness)
+                return found
+        repeated = row_rules.repeated(contract, row_rules.uniqueness(staged, contract))
         judged = row_rules.judged(staged, contract, repeated, is_careful).drop(belonging.ELSEWHERE)
-        return replace(written(spark, spec, judged), uniqueness=uniqueness)
+        return written(spark, spec, judged)
 
     return evaluation.carefully(staged, spec.contract, judge)
 
@@ -91,6 +90,9 @@ def as_it_lies(
         return None
     with_outcome = StructType([*schema.fields, StructField(OUTCOME, StringType())])
     rows = row_rules.gated(spark, spec.gated_uri, schema=with_outcome)
+    uniqueness = row_rules.uniqueness(rows, spec.contract)
+    if row_rules.repeated(spec.contract, uniqueness):
+        return None
     asked = ask(rows)
     rules = [rule.bad for rule in spec.contract.row_rules if rule.bad is not None]
     broken = [F.count_if(~row_rules.is_readable()), *[F.count_if(F.expr(bad)) for bad in rules]]
@@ -99,7 +101,7 @@ def as_it_lies(
     if not count or any(bad):
         return None
     seen = {ALL: count, READABLE: count, QUARANTINED: 0, BROKEN: 0}
-    return JudgedBatch(rows, seen, figures=figures_of(asked, known))
+    return JudgedBatch(rows, seen, uniqueness, figures_of(asked, known))
 
 
 def is_in_crumbs(lying: Sequence[ListedFile]) -> bool:
