@@ -94,7 +94,7 @@ def test_checked_bytes_are_read_when_the_file_is_exchanged_meanwhile(batch: Batc
     deliveries = load.delivered_files(batch.spark, spec)
     file.write_text(text("other,2024-05-01,1,1", ROW))
 
-    load.stage(batch.spark, spec, load.read_files(batch.spark, spec, deliveries), deliveries)
+    load.stage(batch.spark, spec, deliveries)
 
     assert [row["meter"] for row in batch.staged_rows()] == ["a"]
 
@@ -111,10 +111,10 @@ def test_batch_is_refused_when_a_file_has_other_rows_than_were_checked(
         copy.write(f"{ROW}\n")
 
     with pytest.raises(SourceInvalid) as caught:
-        load.stage(batch.spark, spec, load.read_files(batch.spark, spec, deliveries), deliveries)
+        load.stage(batch.spark, spec, deliveries)
 
     name = f"readings/{count - 1}.csv"
-    assert str(caught.value).startswith(f"{name}: Spark reads 3 rows of 2. ")
+    assert str(caught.value).startswith(f"{name}: 3 rows are read of 2. ")
 
 
 def test_counts_are_compared_file_by_file_when_their_sum_is_right(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_counts_are_compared_file_by_file_when_their_sum_is_right(tmp_path: Path
         inspect(intake(tmp_path), landed(tmp_path, f"{name}.csv"), place)
         for place, name in enumerate("ab")
     )
-    with pytest.raises(SourceInvalid, match=r"^readings/a\.csv: Spark reads 2 rows of 1"):
+    with pytest.raises(SourceInvalid, match=r"^readings/a\.csv: 2 rows are read of 1"):
         copies.check_counts([one, two], {"rows": 2, "file_0": 2, "file_1": 0}, None)  # type: ignore[arg-type]
 
 

@@ -7,6 +7,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from headrace_jobs.sources import ingest
+from headrace_jobs.sources import spread as spreading
 from headrace_schemas.errors import SourceInvalid
 from tests.jobs.batches import ROW, Batch, contract, text
 
@@ -24,7 +25,7 @@ def test_files_are_checked_by_sparks_workers_when_the_batch_is_large(
         return found
 
     spread = ingest.inspect_spread
-    monkeypatch.setattr(ingest, "SPREAD_BYTES", 100)
+    monkeypatch.setattr(spreading, "SPREAD_BYTES", 100)
     monkeypatch.setattr(ingest, "inspect_spread", spied)
     batch = Batch(engine, tmp_path, contract(tmp_path))
     files = [batch.deliver(text(*[ROW] * rows), f"{rows}.csv") for rows in (1, 2, 3)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 import pytest
 import xgboost
 from deltalake import DeltaTable
@@ -67,7 +67,8 @@ def test_predictions_are_the_boosters_own_when_a_partition_is_scored(
 
 def test_a_worker_can_train_when_it_has_scored_before(learned: Learned) -> None:
     kept = loaded("late", learned.version)
-    numbers = pd.DataFrame(np.zeros((1, len(kept.manifest.feature_names))))
+    columns = [pa.array([0.0])] * len(kept.manifest.feature_names)
+    numbers = pa.RecordBatch.from_arrays(columns, list(map(str, range(len(columns)))))
     task = cloudpickle.dumps((score.predicting(kept), numbers))
     worker = (
         "import pickle, sys\n"

@@ -156,7 +156,7 @@ def test_batch_is_refused_when_the_manifest_counts_other_rows(
     batch = json_batch(spark, tmp_path)
     file = batch.deliver(lines(*LINES), "one.json")
     batch.deliver('{"rows": 3}', "one.json.manifest.json")
-    with pytest.raises(SourceInvalid, match="Spark reads 2 rows of 3"):
+    with pytest.raises(SourceInvalid, match="2 rows are read of 3"):
         batch.load(file)
 
 

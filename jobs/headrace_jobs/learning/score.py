@@ -2,80 +2,100 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
 import pandas as pd
-from pyspark.sql import Column, SparkSession
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.functions import pandas_udf
 
 from headrace_jobs.lake import history, tables
 from headrace_jobs.learning import features
 from headrace_jobs.learning.registry import LoadedModel, Registry
+from headrace_jobs.sources.casts import stored
 from headrace_jobs.statistics.metrics import Values
 from headrace_lake.tables import rows_of
 from headrace_schemas.declarations.contract import Contract
 from headrace_schemas.rules.rule import quoted
+from headrace_schemas.types import ColumnType
 from headrace_schemas.wire.model_jobs import ScoreReport, ScoreSpec
 from headrace_schemas.wire.report import Counts
 from headrace_schemas.wire.spec import PinnedTable
 
 log = logging.getLogger(__name__)
 
-Predict = Callable[[Iterator[pd.DataFrame]], Iterator[pd.Series]]
+PREDICTION = "prediction"
+
+Batches = Iterator[Any]
+"""Arrow's record batches."""
 
 
-def predicting(model: LoadedModel) -> Predict:
-    """A function from feature numbers, in the booster's order, to predictions.
+def predicting(model: LoadedModel) -> Callable[[Batches], Batches]:
+    """A function from record batches to the same without their last columns, with predictions instead.
 
-    It is made here so that it travels to the workers whole: they need XGBoost, but not this
-    package.
+    The last columns are feature numbers, in the booster's order. It is made here so that it travels
+    to the workers whole: they need XGBoost, but not this package.
     """
-    names, content = model.manifest.feature_names, model.booster
+    width, content, called = len(model.manifest.feature_names), model.booster, PREDICTION
 
-    def predict(batches: Iterator[pd.DataFrame]) -> Iterator[pd.Series]:
-        trees = import_module("xgboost")
-        booster = trees.Booster({"nthread": 1})
+    def predict(batches: Batches) -> Batches:
+        numpy, arrow = import_module("numpy"), import_module("pyarrow")
+        booster = import_module("xgboost").Booster({"nthread": 1})
         booster.load_model(bytearray(content))
         for batch in batches:
-            named = batch.set_axis(names, axis="columns")
-            found = booster.inplace_predict(named) if len(named) else []
-            yield pd.Series(found, dtype="float64")
+            first = batch.num_columns - width
+            # The booster computes with single precision, whatever it is given.
+            numbers = numpy.empty((len(batch), width), numpy.float32)
+            for place, column in enumerate(batch.columns[first:]):
+                numbers[:, place] = column.to_numpy(zero_copy_only=False)
+            found = booster.inplace_predict(numbers) if len(batch) else []
+            named = [*batch.schema.names[:first], called]
+            values = [*batch.columns[:first], arrow.array(found, arrow.float64())]
+            yield arrow.RecordBatch.from_arrays(values, named)
 
     return predict
 
 
-def predicted(model: LoadedModel, contract: Contract) -> Column:
-    """The prediction for each row of the feature table, as DOUBLE, made by the workers."""
-    udf: Any = pandas_udf  # its stubs do not know iterators of frames
+def with_predictions(
+    frame: DataFrame, kept: Sequence[str], model: LoadedModel, contract: Contract
+) -> DataFrame:
+    """Some columns of the feature table, and `prediction` as DOUBLE, made by the workers."""
     inputs = features.feature_numbers(model.manifest.features, contract, "_x")
-    prediction: Column = udf(predicting(model), "double")(F.struct(*inputs))
-    return prediction
+    rows = frame.select(*[F.col(quoted(name)) for name in kept], *inputs)
+    types = {column.name: stored(ColumnType.parse(column.type)) for column in contract.columns}
+    ddl = {**{name: types[name].simpleString() for name in kept}, PREDICTION: "double"}
+    schema = ", ".join(f"{quoted(name)} {type}" for name, type in ddl.items())
+    found = rows.mapInArrow(predicting(model), schema)
+    # Of a text, what a client of Connect declares has a collation, which others do not know.
+    return found.select(*[F.col(quoted(name)).cast(type).alias(name) for name, type in ddl.items()])
 
 
 def predicted_here(model: LoadedModel, numbers: pd.DataFrame) -> Values:
-    """The predictions for a bounded frame of feature numbers."""
-    (found,) = predicting(model)(iter([numbers]))
-    return found.to_numpy()
+    """The predictions for a bounded frame of feature numbers, in the booster's order."""
+    columns = [pa.array(numbers[name].to_numpy("float64")) for name in numbers.columns]
+    batch = pa.RecordBatch.from_arrays(columns, [str(name) for name in numbers.columns])
+    (found,) = predicting(model)(iter([batch]))
+    predictions: Values = found[PREDICTION].to_numpy()
+    return predictions
 
 
 def run(spark: SparkSession, spec: ScoreSpec) -> ScoreReport:
     """Replace the partition's predictions; an empty partition where no champion serves yet."""
     model, key = spec.model, spec.partition.key
     rows = tables.read(spark, spec.features, [key])
+    kept = list(dict.fromkeys((*features.row_key(model, spec.contract), model.event_time)))
     if spec.champion is None:
-        prediction, rows = F.lit(None).cast("double"), rows.where(F.lit(False))
+        named = [F.col(quoted(name)) for name in kept]
+        frame = rows.where(F.lit(False)).select(
+            *named, F.lit(None).cast("double").alias(PREDICTION)
+        )
     else:
-        prediction = predicted(Registry().load(model.name, spec.champion), spec.contract)
+        champion = Registry().load(model.name, spec.champion)
+        frame = with_predictions(rows, kept, champion, spec.contract)
     version = spec.champion.version if spec.champion else None
-    named = dict.fromkeys((*features.row_key(model, spec.contract), model.event_time))
-    frame = rows.select(
-        *[F.col(quoted(name)) for name in named],
-        prediction.alias("prediction"),
-        F.lit(version).cast("string").alias("model_version"),
-    )
+    frame = frame.select("*", F.lit(version).cast("string").alias("model_version"))
     note = {
         "job": spec.job,
         "job_id": spec.job_id,

@@ -16,6 +16,15 @@ OBSERVED_FILES = 16
 """Of as many files rows are counted while they are written; more are counted in what was written."""
 
 
+ROWS = "rows"
+"""Counts all of them."""
+
+
+def file_counter(place: int) -> str:
+    """The name under which the rows of a file are counted."""
+    return f"file_{place}"
+
+
 def copies_of(staged_uri: str) -> str:
     """Folder of the copies of a batch's files; it lasts as long as the job."""
     return f"{staged_uri.rstrip('/')}_delivered"
@@ -74,41 +83,39 @@ def counters(deliveries: Sequence[Delivery]) -> list[Column]:
     if not 1 < len(deliveries) <= OBSERVED_FILES:
         return []
     return [
-        F.count_if(F.col(SOURCE_FILE) == delivery.name).alias(f"file_{place}")
+        F.count_if(F.col(SOURCE_FILE) == delivery.name).alias(file_counter(place))
         for place, delivery in enumerate(deliveries)
     ]
 
 
 def check_counts(
-    deliveries: Sequence[Delivery], found: Mapping[str, int], staged: DataFrame
+    deliveries: Sequence[Delivery], found: Mapping[str, int], staged: DataFrame | None
 ) -> None:
     """Compare the rows of each file with what its check counted, where it could.
 
     Args:
-        found: What `counters` counted, and all `rows`.
-        staged: The batch as it was written.
+        found: All `ROWS`, and those of each file, by `file_counter`.
+        staged: The batch as it was written, where rows were not counted by file.
 
     Raises:
-        SourceInvalid: Naming the first file of which Spark reads other rows.
+        SourceInvalid: Naming the first file of which other rows are read.
     """
-    if len(deliveries) > OBSERVED_FILES:
+    if staged is not None:
         counted = staged.groupBy(SOURCE_FILE).count().collect()
         counts = {row[SOURCE_FILE]: row["count"] for row in counted}
     elif len(deliveries) > 1:
         counts = {
-            delivery.name: found[f"file_{place}"] for place, delivery in enumerate(deliveries)
+            delivery.name: found[file_counter(place)] for place, delivery in enumerate(deliveries)
         }
     else:
-        counts = {delivery.name: found["rows"] for delivery in deliveries}
+        counts = {delivery.name: found[ROWS] for delivery in deliveries}
     for delivery in deliveries:
         if delivery.rows is not None and (read := counts.get(delivery.name, 0)) != delivery.rows:
             raise SourceInvalid(
                 delivery.name,
-                f"Spark reads {read} rows of {delivery.rows}",
+                f"{read} rows are read of {delivery.rows}",
                 "Check its quotes and line ends.",
             )
-    if found["rows"] != sum(counts.get(delivery.name, 0) for delivery in deliveries):
-        problem = (
-            f"Spark reads {found['rows']} rows, some of which are of none of the batch's files"
-        )
+    if found[ROWS] != sum(counts.get(delivery.name, 0) for delivery in deliveries):
+        problem = f"{found[ROWS]} rows are read, some of which are of none of the batch's files"
         raise SourceInvalid(deliveries[0].name, problem, "Run the load again.")

@@ -9,11 +9,10 @@ import hashlib
 import io
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import IO, Any
 from uuid import uuid4
 
-import pandas as pd
 from pyspark.sql import SparkSession
 
 from headrace_jobs.lake import files
@@ -22,6 +21,7 @@ from headrace_jobs.sources.delivered_text import as_utf8
 from headrace_jobs.sources.landed import LandedFile, landed_name
 from headrace_jobs.sources.parquet_form import ParquetForm, check_width, read_parquet_form
 from headrace_jobs.sources.sidecar import read_sidecar
+from headrace_jobs.sources.spread import is_large, spread
 from headrace_schemas.declarations.declaration import Frozen
 from headrace_schemas.declarations.source import Source
 from headrace_schemas.errors import HeadraceError, SourceInvalid
@@ -32,10 +32,6 @@ CHUNK = 1024 * 1024
 SMALL_EXPANSION = 64 * 1024 * 1024
 MOST_EXPANSION = 100
 """A compressed file may grow to 64 MiB or a hundred times its size; text grows tenfold."""
-
-SPREAD_BYTES = 256 * 1024 * 1024
-"""A larger batch of several files is checked by Spark's workers. Below, starting theirs would cost
-as much as it saves."""
 
 ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
@@ -99,8 +95,7 @@ def inspect_all(spark: SparkSession, intake: Intake, uris: Sequence[str]) -> lis
     """
     once = list(dict.fromkeys(uris))
     refuse_second_names(intake, once)
-    is_large = len(once) > 1 and sum(files.size(uri) or 0 for uri in once) > SPREAD_BYTES
-    passed = inspect_spread(spark, intake, once) if is_large else {}
+    passed = inspect_spread(spark, intake, once)
     return [passed.get(uri) or inspect(intake, uri, place) for place, uri in enumerate(once)]
 
 
@@ -128,20 +123,17 @@ def refuse_second_names(intake: Intake, uris: Sequence[str]) -> None:
 
 
 def inspect_spread(spark: SparkSession, intake: Intake, uris: Sequence[str]) -> dict[str, Delivery]:
-    """Those files that pass, each checked by a task of Spark; the workers need this package."""
+    """Of a large batch those files that pass, checked by Spark's workers; none of a small one."""
+    if not is_large([files.size(uri) or 0 for uri in uris]):
+        return {}
 
-    def check(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for batch in batches:
-            for place in batch["id"]:
-                try:
-                    delivery = inspect(intake, uris[place], int(place))
-                except HeadraceError:
-                    continue  # an error loses its fields on its way: the driver meets it again
-                yield pd.DataFrame({"found": [delivery.model_dump_json()]})
+    def work(place: int) -> str | None:
+        try:
+            return inspect(intake, uris[place], place).model_dump_json()
+        except HeadraceError:
+            return None  # an error loses its fields on its way: the driver meets it again
 
-    tasks = spark.range(0, len(uris), 1, len(uris))
-    rows = tasks.mapInPandas(check, "found STRING").collect()
-    found = [Delivery.model_validate_json(row["found"]) for row in rows]
+    found = map(Delivery.model_validate_json, spread(spark, work, len(uris)).values())
     return {delivery.uri: delivery for delivery in found}
 
 

@@ -7,11 +7,10 @@ on to the gate, marked.
 import inspect as signatures
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from importlib import import_module
-from typing import Any
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, Observation, SparkSession
@@ -21,28 +20,24 @@ from headrace_jobs.engine.errors import summary
 from headrace_jobs.lake import files, tables
 from headrace_jobs.lake.schema_change import refuse_changes
 from headrace_jobs.lake.tables import SOURCE_FILE, SOURCE_ROW
-from headrace_jobs.sources.columns import (
-    CORRUPT,
-    ENGINE_COLUMNS,
-    LOAD_FAILURES,
-    check_columns,
-    null_texts,
-    typed,
-)
+from headrace_jobs.sources.columns import ENGINE_COLUMNS, LOAD_FAILURES, check_columns, typed
 from headrace_jobs.sources.copies import (
+    OBSERVED_FILES,
+    ROWS,
     CopyErrors,
     check_counts,
     copies_of,
-    copy_name,
     counters,
+    file_counter,
     with_landed_names,
 )
-from headrace_jobs.sources.csv_form import FIELD_CHARACTERS, CsvForm
+from headrace_jobs.sources.csv_rows import read_csv
 from headrace_jobs.sources.extension_rows import read_by_extension
 from headrace_jobs.sources.headers import columns_of
 from headrace_jobs.sources.hints import hints
 from headrace_jobs.sources.ingest import Delivery, Intake, inspect_all
 from headrace_jobs.sources.parquet_rows import read_parquet
+from headrace_jobs.sources.plain_rows import PlainPart, read_others, stage_plain
 from headrace_jobs.sources.readings import readings
 from headrace_jobs.sources.united import FileGroup, united
 from headrace_lake.tables import published_keys
@@ -61,20 +56,11 @@ from headrace_schemas.wire.table_jobs import LoadReport, LoadSpec
 
 BOUNDS = ("start", "end")
 
-ONE_FILE_A_TASK = {
-    "spark.sql.files.openCostInBytes": "134217728b",
-    "spark.sql.files.maxPartitionBytes": "134217728b",
-}
-"""A task reads one CSV file from its first row on, so that its rows can be numbered."""
+BAD = "bad"
+"""Counts the rows that cannot be read as the contract says."""
 
 TOGETHER = ("csv", "parquet")
 """Formats whose columns are known before Spark reads, so that it reads equal files together."""
-
-DROPPED = "_dropped_"
-"""Begins the name under which a column without one is read."""
-
-ROW_IN_TASK = (1 << 33) - 1
-"""The lower bits of `monotonically_increasing_id`; the upper ones number the task."""
 
 
 def run(spark: SparkSession, spec: LoadSpec) -> LoadReport:
@@ -89,32 +75,51 @@ def run(spark: SparkSession, spec: LoadSpec) -> LoadReport:
     refuse_changes(spec.build, spec.contract, spec.table_uri)
     if spec.build.source is None:
         where = spec.build.transform or "the input"
-        return stage(spark, spec, as_staged(derive(spark, spec), spec, where), [])
+        written = write(as_staged(derive(spark, spec), spec, where), spec, [], "overwrite")
+        return report(spark, spec, [], written)
     try:
-        deliveries = delivered_files(spark, spec)
-        return stage(spark, spec, read_files(spark, spec, deliveries), deliveries)
+        return stage(spark, spec, delivered_files(spark, spec))
     finally:
         with suppress(OSError):  # what stays of a store that is gone is a staging area's
             files.remove(copies_of(spec.staged_uri))
 
 
-def stage(
-    spark: SparkSession, spec: LoadSpec, frame: DataFrame, deliveries: Sequence[Delivery]
-) -> LoadReport:
-    """Write the batch, and count what was written.
+def stage(spark: SparkSession, spec: LoadSpec, deliveries: Sequence[Delivery]) -> LoadReport:
+    """Write the files' rows, plain ones without Spark, and count what was written.
 
     Raises:
-        SourceInvalid: Spark reads other rows than the check did.
+        SourceInvalid: Other rows are read than the check has seen.
     """
+    plain = stage_plain(spark, spec, deliveries)
+    frame = read_files(spark, spec, deliveries, plain)
+    found: Counter[str] = Counter()
+    if frame is not None:
+        found = write(frame, spec, deliveries, "append" if plain else "overwrite")
+    for place, delivery in enumerate(deliveries):
+        if part := plain.get(delivery.uri):
+            found += Counter({ROWS: part.rows, file_counter(place): part.rows})
+    is_counted = frame is None or len(deliveries) <= OBSERVED_FILES
+    check_counts(deliveries, found, None if is_counted else spark.read.parquet(spec.staged_uri))
+    return report(spark, spec, deliveries, found)
+
+
+def write(
+    frame: DataFrame, spec: LoadSpec, deliveries: Sequence[Delivery], mode: str
+) -> Counter[str]:
+    """Write rows by Spark; how many there are, by the names of counters."""
     seen = Observation()
-    bad = F.count_if(F.size(LOAD_FAILURES) > 0).alias("bad")
-    counted = [F.count(F.lit(1)).alias("rows"), bad, *counters(deliveries)]
+    bad = F.count_if(F.size(LOAD_FAILURES) > 0).alias(BAD)
+    counted = [F.count(F.lit(1)).alias(ROWS), bad, *counters(deliveries)]
     with CopyErrors(deliveries):
-        frame.observe(seen, *counted).write.mode("overwrite").parquet(spec.staged_uri)
-    found = Counter({key: int(value) for key, value in seen.get.items()})
-    rows, bad_rows = found["rows"], found["bad"]
-    if deliveries:
-        check_counts(deliveries, found, spark.read.parquet(spec.staged_uri))
+        frame.observe(seen, *counted).write.mode(mode).parquet(spec.staged_uri)
+    return Counter({key: int(value) for key, value in seen.get.items()})
+
+
+def report(
+    spark: SparkSession, spec: LoadSpec, deliveries: Sequence[Delivery], found: Counter[str]
+) -> LoadReport:
+    """What is told of a batch that was written."""
+    rows, bad_rows = found[ROWS], found[BAD]
     is_worth_a_query = deliveries and 2 * bad_rows > rows
     notes = hints(spark.read.parquet(spec.staged_uri), spec.contract) if is_worth_a_query else ()
     return LoadReport(
@@ -202,25 +207,48 @@ def with_names(delivery: Delivery, source: Source, contract: Contract) -> Delive
     return delivery.model_copy(update={"columns": columns})
 
 
-def read_files(spark: SparkSession, spec: LoadSpec, deliveries: Sequence[Delivery]) -> DataFrame:
-    """All files of the batch as one frame in the contract's types."""
+def read_files(
+    spark: SparkSession,
+    spec: LoadSpec,
+    deliveries: Sequence[Delivery],
+    plain: Mapping[str, PlainPart],
+) -> DataFrame | None:
+    """What Spark reads of the batch as one frame in the contract's types; None if that is nothing.
+
+    Args:
+        plain: What is staged already, by the files' URIs.
+    """
+    alike: dict[tuple[object, ...], list[Delivery]] = {}
+    for delivery in deliveries:
+        part = plain.get(delivery.uri)
+        if part is None:
+            alike.setdefault((delivery.columns, read_as(delivery)), []).append(delivery)
+        elif part.others_uri:
+            alike.setdefault((delivery.columns, PlainPart), []).append(delivery)
+    parts = []
+    for (_, form), group in alike.items():
+        if form is PlainPart:
+            others = [plain[delivery.uri] for delivery in group]
+            frame = read_others(spark, group[0].columns, others)
+        else:
+            frame = read_delivered(spark, spec, group)
+        parts.append(FileGroup(as_staged(frame, spec, group[0].name), group[0].name))
+    if not parts:
+        return None
+    frame = united(spec.contract.name, parts, spec.contract.column_names + ENGINE_COLUMNS)
+    return with_landed_names(frame, deliveries)
+
+
+def read_delivered(spark: SparkSession, spec: LoadSpec, group: Sequence[Delivery]) -> DataFrame:
+    """Files that Spark reads alike."""
     source = spec.build.source
     if source is None:
         raise ValueError(f"{spec.build.name} is not delivered")
-    alike: dict[tuple[object, ...], list[Delivery]] = {}
-    for delivery in deliveries:
-        alike.setdefault((delivery.columns, read_as(delivery)), []).append(delivery)
-    parts = []
-    for group in alike.values():
-        if source.format == "csv":
-            frame = read_csv(spark, source, group)
-        elif source.format == "parquet":
-            frame = read_parquet(spark, spec, group)
-        else:
-            frame = read_by_extension(spark, spec, group[0])
-        parts.append(FileGroup(as_staged(frame, spec, group[0].name), group[0].name))
-    frame = united(spec.contract.name, parts, spec.contract.column_names + ENGINE_COLUMNS)
-    return with_landed_names(frame, deliveries)
+    if source.format == "csv":
+        return read_csv(spark, source, group)
+    if source.format == "parquet":
+        return read_parquet(spark, spec, group)
+    return read_by_extension(spark, spec, group[0])
 
 
 def read_as(delivery: Delivery) -> object:
@@ -229,53 +257,6 @@ def read_as(delivery: Delivery) -> object:
         return delivery.csv.ending, delivery.csv.is_wide
     form = delivery.parquet
     return delivery.uri if form is None else (form.types, str(form.nanoseconds))
-
-
-def read_csv(spark: SparkSession, source: Source, group: Sequence[Delivery]) -> DataFrame:
-    """CSV files with one header, all columns as text."""
-    for key, value in ONE_FILE_A_TASK.items():
-        spark.conf.set(key, value)
-    columns = group[0].columns
-    inner = [name or f"{DROPPED}{n}" for n, name in enumerate(columns)]
-    schema = ", ".join(f"{quoted(name)} STRING" for name in (*inner, CORRUPT))
-    # With pruned columns a line of the wrong length would pass.
-    reader = spark.read.option("columnPruning", False)
-    rows = reader.csv(
-        [delivery.copy_uri for delivery in group],
-        schema=schema,
-        mode="PERMISSIVE",
-        columnNameOfCorruptRecord=CORRUPT,
-        multiLine=True,
-        nullValue="\0",
-        emptyValue="",
-        maxCharsPerColumn=2 * FIELD_CHARACTERS,
-        encoding="UTF-8",
-        **dialect(source, group[0]),
-    )
-    number = F.monotonically_increasing_id().bitwiseAND(F.lit(ROW_IN_TASK)) + 1
-    values = [
-        null_texts(F.col(quoted(name)), source.null_values).alias(name) for name in columns if name
-    ]
-    return rows.select(*values, CORRUPT, copy_name().alias(SOURCE_FILE), number.alias(SOURCE_ROW))
-
-
-def dialect(source: Source, delivery: Delivery) -> dict[str, Any]:
-    """How Spark reads a file as the check did."""
-    form = delivery.csv or CsvForm(delivery.columns, delivery.rows or 0)
-    options: dict[str, Any] = {
-        "sep": source.delimiter,
-        "header": source.header,
-        # Without a word on line ends, it makes others of those within quotes.
-        "lineSep": form.ending,
-        # Names that were trimmed or are none differ from the file's.
-        "enforceSchema": source.trim_header or source.unnamed_columns == "drop",
-    }
-    options |= dict.fromkeys(("quote", "escape"), source.quote if source.is_quoted else "")
-    if source.comment:
-        options["comment"] = source.comment
-    if form.is_wide:
-        options["maxColumns"] = FIELD_CHARACTERS
-    return options
 
 
 def derive(spark: SparkSession, spec: LoadSpec) -> DataFrame:
