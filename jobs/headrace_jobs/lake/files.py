@@ -1,7 +1,8 @@
 """Plain files of the lake and the landing area, outside Spark: local paths and object stores."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,9 @@ from pyarrow import fs
 
 from headrace_jobs.engine.store_errors import store_unavailable
 from headrace_schemas.places import Place
+
+COPIERS = 8
+"""How many files are copied at once: it is waiting for the store that takes the time."""
 
 
 def store(uri: str) -> tuple[Any, str]:
@@ -111,6 +115,30 @@ def copied(folder: str, path: str, copy_folder: str, copy_path: str) -> ListedFi
         system, name = fs.LocalFileSystem(), str(to_path)
     info = system.get_file_info(name)
     return ListedFile(copy_path, int(info.size), info.mtime.astimezone(UTC))
+
+
+class Copy(NamedTuple):
+    """A file to copy: its path below one folder, the copy's below another, and its bytes."""
+
+    path: str
+    copy_path: str
+    size: int
+
+
+def all_copied(folder: str, copy_folder: str, copies: Sequence[Copy]) -> list[ListedFile] | None:
+    """Copy some files, several at once; None if their store does not do that, or one was cut.
+
+    Raises:
+        OSError: The store is away, or the disk has no room.
+    """
+
+    def one(copy: Copy) -> ListedFile | None:
+        made = copied(folder, copy.path, copy_folder, copy.copy_path)
+        return made if made is not None and made.size == copy.size else None
+
+    with ThreadPoolExecutor(COPIERS) as pool:
+        made = [found for found in pool.map(one, copies) if found is not None]
+    return made if len(made) == len(copies) else None
 
 
 def hidden_checksum(file: Path) -> Path:

@@ -8,7 +8,7 @@ more or fewer values than there are columns, or declares otherwise than plainly,
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import reduce
 from typing import Any, Self
 from uuid import uuid4
@@ -21,6 +21,7 @@ from pyspark.sql import types as T
 
 from headrace_jobs.lake import files
 from headrace_jobs.lake.data_files import SPARK_SCHEMA
+from headrace_jobs.lake.files import Copy
 from headrace_jobs.lake.tables import BATCH, SOURCE_FILE, SOURCE_ROW
 from headrace_jobs.sources.casts import stored
 from headrace_jobs.sources.columns import LOAD_FAILURES, RAW, unknown_columns
@@ -28,7 +29,7 @@ from headrace_jobs.sources.copies import copies_of, copy_name
 from headrace_jobs.sources.csv_rows import inner_names
 from headrace_jobs.sources.ingest import Delivery
 from headrace_jobs.sources.plain_values import PlainValues, arrow_type, plain_values
-from headrace_jobs.sources.readings import readings
+from headrace_jobs.sources.readings import are_texts_read_as_they_stand
 from headrace_jobs.sources.spread import is_large, spread
 from headrace_schemas.batch import Batch
 from headrace_schemas.declarations.declaration import Frozen
@@ -55,12 +56,14 @@ class PlainPart(Frozen):
 
     Attributes:
         path: The Parquet file of its plain rows, below the batch's copies.
+        size: The bytes of that file.
         rows: How many there are.
         others_uri: The Parquet file of the other rows as text; None if there is none.
         others: How many there are.
     """
 
     path: str
+    size: int
     rows: int
     others_uri: str | None
     others: int
@@ -102,11 +105,10 @@ class PlainForm(Frozen):
             return None
         if not (source.delimiter + source.quote).isascii():
             return None
-        given = T.StructType(
-            [T.StructField(name, T.StringType()) for name in contract.column_names]
-        )
         columns = {column.name: ColumnType.parse(column.type) for column in contract.columns}
-        if readings(source, contract, given) or None in map(arrow_type, columns.values()):
+        if None in map(arrow_type, columns.values()):
+            return None
+        if not are_texts_read_as_they_stand(source, contract):
             return None
         unknown = {
             tuple(unknown_columns(contract, list(filter(None, delivery.columns))))
@@ -141,14 +143,13 @@ def stage_plain(
         return {}
     made = zip(deliveries, parts_of(spark, form, deliveries), strict=True)
     parts = {delivery.uri: part for delivery, part in made if part is not None}
-    if parts:
-        files.remove(spec.staged_uri)  # what an earlier try has left
-    for uri, part in list(parts.items()):
-        # Made elsewhere and copied: a task that Spark has started twice leaves nothing here.
-        is_empty = part.others and not part.rows
-        if not is_empty and not files.copied(form.copies, part.path, spec.staged_uri, part.path):
-            del parts[uri]
-    return parts
+    if not parts:
+        return {}
+    files.remove(spec.staged_uri)  # what an earlier try has left
+    # Made elsewhere and copied: a task that Spark has started twice leaves nothing here.
+    held = [part for part in parts.values() if part.rows or not part.others]
+    copies = [Copy(part.path, part.path, part.size) for part in held]
+    return {} if files.all_copied(form.copies, spec.staged_uri, copies) is None else parts
 
 
 def parts_of(
@@ -204,6 +205,7 @@ def plain_part(form: PlainForm, delivery: Delivery, place: int) -> PlainPart | N
             return None
     return PlainPart(
         path=path,
+        size=plain.size,
         rows=plain.rows,
         others_uri=others_uri if others.rows else None,
         others=others.rows,
@@ -273,7 +275,7 @@ class RowGroups:
     def __init__(self, uri: str, schema: Any) -> None:
         """Nothing is written yet."""
         self.schema = schema
-        self.rows = 0
+        self.rows = self.size = 0
         self.held: list[Any] = []
         self.stream = files.create(uri)
         self.writer = parquet.ParquetWriter(
@@ -302,13 +304,16 @@ class RowGroups:
             self.held = []
             self.writer.write_table(table, row_group_size=max(1, len(table)))
 
-    def __exit__(self, *_: object) -> None:
-        """Write what is left."""
-        self.write()
-        # Without Arrow's own schema beside it, a file has what is said of one only if it is said again.
-        self.writer.add_key_value_metadata(self.schema.metadata or {})
-        self.writer.close()
-        self.stream.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Write what is left, unless something failed."""
+        with closing(self.stream):
+            if kind is not None:
+                return
+            self.write()
+            # Without Arrow's own schema, a file has what is said of one only if it is said again.
+            self.writer.add_key_value_metadata(self.schema.metadata or {})
+            self.writer.close()
+            self.size = self.stream.tell()
 
 
 def read_others(

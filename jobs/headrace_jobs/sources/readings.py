@@ -47,6 +47,21 @@ def readings(source: Source, contract: Contract, given: StructType) -> dict[str,
     return found
 
 
+def are_texts_read_as_they_stand(source: Source, contract: Contract) -> bool:
+    """Whether `readings` finds none for a batch whose columns are all texts; known without Spark."""
+    for column in contract.columns:
+        stem = ColumnType.parse(column.type).stem
+        form = source.form_of(column.name, stem)
+        is_number = stem in NUMBERS and (form.decimal, form.thousands) != (".", "")
+        if (
+            is_number
+            or (stem in TIMES and form.formats)
+            or (stem == "BOOLEAN" and form.true_values)
+        ):
+            return False
+    return True
+
+
 def reading(value: Column, given: DataType, stem: str, form: ValueForm) -> Column | None:
     """One column's reading; None if its values are read as they stand."""
     is_text = isinstance(given, StringType)

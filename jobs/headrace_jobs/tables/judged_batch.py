@@ -6,7 +6,6 @@ what each row breaks.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from headrace_jobs.lake import files
-from headrace_jobs.lake.files import ListedFile
+from headrace_jobs.lake.files import Copy, ListedFile
 from headrace_jobs.tables import belonging, evaluation, row_rules
 from headrace_jobs.tables.figures import Figures, figures_of
 from headrace_jobs.tables.measures import QueryValue
@@ -28,9 +27,6 @@ Ask = Callable[[DataFrame], dict[Any, Column]]
 
 FEW_FILES, LARGE_FILE = 8, 1 << 20
 """More files than these are copied only if they have so many bytes each: a table of small ones is slow."""
-
-COPIERS = 8
-"""How many files are copied at once: it is waiting for the store that takes the time."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,11 @@ def as_it_lies(
     Copied first and judged then, so that nothing changes between the two.
     """
     lying = [file for file in files.below(spec.staged_uri) if file.path.endswith(".parquet")]
-    if is_in_crumbs(lying) or not copied(spec, lying):
+    if is_in_crumbs(lying):
+        return None
+    files.remove(spec.gated_uri)  # what an earlier try has left
+    copies = [Copy(file.path, f"{OUTCOME}={PASSED}/{file.path}", file.size) for file in lying]
+    if files.all_copied(spec.staged_uri, spec.gated_uri, copies) is None:
         return None
     with_outcome = StructType([*schema.fields, StructField(OUTCOME, StringType())])
     rows = row_rules.gated(spark, spec.gated_uri, schema=with_outcome)
@@ -107,19 +107,6 @@ def as_it_lies(
 def is_in_crumbs(lying: Sequence[ListedFile]) -> bool:
     """Whether files are better joined: many, and small."""
     return len(lying) > FEW_FILES and sum(file.size for file in lying) < LARGE_FILE * len(lying)
-
-
-def copied(spec: GateSpec, lying: Sequence[ListedFile]) -> bool:
-    """Copy a batch's files to where the rows that pass lie; False if their store does not copy."""
-    files.remove(spec.gated_uri)  # what an earlier try has left
-
-    def copy(file: ListedFile) -> bool:
-        path = f"{OUTCOME}={PASSED}/{file.path}"
-        made = files.copied(spec.staged_uri, file.path, spec.gated_uri, path)
-        return made is not None and made.size == file.size
-
-    with ThreadPoolExecutor(COPIERS) as pool:
-        return all(pool.map(copy, lying))
 
 
 def written(spark: SparkSession, spec: GateSpec, judged: DataFrame) -> JudgedBatch:

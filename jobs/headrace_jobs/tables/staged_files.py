@@ -8,13 +8,12 @@ Delta's readers, who ask for the table's by name, do not see them.
 
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
 from headrace_jobs.lake import data_files, files
 from headrace_jobs.lake.data_files import DataFile
-from headrace_jobs.lake.files import ListedFile
+from headrace_jobs.lake.files import Copy, ListedFile
 from headrace_jobs.sources.columns import LOAD_FAILURES, RAW
 from headrace_jobs.tables import repeats
 from headrace_jobs.tables.row_rules import BROKEN, OUTCOME, PASSED, RULE_IDS, UNEVALUATED
@@ -36,9 +35,6 @@ FEATURES = frozenset({"timestampNtz", "invariants", "appendOnly"})
 
 PROPERTIES = frozenset(history_properties(0)) | frozenset(CHECKPOINTS)
 """Delta's own properties that ask nothing of who adds files."""
-
-COPIERS = 8
-"""How many files are copied at once: it is waiting for the store that takes the time."""
 
 
 def of_outcome(gated_uri: str, outcome: str) -> list[ListedFile]:
@@ -131,17 +127,15 @@ def copied_into(uri: str, spec: PublishSpec, given: Sequence[DataFile]) -> list[
     that never came to its commit. None if the store does not copy.
     """
     below = "" if spec.partition is None else f"{PARTITION}={spec.partition.key}/"
-
-    def copy(place: int, file: DataFile) -> AddedFile | None:
+    copies = []
+    for place, file in enumerate(given):
         ending = file.path.rpartition("/")[2].partition(".")[2]
         path = f"{below}part-{place:05}-{uuid4()}.{ending}"
-        made = files.copied(spec.gated_uri, file.path, uri, path)
-        if made is None or made.size != file.size:
-            return None
-        millis = int(made.written_at.timestamp() * 1000)
-        return AddedFile(path, made.size, millis, file.statistics)
-
-    with ThreadPoolExecutor(COPIERS) as pool:
-        made = list(pool.map(copy, range(len(given)), given))
-    added = [one for one in made if one is not None]
-    return added if len(added) == len(given) else None
+        copies.append(Copy(file.path, path, file.size))
+    made = files.all_copied(spec.gated_uri, uri, copies)
+    if made is None:
+        return None
+    return [
+        AddedFile(copy.path, copy.size, int(copy.written_at.timestamp() * 1000), file.statistics)
+        for copy, file in zip(made, given, strict=True)
+    ]
