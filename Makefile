@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 BIN := .venv/bin
+# The one that set-up installs where the system has none.
+UV = $(firstword $(wildcard .tools/uv/bin/uv) uv)
 MINIO_VERSION := v0.0.0-20260212201848-7aac2a2c5b7c
 
 .PHONY: help
@@ -103,7 +105,7 @@ bench: setup ## Measure the loop through Airflow against a bare script
 
 .PHONY: bench-decisions
 bench-decisions: setup ## Decisions on made-up worlds whose truth is known, beside other policies: an hour and more
-	@uv sync --quiet --inexact --group bench
+	@$(UV) sync --quiet --inexact --group bench
 	@$(BIN)/python -m benchmarks.decisions --write docs/decisions.md
 
 .PHONY: sbom

@@ -230,7 +230,8 @@ def test_unknown_column_is_treated_the_same_when_spark_reads_it(
     if evolution is not Evolution.FREEZE:
         header += ",more"
     rows = [ROW + end for end in ((",x", ",") if "more" in header else ("",))]
-    files = [batch.deliver(text(*rows, f"odd,{rows[0]}"[4:], header=header))]
+    odd = rows[0].replace("1.5", "x")
+    files = [batch.deliver(text(*rows, odd, header=header))]
     if evolution is not Evolution.FREEZE:
         files.append(batch.deliver(text(ROW), "two.csv"))
     plain, by_spark = both_ways(batch, monkeypatch, *files)
@@ -302,6 +303,25 @@ def test_footer_says_what_sparks_says_when_a_plain_file_is_put_into_a_table(tmp_
     assert tuple(found.types.values())[:4] == named
     assert '"maxValues":{"meter": "b"' in found.statistics.replace('"meter":', '"meter": ')
     assert "2024-05-01T00:00:00.000Z" in found.statistics
+
+
+@pytest.mark.spark
+def test_footer_has_sparks_bounds_when_a_plain_file_is_put_into_a_table(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = Batch(spark, tmp_path, contract(tmp_path, COLUMNS))
+    file = batch.deliver(csv_of(PLAIN, in_place(1, "NA"), in_place(2, "-7"), in_place(14, "2.5")))
+    found = []
+    for is_plain in (True, False):
+        with monkeypatch.context() as patched:
+            if not is_plain:
+                patched.setattr(plain_rows.PlainForm, "of", lambda *_: None)
+            batch.load(file)
+        (staged,) = Path(batch.staged).glob("*.parquet")
+        names = [f"c{place}" for place in range(len(TYPES))]
+        found.append(data_files.read(batch.staged, staged.name, names))
+    assert found[0].statistics == found[1].statistics
+    assert list(found[0].types) == list(found[1].types)
 
 
 def test_no_rows_are_lost_when_a_copy_changes_after_its_check(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ from headrace_schemas.wire.table_jobs import LoadSpec
 BLOCK_BYTES = 4 * 1024 * 1024
 """Of text, read at once. A longer line is Spark's."""
 
-ROW_GROUP_BYTES = 64 * 1024 * 1024
+ROW_GROUP_BYTES = 32 * 1024 * 1024
 """Of values, held before they are written as one row group."""
 
 AT_ONCE = 2
