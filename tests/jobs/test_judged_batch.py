@@ -82,14 +82,15 @@ def test_batch_is_written_by_outcome_when_a_row_breaks_a_rule(
 def test_copies_alone_are_judged_when_the_staged_files_are_gone(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = judged_batch.copied
+    copy = files.all_copied
 
-    def copied_and_gone(*given: Any) -> bool:
-        is_copied = copy(*given)
-        files.remove(batch.staged)
-        return is_copied
+    def copied_and_gone(folder: str, *given: Any) -> Any:
+        made = copy(folder, *given)
+        if folder == batch.staged:
+            files.remove(folder)
+        return made
 
-    monkeypatch.setattr(judged_batch, "copied", copied_and_gone)
+    monkeypatch.setattr(files, "all_copied", copied_and_gone)
     batch = readings(spark, tmp_path)
     for rows, expected in ((GOOD, True), ((*GOOD, GOOD[0]), False)):
         batch.load_rows(*rows)

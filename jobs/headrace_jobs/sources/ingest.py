@@ -95,7 +95,8 @@ def inspect_all(spark: SparkSession, intake: Intake, uris: Sequence[str]) -> lis
     """
     once = list(dict.fromkeys(uris))
     refuse_second_names(intake, once)
-    passed = inspect_spread(spark, intake, once)
+    is_spread = is_large([files.size(uri) or 0 for uri in once])
+    passed = inspect_spread(spark, intake, once) if is_spread else {}
     return [passed.get(uri) or inspect(intake, uri, place) for place, uri in enumerate(once)]
 
 
@@ -123,9 +124,7 @@ def refuse_second_names(intake: Intake, uris: Sequence[str]) -> None:
 
 
 def inspect_spread(spark: SparkSession, intake: Intake, uris: Sequence[str]) -> dict[str, Delivery]:
-    """Of a large batch those files that pass, checked by Spark's workers; none of a small one."""
-    if not is_large([files.size(uri) or 0 for uri in uris]):
-        return {}
+    """Those files that pass, each checked by a task of Spark."""
 
     def work(place: int) -> str | None:
         try:
