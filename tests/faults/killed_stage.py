@@ -49,7 +49,7 @@ def main() -> None:
         setattr(owner, name, deadly(getattr(owner, name), 2 if name == "write" else 0))
     text = Path(spec).read_text()
     if job == "load":
-        load.run(None, LoadSpec.model_validate_json(text))  # type: ignore[arg-type]
+        load.run(None, LoadSpec.model_validate_json(text))  # type: ignore[arg-type] # plain rows ask for none
         return
     spark = small_session(Path(folder))
     gate.run(spark, GateSpec.model_validate_json(text))

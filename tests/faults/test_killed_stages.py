@@ -21,7 +21,7 @@ ROWS = 400
 
 @pytest.fixture
 def batch(tmp_path: Path) -> Batch:
-    return Batch(None, tmp_path, contract(tmp_path))  # type: ignore[arg-type]
+    return Batch(None, tmp_path, contract(tmp_path))  # type: ignore[arg-type] # plain rows ask for none
 
 
 def run(batch: Batch, job: str, spec: str, place: str = "nowhere") -> int:

@@ -136,8 +136,12 @@ def test_plain_text_says_its_value_when_texts_are_random(texts: list[str], type:
             assert text_equals(one, value), (one, value)
 
 
+def without_engine(folder: Path) -> Batch:
+    return Batch(None, folder, contract(folder))  # type: ignore[arg-type] # plain rows ask for none
+
+
 def test_plain_file_is_staged_without_an_engine(tmp_path: Path) -> None:
-    batch = Batch(None, tmp_path, contract(tmp_path))  # type: ignore[arg-type]
+    batch = without_engine(tmp_path)
     report = batch.load(batch.deliver(text(ROW, "b,2024-05-02 10:00:00,NA,")))
     assert (report.counts.rows_out, report.metrics["rows_not_readable"]) == (2, 0)
     (file,) = Path(batch.staged).glob("*.parquet")
@@ -285,7 +289,7 @@ def test_line_is_read_by_spark_when_it_is_longer_than_a_block(
 
 
 def test_what_an_earlier_try_left_is_gone_when_a_batch_is_staged(tmp_path: Path) -> None:
-    batch = Batch(None, tmp_path, contract(tmp_path))  # type: ignore[arg-type]
+    batch = without_engine(tmp_path)
     file = batch.deliver(text(ROW))
     batch.load(file)
     batch.load(file)
@@ -294,7 +298,7 @@ def test_what_an_earlier_try_left_is_gone_when_a_batch_is_staged(tmp_path: Path)
 
 
 def test_footer_says_what_sparks_says_when_a_plain_file_is_put_into_a_table(tmp_path: Path) -> None:
-    batch = Batch(None, tmp_path, contract(tmp_path))  # type: ignore[arg-type]
+    batch = without_engine(tmp_path)
     batch.load(batch.deliver(text(ROW, ROW.replace("a,", "b,"))))
     (file,) = Path(batch.staged).glob("*.parquet")
     found = data_files.read(batch.staged, file.name, ["meter", "read_at", "kilowatts", "phase"])
@@ -325,10 +329,10 @@ def test_footer_has_sparks_bounds_when_a_plain_file_is_put_into_a_table(
 
 
 def test_no_rows_are_lost_when_a_copy_changes_after_its_check(tmp_path: Path) -> None:
-    batch = Batch(None, tmp_path, contract(tmp_path))  # type: ignore[arg-type]
+    batch = without_engine(tmp_path)
     spec = batch.load_spec(batch.deliver(text(ROW, ROW)))
-    (delivery,) = load.delivered_files(None, spec)  # type: ignore[arg-type]
+    (delivery,) = load.delivered_files(batch.spark, spec)
     with Path(delivery.copy_uri).open("a") as copy:
         copy.write(f"{ROW}\n")
     with pytest.raises(Exception, match="3 rows are read of 2"):
-        load.stage(None, spec, [delivery])  # type: ignore[arg-type]
+        load.stage(batch.spark, spec, [delivery])

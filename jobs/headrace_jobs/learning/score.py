@@ -63,11 +63,12 @@ def with_predictions(
 ) -> DataFrame:
     """Some columns of the feature table, and `prediction` as DOUBLE, made by the workers."""
     inputs = features.feature_numbers(model.manifest.features, contract, "_x")
-    rows = frame.select(*[F.col(quoted(name)) for name in kept], *inputs)
     types = {column.name: stored(ColumnType.parse(column.type)) for column in contract.columns}
     ddl = {**{name: types[name].simpleString() for name in kept}, PREDICTION: "double"}
     schema = ", ".join(f"{quoted(name)} {type}" for name, type in ddl.items())
-    found = rows.mapInArrow(predicting(model), schema)
+    # The version of the table that is read may be older than a contract that has widened a column.
+    given = [F.col(quoted(name)).cast(ddl[name]).alias(name) for name in kept]
+    found = frame.select(*given, *inputs).mapInArrow(predicting(model), schema)
     # Of a text, what a client of Connect declares has a collation, which others do not know.
     return found.select(*[F.col(quoted(name)).cast(type).alias(name) for name, type in ddl.items()])
 

@@ -49,30 +49,32 @@ def readings(source: Source, contract: Contract, given: StructType) -> dict[str,
 
 def are_texts_read_as_they_stand(source: Source, contract: Contract) -> bool:
     """Whether `readings` finds none for a batch whose columns are all texts; known without Spark."""
-    for column in contract.columns:
-        stem = ColumnType.parse(column.type).stem
-        form = source.form_of(column.name, stem)
-        is_number = stem in NUMBERS and (form.decimal, form.thousands) != (".", "")
-        if (
-            is_number
-            or (stem in TIMES and form.formats)
-            or (stem == "BOOLEAN" and form.true_values)
-        ):
-            return False
-    return True
+    stems = {column.name: ColumnType.parse(column.type).stem for column in contract.columns}
+    return not any(
+        is_text_read_otherwise(stem, source.form_of(name, stem)) for name, stem in stems.items()
+    )
+
+
+def is_text_read_otherwise(stem: str, form: ValueForm) -> bool:
+    """Whether a text of a type is not read as it stands."""
+    if stem in NUMBERS:
+        return (form.decimal, form.thousands) != (".", "")
+    return bool(form.formats if stem in TIMES else stem == "BOOLEAN" and form.true_values)
 
 
 def reading(value: Column, given: DataType, stem: str, form: ValueForm) -> Column | None:
     """One column's reading; None if its values are read as they stand."""
     is_text = isinstance(given, StringType)
+    if is_text and not is_text_read_otherwise(stem, form):
+        return None
     if stem in TIMES:
         formats = [pattern for pattern in form.formats if is_text or pattern in EPOCHS]
         if formats and (is_text or isinstance(given, NumericType)):
             return time(value, given, stem, formats)
         return None
-    if is_text and stem in NUMBERS and (form.decimal, form.thousands) != (".", ""):
+    if is_text and stem in NUMBERS:
         return number(value, form.decimal, form.thousands)
-    if is_text and stem == "BOOLEAN" and form.true_values:
+    if is_text and stem == "BOOLEAN":
         return flag(value, form)
     return None
 
