@@ -65,6 +65,23 @@ def test_predictions_are_the_boosters_own_when_a_partition_is_scored(
     assert found["prediction"].between(0, 1).all()
 
 
+def test_partition_is_scored_when_the_contract_has_widened_a_key_since(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    spec = score_spec(learned.model, learned.features, tmp_path / "scored", learned.version)
+    wider = [
+        column.model_copy(update={"type": "DECIMAL(20,0)"}) if column.name == "trip" else column
+        for column in spec.contract.columns
+    ]
+    contract = spec.contract.model_copy(update={"columns": tuple(wider)})
+
+    score.run(spark, spec.model_copy(update={"contract": contract}))
+
+    found = spark.read.format("delta").load(spec.predictions_uri)
+    assert found.schema["trip"].dataType.simpleString() == "decimal(20,0)"
+    assert found.where("prediction IS NOT NULL").count() == 400
+
+
 def test_a_worker_can_train_when_it_has_scored_before(learned: Learned) -> None:
     kept = loaded("late", learned.version)
     columns = [pa.array([0.0])] * len(kept.manifest.feature_names)
