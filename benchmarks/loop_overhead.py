@@ -18,17 +18,11 @@ from collections import defaultdict
 from datetime import UTC, date, datetime
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 
-if TYPE_CHECKING:
-    from headrace_launcher.services.airflow_api import AirflowApi
-
 PIPELINE, MODEL = "flights", "delay"
-
-PAGE = 100
-"""Airflow gives no more task instances at once."""
 
 
 def busy_seconds() -> float:
@@ -122,7 +116,7 @@ def measure_airflow(until: date) -> dict[str, Any]:
                     last = step.partition
         while replay.api.tasks(RUNNING):  # the last decision is read before its task has ended
             pause()
-        tasks = finished_tasks(replay.api)
+        tasks = replay.api.tasks(["success"])
     finally:
         subprocess.run([*headrace, "down"], check=True, stdout=sys.stderr)
     return {
@@ -132,17 +126,6 @@ def measure_airflow(until: date) -> dict[str, Any]:
         "seconds": task_seconds(tasks),
         "memory": memory.bytes / 2**30,
     }
-
-
-def finished_tasks(api: "AirflowApi") -> list[dict[str, Any]]:
-    """Every task instance that succeeded."""
-    found: list[dict[str, Any]] = []
-    while True:
-        asked = {"state": ["success"], "limit": PAGE, "offset": len(found), "order_by": "id"}
-        answer = api.request("GET", "/dags/~/dagRuns/~/taskInstances", params=asked)
-        found += answer["task_instances"]
-        if len(found) >= answer["total_entries"]:
-            return found
 
 
 def task_seconds(tasks: list[dict[str, Any]]) -> dict[str, float]:

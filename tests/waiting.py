@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Any
 
 from headrace_launcher.project.replay import RUNNING, is_work
-from headrace_launcher.services.airflow_api import AirflowApi
+from headrace_launcher.services.airflow_api import UNDER_WAY, AirflowApi
 
 WAIT_SECONDS = 300.0
 
@@ -23,5 +23,5 @@ def wait_until(is_true: Callable[[], Any], what: str, seconds: float = WAIT_SECO
 def is_idle(api: AirflowApi) -> bool:
     """Nothing runs and nothing is about to; a sensor may wait for drift, as it does once a day."""
     busy = [task["dag_id"] for task in api.tasks(RUNNING)]
-    busy += [run.dag_id for run in api.runs("~") if run.state in ("running", "queued")]
+    busy += [run.dag_id for run in api.runs("~", UNDER_WAY)]
     return not any(is_work(dag_id) for dag_id in busy)

@@ -110,10 +110,6 @@ class Embedded:
         path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}"
         return self.api.request("GET", path)
 
-    def tasks(self, run: DagRun) -> list[dict[str, Any]]:
-        path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances"
-        return self.api.request("GET", path)["task_instances"]
-
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory) -> Iterator[Embedded]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from headrace_launcher.services.airflow_api import DagRun
+from headrace_launcher.services.airflow_api import UNDER_WAY, DagRun
 from tests.cluster.flagship import through_failures
 from tests.e2e.clinic.landing import land
 from tests.e2e.conftest import Embedded
@@ -72,11 +72,7 @@ class Wanted:
 
 def unfinished(stack: Embedded) -> list[DagRun]:
     """Runs that are neither done nor failed; the sensor that waits for drift is none."""
-    return [
-        run
-        for run in stack.api.runs("~", limit=1000)
-        if run.state not in ("success", "failed") and not run.dag_id.startswith("retrain.")
-    ]
+    return [run for run in stack.api.runs("~", UNDER_WAY) if not run.dag_id.startswith("retrain.")]
 
 
 def rows_landed(stack: Embedded, day: str) -> int:

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from headrace_launcher.services.airflow_api import READ_ATTEMPTS, AirflowApi
+from headrace_launcher.services.airflow_api import PAGE, READ_ATTEMPTS, AirflowApi
 from headrace_schemas.errors import EngineUnavailable
 
 
@@ -19,7 +19,9 @@ class Stumbling:
         self.asked += 1
         if self.asked <= self.lost:
             raise httpx.ReadTimeout("no answer", request=request)
-        return httpx.Response(200, json={"dags": [{"dag_id": "bronze.flights"}]})
+        return httpx.Response(
+            200, json={"dags": [{"dag_id": "bronze.flights"}], "total_entries": 1}
+        )
 
 
 def api(server: Stumbling) -> AirflowApi:
@@ -43,3 +45,17 @@ def test_nothing_is_triggered_twice_when_the_answer_is_lost():
     with pytest.raises(EngineUnavailable):
         api(server).trigger("bronze.flights", "2013-01")
     assert server.asked == 1
+
+
+def test_list_is_read_whole_when_it_has_more_than_a_page():
+    names = [f"bronze.t{number:03}" for number in range(2 * PAGE + 1)]
+
+    def paged(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/auth/token":
+            return httpx.Response(201, json={"access_token": "token"})
+        first, limit = (int(request.url.params[name]) for name in ("offset", "limit"))
+        page = names[first : first + min(limit, PAGE)]
+        dags = [{"dag_id": name} for name in page]
+        return httpx.Response(200, json={"dags": dags, "total_entries": len(names)})
+
+    assert api(paged).dag_ids() == set(names)

@@ -18,7 +18,7 @@ class OneTask:
     def __init__(self, dag_id: str, task_id: str, state: str) -> None:
         self.task = {"dag_id": dag_id, "task_id": task_id, "state": state}
 
-    def runs(self, dag_id: str, limit: int = 200) -> list:
+    def failed_runs(self) -> list:
         return []
 
     def tasks(self, states: tuple[str, ...]) -> list[dict[str, str]]:

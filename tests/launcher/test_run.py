@@ -122,7 +122,9 @@ def test_three_worst_rules_are_shown_with_places_when_a_gate_fails():
 def test_table_is_refused_by_name_when_airflow_runs_it(catalog, landing):
     states = {"silver.planes": "running", "silver.weather": "success"}
     airflow = SimpleNamespace(
-        runs=lambda table, limit: [SimpleNamespace(state=states[table], run_id="manual__1")]
+        runs=lambda table, among: [
+            SimpleNamespace(run_id="manual__1") for _ in {states[table]} & set(among)
+        ]
     )
     runs = TableRuns(catalog, Lake(root=""), str(landing), None, None, airflow)
     runs.refuse_busy("silver.weather")

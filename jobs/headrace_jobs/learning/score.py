@@ -63,14 +63,21 @@ def with_predictions(
 ) -> DataFrame:
     """Some columns of the feature table, and `prediction` as DOUBLE, made by the workers."""
     inputs = features.feature_numbers(model.manifest.features, contract, "_x")
-    types = {column.name: stored(ColumnType.parse(column.type)) for column in contract.columns}
-    ddl = {**{name: types[name].simpleString() for name in kept}, PREDICTION: "double"}
-    schema = ", ".join(f"{quoted(name)} {type}" for name, type in ddl.items())
+    types = {
+        column.name: stored(ColumnType.parse(column.type)).simpleString()
+        for column in contract.columns
+    }
+    # Spark looks up what it hands to `mapInArrow` by name, and takes a dot in a name for a field of a
+    # struct: on their way the columns are called by their place.
+    ways = {f"_k{place}": (name, types[name]) for place, name in enumerate(kept)}
     # The version of the table that is read may be older than a contract that has widened a column.
-    given = [F.col(quoted(name)).cast(ddl[name]).alias(name) for name in kept]
-    found = frame.select(*given, *inputs).mapInArrow(predicting(model), schema)
+    given = [F.col(quoted(name)).cast(type).alias(way) for way, (name, type) in ways.items()]
+    made = ", ".join(f"{way} {type}" for way, (_, type) in ways.items())
+    schema = f"{made}, {PREDICTION} double"
+    mapped = frame.select(*given, *inputs).mapInArrow(predicting(model), schema)
     # Of a text, what a client of Connect declares has a collation, which others do not know.
-    return found.select(*[F.col(quoted(name)).cast(type).alias(name) for name, type in ddl.items()])
+    found = [F.col(way).cast(type).alias(name) for way, (name, type) in ways.items()]
+    return mapped.select(*found, PREDICTION)
 
 
 def predicted_here(model: LoadedModel, numbers: pd.DataFrame) -> Values:

@@ -16,7 +16,7 @@ from headrace_lake.tables import published_keys
 from headrace_lake.versions import newest_version
 from headrace_launcher.errors import NothingDelivered
 from headrace_launcher.project.deliveries import Deliveries
-from headrace_launcher.services.airflow_api import ENDED, AirflowApi, DagRun
+from headrace_launcher.services.airflow_api import UNDER_WAY, AirflowApi, DagRun
 from headrace_schemas.decisions.decision import Verdict
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.declarations.model import Model
@@ -177,8 +177,7 @@ class Replay:
         One that was cut off or failed leaves none: then the deliveries start anew, which changes
         nothing in what is published already.
         """
-        runs = [run for run in self.api.runs("~") if run.partition == partition.key]
-        return any(run.state not in ENDED for run in runs)
+        return any(run.partition == partition.key for run in self.api.runs("~", UNDER_WAY))
 
     def is_done(self, partition: Partition) -> bool:
         """Whether every table has the partition and every model has decided on it and done so."""
@@ -196,11 +195,11 @@ class Replay:
             return False
         return decision.verdict is not Verdict.TRAIN or answer_to(ledger, decision) is not None
 
-    def raise_failure(self, runs: dict[str, DagRun] | None = None) -> None:
-        """Stop at the first run that failed since this replay began to wait for it."""
-        known = {run.run_id for run in runs.values()} if runs else None
-        for run in self.api.runs("~"):
-            if run.state == "failed" and (known is None or run.run_id in known):
+    def raise_failure(self, runs: dict[str, DagRun]) -> None:
+        """Stop at the first of some runs that has failed."""
+        known = {run.run_id for run in runs.values()}
+        for run in self.api.failed_runs():
+            if run.run_id in known:
                 raise self.api.failure(run)
 
 
@@ -210,7 +209,7 @@ class StallWatch:
     def __init__(self, replay: Replay, partition: str) -> None:
         self.replay, self.partition = replay, partition
         self.last_activity = time.monotonic()
-        self.failed_before = {run.run_id for run in replay.api.runs("~") if run.state == "failed"}
+        self.failed_before = {run.run_id for run in replay.api.failed_runs()}
 
     def look(self, waiting_for: str) -> str:
         """The tasks that run now.
@@ -219,9 +218,8 @@ class StallWatch:
             RunFailed: A run has failed since the watch began.
             ReplayStalled: Nothing has run for too long.
         """
-        for run in self.replay.api.runs("~", limit=50):
-            is_new = run.run_id not in self.failed_before
-            if run.state == "failed" and is_new and is_work(run.dag_id):
+        for run in self.replay.api.failed_runs():
+            if run.run_id not in self.failed_before and is_work(run.dag_id):
                 raise self.replay.api.failure(run)
         tasks = [task for task in self.replay.api.tasks(RUNNING) if is_work(task["dag_id"])]
         if tasks:

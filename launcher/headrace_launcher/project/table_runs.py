@@ -10,7 +10,7 @@ from headrace_lake.landing import delivered_files
 from headrace_lake.tables import published_keys
 from headrace_launcher.errors import TableBusy
 from headrace_launcher.project.job_series import JobSeries
-from headrace_launcher.services.airflow_api import AirflowApi, RequestRefused
+from headrace_launcher.services.airflow_api import UNDER_WAY, AirflowApi, RequestRefused
 from headrace_schemas.batch import Batch
 from headrace_schemas.declarations.catalog import Catalog
 from headrace_schemas.errors import HeadraceError, JobCrashed
@@ -22,8 +22,6 @@ from headrace_schemas.wire.table_jobs import GateReport, LoadSpec
 
 WORST = 3
 """How many rules that do not hold are shown."""
-
-UNDER_WAY = ("running", "queued")
 
 Tell = Callable[[str], None]
 
@@ -153,9 +151,8 @@ class TableRuns:
         if self.airflow is None:
             return
         try:
-            runs = self.airflow.runs(table, limit=50)
+            runs = self.airflow.runs(table, UNDER_WAY)
         except RequestRefused:
             return  # Airflow has not read the table's Dag
         for run in runs:
-            if run.state in UNDER_WAY:
-                raise TableBusy(table, run.run_id)
+            raise TableBusy(table, run.run_id)

@@ -9,7 +9,12 @@ import httpx
 
 from headrace_schemas.errors import EngineUnavailable, HeadraceError
 
-ENDED = frozenset({"success", "failed"})
+UNDER_WAY = ("running", "queued")
+"""The states of a run that has not ended."""
+
+PAGE = 100
+"""Airflow gives no more of a list at once, whatever limit is asked for."""
+
 READ_ATTEMPTS = 3
 """A replay runs for a quarter of an hour and asks every second: one lost answer must not end it."""
 
@@ -111,15 +116,24 @@ class AirflowApi:
             raise RequestRefused("the login", answer.status_code, answer.text[:200])
         self.client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
+    def listed(self, path: str, key: str, **filters: Any) -> list[dict[str, Any]]:
+        """The whole of a list, read page by page."""
+        found: list[dict[str, Any]] = []
+        while True:
+            params = {**filters, "limit": PAGE, "offset": len(found)}
+            answer = self.request("GET", path, params=params)
+            found += answer[key]
+            if not answer[key] or len(found) >= answer["total_entries"]:
+                return found
+
     def dag_ids(self) -> set[str]:
         """Every DAG that Airflow has read."""
-        answer = self.request("GET", "/dags", params={"limit": 1000})
-        return {dag["dag_id"] for dag in answer["dags"]}
+        return {dag["dag_id"] for dag in self.listed("/dags", "dags")}
 
     def import_errors(self) -> list[str]:
         """What is wrong with DAG files."""
-        answer = self.request("GET", "/importErrors")
-        return [f"{error['filename']}: {error['stack_trace']}" for error in answer["import_errors"]]
+        errors = self.listed("/importErrors", "import_errors")
+        return [f"{error['filename']}: {error['stack_trace']}" for error in errors]
 
     def trigger(self, dag_id: str, partition: str | None = None, note: str | None = None) -> DagRun:
         """Start a run by hand, of one partition where the DAG has them."""
@@ -137,24 +151,30 @@ class AirflowApi:
         }
         return int(self.request("POST", "/backfills", json=body)["id"])
 
-    def runs(self, dag_id: str, limit: int = 200) -> list[DagRun]:
-        """Newest runs of a DAG, newest first; `~` for all DAGs."""
-        parameters = {"order_by": "-run_after", "limit": limit}
-        answer = self.request("GET", f"/dags/{dag_id}/dagRuns", params=parameters)
+    def runs(self, dag_id: str, states: Iterable[str] = ()) -> list[DagRun]:
+        """The runs of a DAG, newest first, of all states where none is named; `~` for all DAGs."""
+        path = f"/dags/{dag_id}/dagRuns"
+        found = self.listed(path, "dag_runs", order_by="-run_after", state=list(states))
+        return [DagRun.parse(run) for run in found]
+
+    def failed_runs(self) -> list[DagRun]:
+        """The last hundred runs of all DAGs that failed, the last to end first."""
+        params = {"order_by": "-end_date", "state": "failed", "limit": PAGE}
+        answer = self.request("GET", "/dags/~/dagRuns", params=params)
         return [DagRun.parse(run) for run in answer["dag_runs"]]
 
-    def tasks(self, states: Iterable[str], limit: int = 100) -> list[dict[str, Any]]:
+    def tasks(self, states: Iterable[str]) -> list[dict[str, Any]]:
         """Task instances in any of `states`, of all runs."""
-        path = "/dags/~/dagRuns/~/taskInstances"
-        answer = self.request("GET", path, params={"state": list(states), "limit": limit})
-        found: list[dict[str, Any]] = answer["task_instances"]
-        return found
+        return self.listed("/dags/~/dagRuns/~/taskInstances", "task_instances", state=list(states))
+
+    def tasks_of(self, run: DagRun) -> list[dict[str, Any]]:
+        """The task instances of a run."""
+        path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances"
+        return self.listed(path, "task_instances")
 
     def failure(self, run: DagRun) -> RunFailed:
         """Where a failed run failed."""
-        path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances"
-        tasks = self.request("GET", path)["task_instances"]
-        failed = [task["task_id"] for task in tasks if task["state"] == "failed"]
+        failed = [task["task_id"] for task in self.tasks_of(run) if task["state"] == "failed"]
         page = f"{self.url}/dags/{run.dag_id}/runs/{run.run_id}"
         if failed:
             page = f"{page}/tasks/{failed[0]}"
