@@ -74,6 +74,7 @@ def asked(spec: TrainSpec, model_version: str, folder: Path) -> ScoreSpec:
         partition=MONTH,
         champion=champion,
         predictions_uri=str(folder / "predictions"),
+        staged_uri=str(folder / "staged"),
     )
 
 

@@ -6,6 +6,7 @@ Who tells is DuckDB, by the rows and by what the log says of their commits.
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pyarrow
@@ -91,6 +92,7 @@ class Scored:
             partition=at,
             champion=champion,
             predictions_uri=self.place.predictions(where),
+            staged_uri=self.place.staging(f"predictions.{where}", "2024-01", uuid4().hex),
         )
 
     def seen(self, where: str) -> Seen:

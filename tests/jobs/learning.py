@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -249,6 +250,7 @@ def score_spec(
         partition=partition,
         champion=served,
         predictions_uri=str(predictions),
+        staged_uri=f"{predictions}-staged-{uuid4()}",
     )
 
 

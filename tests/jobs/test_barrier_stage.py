@@ -122,8 +122,8 @@ def test_a_training_is_refused_when_its_tasks_do_not_start_together(
 
 
 def batch(labels: list[float]) -> pa.RecordBatch:
-    columns = [pa.array(labels), *[pa.array(labels, pa.float32()) for _ in range(FEATURES)]]
-    return pa.RecordBatch.from_arrays(columns, ["_target", "_x0", "_x1", "_x2"])
+    lists = pa.array([[label] * FEATURES for label in labels], pa.list_(pa.float32()))
+    return pa.RecordBatch.from_arrays([pa.array(labels), lists], ["_target", "_features"])
 
 
 def test_rows_are_read_again_and_again_when_they_came_in_any_batches(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from headrace_schemas.model_errors import ModelTampered
 from headrace_schemas.partition import Partition, PartitionUnit
 from headrace_schemas.wire.jobs import read_report
 from headrace_schemas.wire.model_jobs import ScoreSpec
+from tests.e2e.contents import ask
 from tests.jobs.learning import CONTRACT, Learned, content, loaded, pinned, score_spec
 from tests.jobs.test_registry import artifact
 
@@ -84,8 +85,8 @@ def test_partition_is_scored_when_the_contract_has_widened_a_key_since(
 
 def test_a_worker_can_train_when_it_has_scored_before(learned: Learned) -> None:
     kept = loaded("late", learned.version)
-    columns = [pa.array([0.0])] * len(kept.manifest.feature_names)
-    numbers = pa.RecordBatch.from_arrays(columns, list(map(str, range(len(columns)))))
+    row = pa.array([[0.0] * len(kept.manifest.feature_names)], pa.list_(pa.float32()))
+    numbers = pa.RecordBatch.from_arrays([row], ["numbers"])
     task = cloudpickle.dumps((score.predicting(kept), numbers))
     worker = (
         "import pickle, sys\n"
@@ -130,6 +131,44 @@ def test_the_commit_tells_run_and_table_version_when_rows_must_not(
     assert note["run_id"] == "run-1"
     assert (note["features"], note["features_version"]) == ("gold.trips", 0)
     assert note["model_version"] == learned.version
+
+
+@pytest.mark.parametrize(
+    ("asked", "writer"),
+    [({}, "delta-rs"), ({"delta.enableChangeDataFeed": "true"}, "Apache-Spark")],
+)
+def test_files_are_named_in_the_log_when_the_table_asks_nothing_more_of_its_writers(
+    engine: SparkSession,
+    learned: Learned,
+    tmp_path: Path,
+    asked: dict[str, str],
+    writer: str,
+) -> None:
+    spec = score_spec(learned.model, learned.features, tmp_path / "scored", learned.version)
+    score.run(engine, spec.model_copy(update={"partition": MARCH}))
+    for key, value in asked.items():
+        engine.sql(
+            f"ALTER TABLE delta.`{spec.predictions_uri}` SET TBLPROPERTIES ('{key}' = '{value}')"
+        )
+    before = rows_of_partition(spec.predictions_uri, "2024-03")
+
+    score.run(engine, spec)
+    first = rows_of_partition(spec.predictions_uri, "2024-04")
+    report = score.run(engine, spec)
+
+    assert DeltaTable(spec.predictions_uri).history(1)[0]["engineInfo"].startswith(writer)
+    assert report.counts is not None
+    assert report.counts.rows_out == len(first) == 400
+    assert rows_of_partition(spec.predictions_uri, "2024-03") == before
+    assert rows_of_partition(spec.predictions_uri, "2024-04") == first
+    assert not Path(spec.staged_uri).exists()
+
+
+def rows_of_partition(uri: str, key: str) -> list[dict[str, Any]]:
+    """By a reader that shares no code with the writers, in the order of the key."""
+    query = f"SELECT * FROM delta_scan('{uri}') WHERE _partition = '{key}' ORDER BY line, trip"
+    rows: list[dict[str, Any]] = ask({"q": query})["q"]
+    return rows
 
 
 def test_the_partition_is_empty_when_no_champion_serves_it(

@@ -7,8 +7,10 @@ from deltalake import DeltaTable, Field, Schema
 from deltalake.schema import StructType
 from pyspark.sql import SparkSession
 
+from headrace_jobs.lake import placed_files
 from headrace_jobs.lake.data_files import DataFile
 from headrace_jobs.tables import repeats, staged_files
+from headrace_jobs.tables.staged_files import WORKING_COLUMNS
 from headrace_lake.fsck.check import check
 from headrace_lake.fsck.damage import DamageKind
 from headrace_lake.fsck.depth import Depth
@@ -207,8 +209,8 @@ def test_table_takes_files_when_its_columns_are_theirs(
     )
     struct = {"type": "struct", "fields": [{"name": "a", "type": "date", "nullable": True}]}
     file = DataFile("one.parquet", 1, 1, {"n": "long", "s": struct, "_raw": "string"}, "{}")
-    assert staged_files.takes(table, [file], is_partitioned=True) is is_taken
-    assert not staged_files.takes(table, [file], is_partitioned=False)
+    assert placed_files.takes(table, [file], True, WORKING_COLUMNS) is is_taken
+    assert not placed_files.takes(table, [file], False, WORKING_COLUMNS)
 
 
 def test_rows_are_found_by_any_bound_when_their_columns_are_of_every_type(

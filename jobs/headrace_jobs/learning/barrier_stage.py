@@ -17,9 +17,11 @@ import pyarrow as pa
 import xgboost
 from pyspark import BarrierTaskContext
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from headrace_jobs.learning.collective import joined
 from headrace_jobs.learning.spilled_rows import Blocks, SpilledRows
+from headrace_schemas.rules.rule import quoted
 
 PIECE = 2**20
 """Bytes of a booster in one row: messages of Connect are limited, boosters are not."""
@@ -32,13 +34,14 @@ def fitted(frame: DataFrame, params: Mapping[str, Any], rounds: int) -> bytes:
         frame: The label, then the features as FLOAT; its order is that in which rows are learnt from.
         params: As XGBoost reads them.
     """
-    features = len(frame.columns) - 1
-    given = dict(params)
+    label, *features = map(quoted, frame.columns)
+    # One list a row is one block of memory to Arrow, which nobody has to put together.
+    rows, width, given = frame.select(label, F.array(*features)), len(features), dict(params)
 
     def work(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        yield from worked(batches, features, given, rounds)
+        yield from worked(batches, width, given, rounds)
 
-    pieces = frame.mapInArrow(work, "piece BINARY", barrier=True).collect()
+    pieces = rows.mapInArrow(work, "piece BINARY", barrier=True).collect()
     return b"".join(bytes(row["piece"]) for row in pieces)
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs.lake import history, tables
+from headrace_jobs.lake import history, placed_files, tables
 from headrace_jobs.learning import features
 from headrace_jobs.learning.registry import LoadedModel, Registry
 from headrace_jobs.sources.casts import stored
@@ -33,26 +34,24 @@ Batches = Iterator[Any]
 
 
 def predicting(model: LoadedModel) -> Callable[[Batches], Batches]:
-    """A function from record batches to the same without their last columns, with predictions instead.
+    """A function from record batches to the same without their last column, with predictions instead.
 
-    The last columns are feature numbers, in the booster's order. It is made here so that it travels
-    to the workers whole: they need XGBoost, but not this package.
+    The last column has a row's feature numbers as a list of single precision, with which the booster
+    computes whatever it is given, in its order. The function is made here so that it travels to the
+    workers whole: they need XGBoost, but not this package.
     """
     width, content, called = len(model.manifest.feature_names), model.booster, PREDICTION
 
     def predict(batches: Batches) -> Batches:
-        numpy, arrow = import_module("numpy"), import_module("pyarrow")
+        arrow = import_module("pyarrow")
         booster = import_module("xgboost").Booster({"nthread": 1})
         booster.load_model(bytearray(content))
         for batch in batches:
-            first = batch.num_columns - width
-            # The booster computes with single precision, whatever it is given.
-            numbers = numpy.empty((len(batch), width), numpy.float32)
-            for place, column in enumerate(batch.columns[first:]):
-                numbers[:, place] = column.to_numpy(zero_copy_only=False)
-            found = booster.inplace_predict(numbers) if len(batch) else []
-            named = [*batch.schema.names[:first], called]
-            values = [*batch.columns[:first], arrow.array(found, arrow.float64())]
+            *kept, numbers = batch.columns
+            rows = numbers.flatten().to_numpy().reshape(len(batch), width)
+            found = booster.inplace_predict(rows) if len(batch) else []
+            named = [*batch.schema.names[:-1], called]
+            values = [*kept, arrow.array(found, arrow.float64())]
             yield arrow.RecordBatch.from_arrays(values, named)
 
     return predict
@@ -62,29 +61,36 @@ def with_predictions(
     frame: DataFrame, kept: Sequence[str], model: LoadedModel, contract: Contract
 ) -> DataFrame:
     """Some columns of the feature table, and `prediction` as DOUBLE, made by the workers."""
-    inputs = features.feature_numbers(model.manifest.features, contract, "_x")
+    numbers = features.feature_numbers(model.manifest.features, contract, "_x")
     types = {
         column.name: stored(ColumnType.parse(column.type)).simpleString()
         for column in contract.columns
     }
     # Spark looks up what it hands to `mapInArrow` by name, and takes a dot in a name for a field of a
-    # struct: on their way the columns are called by their place.
-    ways = {f"_k{place}": (name, types[name]) for place, name in enumerate(kept)}
+    # struct: on their way the columns are called by their place. A text goes as its bytes: one that a
+    # client of Connect declares has a collation, which other readers do not know.
+    ways = {
+        f"_k{place}": (name, "binary" if types[name] == "string" else types[name])
+        for place, name in enumerate(kept)
+    }
     # The version of the table that is read may be older than a contract that has widened a column.
-    given = [F.col(quoted(name)).cast(type).alias(way) for way, (name, type) in ways.items()]
-    made = ", ".join(f"{way} {type}" for way, (_, type) in ways.items())
+    given = [
+        F.col(quoted(name)).cast(types[name]).cast(sent).alias(way)
+        for way, (name, sent) in ways.items()
+    ]
+    made = ", ".join(f"{way} {sent}" for way, (_, sent) in ways.items())
     schema = f"{made}, {PREDICTION} double"
-    mapped = frame.select(*given, *inputs).mapInArrow(predicting(model), schema)
-    # Of a text, what a client of Connect declares has a collation, which others do not know.
-    found = [F.col(way).cast(type).alias(name) for way, (name, type) in ways.items()]
+    mapped = frame.select(*given, F.array(*numbers)).mapInArrow(predicting(model), schema)
+    found = [F.col(way).cast(types[name]).alias(name) for way, (name, _) in ways.items()]
     return mapped.select(*found, PREDICTION)
 
 
 def predicted_here(model: LoadedModel, numbers: pd.DataFrame) -> Values:
     """The predictions for a bounded frame of feature numbers, in the booster's order."""
-    columns = [pa.array(numbers[name].to_numpy("float64")) for name in numbers.columns]
-    batch = pa.RecordBatch.from_arrays(columns, [str(name) for name in numbers.columns])
-    (found,) = predicting(model)(iter([batch]))
+    rows = numbers.to_numpy("float32")
+    starts = np.arange(len(rows) + 1, dtype="int32") * rows.shape[1]
+    column = pa.ListArray.from_arrays(starts, rows.ravel())
+    (found,) = predicting(model)(iter([pa.RecordBatch.from_arrays([column], ["numbers"])]))
     predictions: Values = found[PREDICTION].to_numpy()
     return predictions
 
@@ -108,15 +114,17 @@ def run(spark: SparkSession, spec: ScoreSpec) -> ScoreReport:
         "job": spec.job,
         "job_id": spec.job_id,
         "run_id": spec.run_id,
+        "partition": key,
         "features": spec.features.name,
         "features_version": spec.features.version,
         "model_version": version,
     }
-    # What must not differ between equal rows stands beside the commit.
-    spark.conf.set(tables.COMMIT_NOTE, json.dumps(note))
     name = f"predictions.{model.name}"
     history.declare(spark, spec.history_days, (name, spec.predictions_uri))
-    written = tables.replace(spark, frame, spec.predictions_uri, name, key)
+    # What must not differ between equal rows stands beside the commit.
+    written = placed_files.replace(
+        spark, frame, spec.predictions_uri, name, key, json.dumps(note), spec.staged_uri
+    )
     return report(spec, written, version)
 
 

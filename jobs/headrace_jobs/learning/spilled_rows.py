@@ -38,17 +38,15 @@ class SpilledRows:
         return sum(self._lengths)
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Keep a batch: the label in its first column, the features in the others.
+        """Keep a batch: the label in its first column, a list of the features in the second.
 
         Raises:
             OSError: The disk is full.
         """
-        labels, *columns = (column.to_numpy(zero_copy_only=False) for column in batch.columns)
-        block = np.empty((len(labels), self.features), np.float32)
-        for index, column in enumerate(columns):
-            block[:, index] = column
-        self._file.write(memoryview(labels.astype(np.float32)))
-        self._file.write(memoryview(block))
+        labels, lists = batch.columns
+        block = lists.flatten().to_numpy()
+        for part in (labels.to_numpy(zero_copy_only=False), block):
+            self._file.write(memoryview(part.astype(np.float32, copy=False)))
         self._lengths.append(len(labels))
 
     def blocks(self) -> Iterator[tuple[Floats, Floats]]:

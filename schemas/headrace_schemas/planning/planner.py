@@ -266,6 +266,7 @@ class Planner:
             partition=partition,
             champion=self.pin_model(model.name, champion_at(history, model.name, partition.end)),
             predictions_uri=self.lake.predictions(model.name),
+            staged_uri=self.lake.staging(f"model.{model.name}", partition.key, job_id),
             history_days=self.catalog.build(model.table).history_days,
         )
 

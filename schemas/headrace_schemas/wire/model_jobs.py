@@ -112,7 +112,11 @@ class PromoteReport(JobReport):
 
 
 class ScoreSpec(JobSpec):
-    """Predict one partition with the champion that serves it."""
+    """Predict one partition with the champion that serves it.
+
+    Attributes:
+        staged_uri: A folder of this attempt's alone, for predictions that are not committed yet.
+    """
 
     job: Literal["score"] = "score"
     model: Model
@@ -121,6 +125,7 @@ class ScoreSpec(JobSpec):
     partition: Partition
     champion: PinnedModel | None
     predictions_uri: str
+    staged_uri: str
     history_days: int = HISTORY_DAYS
 
 
