@@ -43,19 +43,19 @@ validate: setup ## Check all declarations
 
 # Two lanes, as long as each other, that share nothing; each line says whose it is.
 .PHONY: test
-test: setup minio ## Run all tests, two lanes side by side: jobs; the rest, then months through a real scheduler
-	@$(MAKE) --no-print-directory --jobs 2 --keep-going jobs-lane other-lane
+test: setup minio ## Run all tests, two lanes side by side: what asks Spark; the rest, then months through a real scheduler
+	@$(MAKE) --no-print-directory --jobs 2 --keep-going spark-lane other-lane
 
 QUICK := not e2e and not cluster and not compose and not faults and not wheel
 LANE = 2>&1 | sed --unbuffered 's/^/$(1): /'
 
-.PHONY: jobs-lane
-jobs-lane:
-	@$(BIN)/pytest -m "$(QUICK)" tests/jobs $(call LANE,jobs)
+.PHONY: spark-lane
+spark-lane:
+	@$(BIN)/pytest -m "$(QUICK) and spark" tests/jobs $(call LANE,spark)
 
 .PHONY: other-lane
 other-lane:
-	@$(BIN)/pytest -m "$(QUICK)" --ignore tests/jobs $(call LANE,other)
+	@$(BIN)/pytest -m "$(QUICK) and not spark" $(call LANE,other)
 	@$(BIN)/pytest -m e2e tests/e2e $(call LANE,e2e)
 
 .PHONY: minio

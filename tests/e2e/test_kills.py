@@ -77,7 +77,7 @@ def test_month_completes_when_processes_are_killed_in_it(flights: Embedded):
     )["q"][0]
     assert ledger["n"] == ledger["ids"]
 
-    # An undisturbed run replaces the month's partitions: the killed one must have left the same.
+    # An undisturbed backfill replaces the month's partitions: the killed run must have left the same.
     before = contents(stack.lake)
     known = {run.run_id for run in stack.runs("monitor.delay")}
     begin, end = datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 3, 3, tzinfo=UTC)

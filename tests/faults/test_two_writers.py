@@ -25,7 +25,7 @@ from tests.object_store import ObjectStore
 
 STOCK = "io.delta.storage.S3SingleDriverLogStore"
 BUCKET = "lake"
-ROUNDS = 50
+ROUNDS = int(os.environ.get("HEADRACE_RACES", "12"))
 MEET_SECONDS = 100
 PROJECT = Path(__file__).parents[2]
 

@@ -3,25 +3,15 @@
 In a process of its own: what looks at tables without Spark is tested without it.
 """
 
-import os
 import sys
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs.engine import session
+from headrace_jobs.testing.spark import small_session
 
 COMMITS, ROWS_EACH = 14, 10
-
-SMALL = {
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.sql.shuffle.partitions": "2",
-    "spark.databricks.delta.snapshotPartitions": "2",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
-}
 
 
 def rows(spark: SparkSession, first: int, count: int = ROWS_EACH) -> DataFrame:
@@ -90,8 +80,7 @@ def changed(spark: SparkSession, uri: str) -> None:
 
 def main(folder: Path) -> None:
     """Write all tables."""
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    spark = session.classic("tests", "local[2]", SMALL)
+    spark = small_session(folder)
     readings(spark, str(folder / "readings"))
     changed(spark, str(folder / "changed"))
     spark.stop()

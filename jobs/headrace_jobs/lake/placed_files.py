@@ -6,6 +6,7 @@ writer knows.
 """
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
@@ -22,6 +23,8 @@ from headrace_schemas.declarations.column_name import PARTITION
 from headrace_schemas.errors import WriteConflict
 from headrace_schemas.planning.table_history import history_properties
 from headrace_schemas.wire.spec import PinnedTable
+
+log = logging.getLogger(__name__)
 
 FEATURES = frozenset({"timestampNtz", "invariants", "appendOnly"})
 """Features of tables that ask nothing of who adds files: the last two only by columns and properties."""
@@ -44,7 +47,7 @@ def replace(
     Args:
         frame: Without `_partition`.
         note: What the commit says of itself; a commit that says the same has made the same rows.
-        staged_uri: A folder of this attempt's alone, which is gone afterwards.
+        staged_uri: A folder of this attempt's alone, which is removed.
 
     Raises:
         WriteConflict: Others committed first, each time.
@@ -64,8 +67,16 @@ def replace(
             written = spark.read.schema(frame.schema).parquet(staged_uri)
             return tables.replace(spark, written, uri, name, partition, note=note)
     finally:
-        files.remove(staged_uri)
+        discard(staged_uri)
     return PinnedTable(name=name, uri=uri, version=version)
+
+
+def discard(staged_uri: str) -> None:
+    """Remove what is staged no longer; where the store does not answer, `maintain` will."""
+    try:
+        files.remove(staged_uri)
+    except OSError as error:
+        log.warning("%s is left for the maintenance: %s", staged_uri, type(error).__name__)
 
 
 def placed(
