@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 from deltalake import DeltaTable
 
-from headrace_jobs.lake import files
+from headrace_jobs.lake import files, placed_files
 from headrace_jobs.lake.delta_log import DeltaLog
 from headrace_jobs.lake.removal import remove_needless
 from headrace_jobs.tables import repeats, staged_files
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.spark
 def cut_off(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     """Publish until just before the commit."""
     with monkeypatch.context() as patched:
-        patched.setattr(staged_files, "replace_files", Mock(side_effect=KeyboardInterrupt))
+        patched.setattr(placed_files, "replace_files", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             batch.publish()
 
@@ -92,7 +92,7 @@ def test_one_commit_is_made_when_a_batch_is_published_twice_at_once(
             together.wait(60)
         return replace_files(*given)
 
-    monkeypatch.setattr(staged_files, "replace_files", commit_at_once)
+    monkeypatch.setattr(placed_files, "replace_files", commit_at_once)
     with ThreadPoolExecutor(2) as pool:
         made = list(pool.map(lambda spec: staged_files.publish(spec, repeats.note_of(spec)), specs))
     assert {one and (one[0].version, one[1]) for one in made} == {(before + 1, 3)}
@@ -115,7 +115,7 @@ def test_both_batches_are_in_when_another_partition_is_published_meanwhile(
             other.publish()
         return replace_files(*given)
 
-    monkeypatch.setattr(staged_files, "replace_files", commit_after_another)
+    monkeypatch.setattr(placed_files, "replace_files", commit_after_another)
     table = published.publish().table
     assert table is not None
     assert table.version == before + 2
