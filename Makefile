@@ -43,7 +43,7 @@ validate: setup ## Check all declarations
 
 # Two lanes, as long as each other, that share nothing; each line says whose it is.
 .PHONY: test
-test: setup minio ## Run all tests, two lanes side by side: what asks Spark; the rest, then months through a real scheduler
+test: setup minio ## Run all tests, two lanes side by side: jobs on Spark; the rest, then months through a real scheduler
 	@$(MAKE) --no-print-directory --jobs 2 --keep-going spark-lane other-lane
 
 QUICK := not e2e and not cluster and not compose and not faults and not wheel
@@ -55,7 +55,8 @@ spark-lane:
 
 .PHONY: other-lane
 other-lane:
-	@$(BIN)/pytest -m "$(QUICK) and not spark" $(call LANE,other)
+	@$(BIN)/pytest -m "$(QUICK)" --ignore tests/jobs $(call LANE,other)
+	@$(BIN)/pytest -m "$(QUICK) and not spark" tests/jobs $(call LANE,jobs)
 	@$(BIN)/pytest -m e2e tests/e2e $(call LANE,e2e)
 
 .PHONY: minio
