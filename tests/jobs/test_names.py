@@ -130,7 +130,7 @@ TRIPS = {
     "known_at": "known at",
     "wind": "prediction",
     "stops": "model_version",
-    "fare": "[fare] <EUR>",
+    "fare": "fare.net [EUR] <it's, 100 %>",
     "is_peak": "challenger",
     "depot": "champion",
     "is_late": "label",

@@ -83,6 +83,30 @@ def test_partition_is_scored_when_the_contract_has_widened_a_key_since(
     assert found.where("prediction IS NOT NULL").count() == 400
 
 
+def test_earlier_partitions_stay_when_a_key_was_widened_between_two(
+    engine: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    spec = score_spec(learned.model, learned.features, tmp_path / "scored", learned.version)
+    wider = [
+        column.model_copy(update={"type": "DECIMAL(20,0)"}) if column.name == "trip" else column
+        for column in spec.contract.columns
+    ]
+    contract = spec.contract.model_copy(update={"columns": tuple(wider)})
+    score.run(engine, spec.model_copy(update={"partition": MARCH}))
+    before = rows_of_partition(spec.predictions_uri, "2024-03")
+
+    score.run(engine, spec.model_copy(update={"contract": contract}))
+
+    after = rows_of_partition(spec.predictions_uri, "2024-03")
+    assert [{**row, "trip": int(float(row["trip"]))} for row in after] == before
+    assert len(rows_of_partition(spec.predictions_uri, "2024-04")) == 400
+    trip = next(
+        one for one in DeltaTable(spec.predictions_uri).schema().fields if one.name == "trip"
+    )
+    assert trip.type.type == "decimal(20,0)"
+    assert not Path(spec.staged_uri).exists()
+
+
 def test_a_worker_can_train_when_it_has_scored_before(learned: Learned) -> None:
     kept = loaded("late", learned.version)
     row = pa.array([[0.0] * len(kept.manifest.feature_names)], pa.list_(pa.float32()))

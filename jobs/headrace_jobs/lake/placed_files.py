@@ -46,7 +46,7 @@ def replace(
 
     Args:
         frame: Without `_partition`.
-        note: What the commit says of itself; a commit that says the same has made the same rows.
+        note: What the commit says of itself.
         staged_uri: A folder of this attempt's alone, which is removed.
 
     Raises:
@@ -87,7 +87,7 @@ def placed(
     partition: str | None,
     note: str,
     besides: Sequence[str] = (),
-    made_by: Callable[[str], object] = str,
+    made_by: Callable[[str], object] | None = None,
 ) -> int | None:
     """Make files the content of a table, or of a partition; the version that has it.
 
@@ -98,7 +98,8 @@ def placed(
         partition: Key; None for a table without partitions.
         note: What the commit says of itself.
         besides: As `takes` has it.
-        made_by: What of a note tells that its commit was an earlier try of this one.
+        made_by: What of a note tells that its commit was an earlier try of this one, which is not made
+            again; None if no note does.
 
     Raises:
         WriteConflict: Others committed first, each time.
@@ -109,7 +110,7 @@ def placed(
         table = open_table(uri)
         if table is None:
             return None
-        if made_by(newest_note(table)) == made_by(note):
+        if made_by is not None and made_by(newest_note(table)) == made_by(note):
             return int(table.version())
         if not takes(table, given, partition is not None, besides):
             return None

@@ -35,8 +35,10 @@ def fitted(frame: DataFrame, params: Mapping[str, Any], rounds: int) -> bytes:
         params: As XGBoost reads them.
     """
     label, *features = map(quoted, frame.columns)
-    # One list a row is one block of memory to Arrow, which nobody has to put together.
-    rows, width, given = frame.select(label, F.array(*features)), len(features), dict(params)
+    # One list a row is one block of memory to Arrow, which nobody has to put together. It has a name:
+    # Spark looks it up by that, and would make one of all columns'.
+    listed = F.array(*features).alias("_features")
+    rows, width, given = frame.select(label, listed), len(features), dict(params)
 
     def work(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from worked(batches, width, given, rounds)

@@ -80,7 +80,9 @@ def with_predictions(
     ]
     made = ", ".join(f"{way} {sent}" for way, (_, sent) in ways.items())
     schema = f"{made}, {PREDICTION} double"
-    mapped = frame.select(*given, F.array(*numbers)).mapInArrow(predicting(model), schema)
+    mapped = frame.select(*given, F.array(*numbers).alias("_x")).mapInArrow(
+        predicting(model), schema
+    )
     found = [F.col(way).cast(types[name]).alias(name) for way, (name, _) in ways.items()]
     return mapped.select(*found, PREDICTION)
 
