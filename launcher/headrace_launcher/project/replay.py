@@ -197,9 +197,9 @@ class Replay:
 
     def raise_failure(self, runs: dict[str, DagRun]) -> None:
         """Stop at the first of some runs that has failed."""
-        known = {run.run_id for run in runs.values()}
+        known = {(run.dag_id, run.run_id) for run in runs.values()}
         for run in self.api.failed_runs():
-            if run.run_id in known:
+            if (run.dag_id, run.run_id) in known:
                 raise self.api.failure(run)
 
 
@@ -209,7 +209,9 @@ class StallWatch:
     def __init__(self, replay: Replay, partition: str) -> None:
         self.replay, self.partition = replay, partition
         self.last_activity = time.monotonic()
-        self.failed_before = {run.run_id for run in replay.api.failed_runs()}
+        # All of them: what is among the last hundred changes when one of those is cleared. As they
+        # are, with the time of their end: one that is cleared and fails again is another failure.
+        self.failed_before = set(replay.api.runs("~", ["failed"]))
 
     def look(self, waiting_for: str) -> str:
         """The tasks that run now.
@@ -219,7 +221,7 @@ class StallWatch:
             ReplayStalled: Nothing has run for too long.
         """
         for run in self.replay.api.failed_runs():
-            if run.run_id not in self.failed_before and is_work(run.dag_id):
+            if run not in self.failed_before and is_work(run.dag_id):
                 raise self.replay.api.failure(run)
         tasks = [task for task in self.replay.api.tasks(RUNNING) if is_work(task["dag_id"])]
         if tasks:

@@ -154,5 +154,5 @@ class TableRuns:
             runs = self.airflow.runs(table, UNDER_WAY)
         except RequestRefused:
             return  # Airflow has not read the table's Dag
-        for run in runs:
-            raise TableBusy(table, run.run_id)
+        if runs:
+            raise TableBusy(table, runs[0].run_id)
