@@ -41,7 +41,10 @@ status: ## Show the services; fails when one is not well
 validate: setup ## Check all declarations
 	@$(BIN)/headrace validate
 
-# Two lanes, as long as each other, that share nothing; each line says whose it is.
+# Two lanes, about as long as each other, that share nothing; each line says whose it is. Further suites
+# join them by name: `make test also="upgrade cluster"`, the cluster where PostgreSQL is installed.
+also :=
+
 .PHONY: test
 test: setup minio ## Run all tests, two lanes side by side: jobs on Spark; the rest, then months through a real scheduler
 	@$(MAKE) --no-print-directory --jobs 2 --keep-going spark-lane other-lane
@@ -52,12 +55,20 @@ LANE = 2>&1 | sed --unbuffered 's/^/$(1): /'
 .PHONY: spark-lane
 spark-lane:
 	@$(BIN)/pytest -m "$(QUICK) and spark" tests/jobs $(call LANE,spark)
+ifneq ($(filter upgrade,$(also)),)
+	@$(BIN)/pytest -m wheel tests/wheel/test_upgrade.py $(call LANE,upgrade)
+endif
 
+# The cluster is compared with the embedded default as the months have left it.
 .PHONY: other-lane
 other-lane:
 	@$(BIN)/pytest -m "$(QUICK)" --ignore tests/jobs $(call LANE,other)
 	@$(BIN)/pytest -m "$(QUICK) and not spark" tests/jobs $(call LANE,jobs)
-	@$(BIN)/pytest -m e2e tests/e2e $(call LANE,e2e)
+ifneq ($(filter cluster,$(also)),)
+	@$(BIN)/pytest -m "e2e or (cluster and not faults)" tests/e2e tests/cluster $(call LANE,months)
+else
+	@$(BIN)/pytest -m e2e tests/e2e $(call LANE,months)
+endif
 
 .PHONY: minio
 minio: ## Build the S3 server that tests use, unless one is there; needs Go

@@ -1,8 +1,5 @@
 """The deployments that several folders of tests share."""
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from headrace_launcher.services.running import service_url
 from headrace_launcher.services.secrets import USER, Secrets
-from headrace_launcher.services.settings import Settings
-from headrace_launcher.services.state import read_state
 from tests.cluster.flagship import Deployment, Outcome, two_months
 from tests.cluster.native import Native, cluster
+from tests.embedded import CLINIC, PROJECT, Embedded, declared, running
 
 
 @dataclass(frozen=True)
@@ -38,33 +33,38 @@ def native_cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """Two months on the embedded default, which is down again."""
-    home = tmp_path_factory.mktemp("embedded")
-    environment = {**environment_of_tests(), "HEADRACE_HOME": str(home)}
-    command = [sys.executable, "-m", "headrace_launcher"]
-    settings = Settings.from_environment(environment)
-    try:
-        subprocess.run([*command, "up"], env=environment, check=True)
-        state = read_state(settings.state_file)
-        assert state is not None
-        return two_months(
-            Deployment(
-                airflow=str(service_url(state, "api-server")),
-                user=USER,
-                password=Secrets(settings.secrets).password(),
-                lake=settings.lake,
-                landing=settings.landing,
-                environment={},
-                folder=home / "mine",
-            )
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    """All services of the embedded default, with the flagship's pipeline and the clinic's."""
+    schemas = declared(tmp_path_factory.mktemp("declared"), PROJECT / "schemas", CLINIC)
+    with running(
+        tmp_path_factory.mktemp("headrace"),
+        schemas,
+        HEADRACE_AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT="20",
+    ) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def embedded(stack: Embedded) -> Outcome:
+    """What two months on the embedded default gave, when nothing else had run there."""
+    return two_months(
+        Deployment(
+            airflow=stack.api.url,
+            user=USER,
+            password=Secrets(stack.settings.secrets).password(),
+            lake=stack.settings.lake,
+            landing=stack.settings.landing,
+            environment={},
+            folder=stack.settings.home / "two-months",
         )
-    finally:
-        subprocess.run([*command, "down"], env=environment, check=True)
+    )
 
 
-def environment_of_tests() -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
+@pytest.fixture(scope="session")
+def flights(stack: Embedded, embedded: Outcome) -> Embedded:
+    """The embedded default with these two months done."""
+    assert embedded.boosters
+    return stack
 
 
 def on(native: Native) -> Deployment:

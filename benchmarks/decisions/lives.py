@@ -20,7 +20,11 @@ def lives(tasks: Sequence[Task], processes: int, kept: Path | None) -> list[dict
     began, lines = time.monotonic(), kept.read_text().splitlines() if kept and kept.exists() else []
     rows = [json.loads(line) for line in lines]
     known = {(row["scenario"], row["seed"], row["costs"]) for row in rows}
-    left = [task for task in tasks if not all((*task[:2], cost) in known for cost in task[2])]
+    missing = [
+        (name, seed, tuple(cost for cost in costs if (name, seed, cost) not in known))
+        for name, seed, costs in tasks
+    ]
+    left = [task for task in missing if task[2]]
     for number, found in enumerate(played(left, processes), start=1):
         rows += found
         if kept is not None:

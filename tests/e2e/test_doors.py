@@ -17,7 +17,7 @@ from pyspark.java_gateway import launch_gateway
 from headrace_jobs.engine import session
 from headrace_launcher.services.processes import marked
 from headrace_schemas.errors import EngineUnavailable
-from tests.e2e.conftest import Embedded
+from tests.embedded import Embedded
 from tests.stranger import LOOPBACK, Stranger
 from tests.waiting import wait_until
 

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 import psutil
 import pytest
 
-from tests.e2e.conftest import Embedded
 from tests.e2e.contents import ask, contents
+from tests.embedded import Embedded
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.faults, pytest.mark.timeout(1800)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import tests.own_airflow  # noqa: F401 - before Airflow
-from tests.e2e.conftest import CLINIC, Embedded, declared, running
+from tests.embedded import CLINIC, Embedded, declared, running
 from tests.faults.engine import FIRST, SECOND, Engine, StoredBatch, running_engine
 from tests.waiting import wait_until
 

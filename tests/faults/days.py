@@ -11,8 +11,8 @@ from pathlib import Path
 from headrace_launcher.services.airflow_api import UNDER_WAY, DagRun
 from tests.cluster.flagship import through_failures
 from tests.e2e.clinic.landing import land
-from tests.e2e.conftest import Embedded
 from tests.e2e.contents import ask
+from tests.embedded import Embedded
 from tests.waiting import wait_until
 
 SOURCE, MONITOR = "bronze.visits", "monitor.progression"

@@ -115,7 +115,6 @@ class Engine:
     ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
         """A job with a Spark of its own, by spark-submit: its process group, and its folder."""
         directory = self.asked(spec)
-        jars = ",".join(sorted(str(jar) for jar in session.jars_folder().glob("*.jar")))
         given = (
             SMALL
             | session.DELTA
@@ -125,7 +124,7 @@ class Engine:
             }
         )
         command = [str(Path(pyspark.__file__).parent / "bin" / "spark-submit")]
-        command += ["--master", "local[2]", "--jars", jars]
+        command += ["--master", "local[2]", "--driver-class-path", f"{session.jars_folder()}/*"]
         for key, value in given.items():
             command += ["--conf", f"{key}={value}"]
         kept = {key: value for key, value in os.environ.items() if not key.startswith("SPARK_")}

@@ -9,7 +9,7 @@ from threading import Event
 
 import psutil
 
-from tests.e2e.conftest import Embedded
+from tests.embedded import Embedded
 from tests.waiting import wait_until
 
 

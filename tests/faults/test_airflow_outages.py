@@ -6,8 +6,8 @@ import psutil
 import pytest
 
 from headrace_launcher.services.airflow import airflow_database
-from tests.e2e.conftest import Embedded
 from tests.e2e.contents import contents
+from tests.embedded import Embedded
 from tests.faults.days import Wanted
 from tests.faults.outages import away, locked, pass_time
 from tests.waiting import wait_until

@@ -10,8 +10,8 @@ import pytest
 
 from headrace_launcher.services.airflow_api import DagRun, RequestRefused
 from tests.e2e.clinic.landing import land
-from tests.e2e.conftest import Embedded
 from tests.e2e.contents import contents
+from tests.embedded import Embedded
 from tests.faults.days import MONITOR, SOURCE, TABLES, Wanted, day_counts, rows_landed
 from tests.waiting import wait_until
 

@@ -17,8 +17,8 @@ from headrace_schemas.decisions.decision import Decision, Kind, Verdict, champio
 from headrace_schemas.decisions.evidence import MonitorEvidence
 from headrace_schemas.decisions.gain import Gain, Moments
 from headrace_schemas.places import Lake
-from tests.e2e.conftest import Embedded
 from tests.e2e.contents import ask
+from tests.embedded import Embedded
 from tests.faults.outages import away
 from tests.jobs.learning import decide_spec
 from tests.plugins.ledger import decision, write_ledger

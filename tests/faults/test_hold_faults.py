@@ -17,7 +17,7 @@ from headrace_schemas.decisions.evidence import MonitorEvidence, canonical
 from headrace_schemas.decisions.holds import held_windows
 from headrace_schemas.decisions.incident import Incident, Scope
 from headrace_schemas.places import Lake
-from tests.e2e.conftest import Embedded
+from tests.embedded import Embedded
 from tests.faults.outages import away
 from tests.plugins.ledger import decision, write_ledger
 from tests.waiting import wait_until

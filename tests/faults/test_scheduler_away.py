@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.e2e.conftest import Embedded
 from tests.e2e.contents import contents
+from tests.embedded import Embedded
 from tests.faults.days import TABLES, Wanted, day_counts, unfinished
 from tests.faults.outages import away
 from tests.waiting import wait_until

@@ -115,7 +115,6 @@ def start_server(
         settings: Further Spark settings.
         environment: Further variables of its processes.
     """
-    jars = ",".join(sorted(str(jar) for jar in session.jars_folder().glob("*.jar")))
     given = (
         SMALL
         | session.SESSION
@@ -131,8 +130,8 @@ def start_server(
         str(Path(pyspark.__file__).parent / "bin" / "spark-submit"),
         "--master",
         "local[2]",
-        "--jars",
-        jars,
+        "--driver-class-path",
+        f"{session.jars_folder()}/*",
         "--class",
         SERVER,
     ]

@@ -207,14 +207,13 @@ def test_job_runs_classic_when_no_connect_server_is_named(tmp_path: Path, spec: 
 
     directory = job_dir(tmp_path, spec)
     submit = Path(pyspark.__file__).parent / "bin" / "spark-submit"
-    jars = ",".join(sorted(str(jar) for jar in session.jars_folder().glob("*.jar")))
     ended = subprocess.run(
         [
             submit,
             "--master",
             "local[2]",
-            "--jars",
-            jars,
+            "--driver-class-path",
+            f"{session.jars_folder()}/*",
             "--conf",
             "spark.ui.enabled=false",
             "--conf",

@@ -142,8 +142,8 @@ def classic(
         builder = builder.master(master)
         given |= spark_settings.AUTHENTICATED if master.startswith("local") else {}
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # outside spark-submit nobody added these
-        jars = sorted(str(jar) for jar in jars_folder().glob("*.jar"))
-        given |= {**spark_settings.S3, "spark.jars": ",".join(jars)}
+        # On the class path rather than in spark.jars: this process would send them to itself, encrypted.
+        given |= {**spark_settings.S3, "spark.driver.extraClassPath": f"{jars_folder()}/*"}
     for key, value in {**given, **(settings or {})}.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()

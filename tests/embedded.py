@@ -1,4 +1,4 @@
-"""One embedded Headrace for all end-to-end tests: real services, both pipelines."""
+"""An embedded Headrace: all services of one machine, started as a user does."""
 
 import os
 import shutil
@@ -7,12 +7,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 
 from flights import deliveries as flights_deliveries
 from headrace_launcher.project.deliveries import Deliveries, FolderLanding
@@ -27,8 +25,10 @@ from tests.e2e.clinic import landing as clinic
 from tests.projects import make_project
 from tests.waiting import is_idle, wait_until
 
-PROJECT = Path(__file__).parents[2]
-CLINIC = Path(__file__).parent / "clinic"
+PROJECT = Path(__file__).parents[1]
+CLINIC = PROJECT / "tests" / "e2e" / "clinic"
+MONTHS = ("2013-01", "2013-02", "2013-03")
+"""Of the flagship, that tests deliver."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,10 @@ class Embedded:
         """The replay of a pipeline until `end`; its deliveries are written once."""
         folder = self.settings.home / "deliveries" / pipeline
         if not folder.exists():
-            {"clinic": clinic, "flights": flights_deliveries}[pipeline].write(folder)
+            if pipeline == "clinic":
+                clinic.write(folder)
+            else:
+                flights_deliveries.write(folder, MONTHS)
         return Replay(
             api=self.api,
             lake=Lake(root=self.settings.lake),
@@ -109,26 +112,6 @@ class Embedded:
     def task(self, run: DagRun, task_id: str) -> dict[str, Any]:
         path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}"
         return self.api.request("GET", path)
-
-
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory) -> Iterator[Embedded]:
-    """All services of one machine, with both pipelines."""
-    schemas = declared(tmp_path_factory.mktemp("declared"), PROJECT / "schemas", CLINIC)
-    with running(
-        tmp_path_factory.mktemp("headrace"),
-        schemas,
-        HEADRACE_AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT="20",
-    ) as embedded:
-        yield embedded
-
-
-@pytest.fixture(scope="session")
-def flights(stack: Embedded) -> Embedded:
-    """January and February of the flagship, done."""
-    for _ in stack.replay("flights", date(2013, 3, 1)).run():
-        pass
-    return stack
 
 
 def declared(folder: Path, *sources: Path) -> Path:
