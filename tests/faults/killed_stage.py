@@ -12,13 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from headrace_jobs.lake import row_groups
 from headrace_jobs.sources import plain_rows
 from headrace_jobs.tables import gate, load, row_rules
 from headrace_jobs.testing.spark import small_session
 from headrace_schemas.wire.table_jobs import GateSpec, LoadSpec
 
 PLACES: dict[str, tuple[Any, str]] = {
-    "in the middle of a file": (plain_rows.RowGroups, "write"),
+    "in the middle of a file": (row_groups.RowGroups, "write"),
     "before files are copied": (plain_rows.files, "all_copied"),
     "before rows are counted": (load, "check_counts"),
     "before copies are judged": (row_rules, "uniqueness"),
@@ -41,9 +42,8 @@ def deadly(function: Callable[..., Any], after: int) -> Callable[..., Any]:
 def main() -> None:
     """Do the job."""
     folder, job, spec, place = sys.argv[1:5]
-    plain_rows.BLOCK_BYTES = plain_rows.ROW_GROUP_BYTES = (
-        2_000  # several row groups in a small file
-    )
+    # Several row groups in a small file.
+    plain_rows.BLOCK_BYTES = row_groups.ROW_GROUP_BYTES = 2_000
     if place in PLACES:
         owner, name = PLACES[place]
         setattr(owner, name, deadly(getattr(owner, name), 2 if name == "write" else 0))

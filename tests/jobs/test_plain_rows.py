@@ -14,7 +14,7 @@ from pyarrow import parquet
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from headrace_jobs.lake import data_files
+from headrace_jobs.lake import data_files, row_groups
 from headrace_jobs.sources import plain_rows
 from headrace_jobs.sources.plain_values import ARROW_TYPES, arrow_type, plain_values
 from headrace_jobs.sources.text_casts import from_text
@@ -214,7 +214,7 @@ def test_batch_is_the_same_when_spark_reads_it(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
 ) -> None:
     monkeypatch.setattr(plain_rows, "BLOCK_BYTES", block_bytes)
-    monkeypatch.setattr(plain_rows, "ROW_GROUP_BYTES", block_bytes)
+    monkeypatch.setattr(row_groups, "ROW_GROUP_BYTES", block_bytes)
     batch = Batch(spark, tmp_path, contract(tmp_path, COLUMNS))
     files = [batch.deliver(content, f"{name}.csv") for name, content in FILES.items()]
     plain, by_spark = both_ways(batch, monkeypatch, *files)

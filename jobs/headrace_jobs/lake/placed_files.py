@@ -33,21 +33,27 @@ PROPERTIES = frozenset(history_properties(0)) | frozenset(CHECKPOINTS)
 """Delta's own properties that ask nothing of who adds files."""
 
 
+Stage = Callable[[str], Sequence[str] | None]
+"""Writes rows into a folder as Parquet files with Spark's schema, without Spark; their names, or None if it cannot."""
+
+
 def replace(
     spark: SparkSession,
-    frame: DataFrame,
+    rows: Callable[[], DataFrame],
     uri: str,
     name: str,
     partition: str,
     note: str,
     staged_uri: str,
+    stage: Stage | None = None,
 ) -> PinnedTable:
-    """As `tables.replace`, but that Spark writes plain files where the table takes them.
+    """As `tables.replace`, but by plain files where the table takes them.
 
     Args:
-        frame: Without `_partition`.
+        rows: Makes the frame, without `_partition`; not asked where the rows were staged without it.
         note: What the commit says of itself.
         staged_uri: A folder of this attempt's alone, which is removed.
+        stage: Stages the rows; without it, or if it cannot, Spark does.
 
     Raises:
         WriteConflict: Others committed first, each time.
@@ -55,17 +61,22 @@ def replace(
     """
     table = open_table(uri)
     if table is None or is_strict(table):
-        return tables.replace(spark, frame, uri, name, partition, note=note)
+        return tables.replace(spark, rows(), uri, name, partition, note=note)
     try:
-        frame.write.mode("overwrite").parquet(staged_uri)
+        files.remove(staged_uri)
+        paths = None if stage is None else stage(staged_uri)
+        if paths is None:
+            files.remove(staged_uri)
+            rows().write.mode("overwrite").parquet(staged_uri)
+            paths = [one.path for one in files.below(staged_uri) if one.path.endswith(".parquet")]
         columns = [field.name for field in table.schema().fields if field.name != PARTITION]
-        found = [one for one in files.below(staged_uri) if one.path.endswith(".parquet")]
-        given = [data_files.read(staged_uri, one.path, columns) for one in found]
+        given = [data_files.read(staged_uri, path, columns) for path in paths]
         has_rows = any(file.rows for file in given)
         version = placed(uri, name, staged_uri, given, partition, note) if has_rows else None
         if version is None:
-            written = spark.read.schema(frame.schema).parquet(staged_uri)
-            return tables.replace(spark, written, uri, name, partition, note=note)
+            written = spark.read.schema(rows().schema)
+            frame = written.parquet(*[f"{staged_uri.rstrip('/')}/{path}" for path in paths])
+            return tables.replace(spark, frame, uri, name, partition, note=note)
     finally:
         discard(staged_uri)
     return PinnedTable(name=name, uri=uri, version=version)

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -15,6 +16,7 @@ from pyspark.sql import functions as F
 from headrace_jobs.lake import history, placed_files, tables
 from headrace_jobs.learning import features
 from headrace_jobs.learning.registry import LoadedModel, Registry
+from headrace_jobs.learning.scored_files import MODEL_VERSION, PREDICTION, ScoredFiles
 from headrace_jobs.sources.casts import stored
 from headrace_jobs.statistics.metrics import Values
 from headrace_lake.tables import rows_of
@@ -26,8 +28,6 @@ from headrace_schemas.wire.report import Counts
 from headrace_schemas.wire.spec import PinnedTable
 
 log = logging.getLogger(__name__)
-
-PREDICTION = "prediction"
 
 Batches = Iterator[Any]
 """Arrow's record batches."""
@@ -100,18 +100,10 @@ def predicted_here(model: LoadedModel, numbers: pd.DataFrame) -> Values:
 def run(spark: SparkSession, spec: ScoreSpec) -> ScoreReport:
     """Replace the partition's predictions; an empty partition where no champion serves yet."""
     model, key = spec.model, spec.partition.key
-    rows = tables.read(spark, spec.features, [key])
     kept = list(dict.fromkeys((*features.row_key(model, spec.contract), model.event_time)))
-    if spec.champion is None:
-        named = [F.col(quoted(name)) for name in kept]
-        frame = rows.where(F.lit(False)).select(
-            *named, F.lit(None).cast("double").alias(PREDICTION)
-        )
-    else:
-        champion = Registry().load(model.name, spec.champion)
-        frame = with_predictions(rows, kept, champion, spec.contract)
-    version = spec.champion.version if spec.champion else None
-    frame = frame.select("*", F.lit(version).cast("string").alias("model_version"))
+    champion = Registry().load(model.name, spec.champion) if spec.champion else None
+    version = champion.version if champion else None
+    by_file = ScoredFiles.of(spec, kept, champion) if champion else None
     note = {
         "job": spec.job,
         "job_id": spec.job_id,
@@ -125,9 +117,32 @@ def run(spark: SparkSession, spec: ScoreSpec) -> ScoreReport:
     history.declare(spark, spec.history_days, (name, spec.predictions_uri))
     # What must not differ between equal rows stands beside the commit.
     written = placed_files.replace(
-        spark, frame, spec.predictions_uri, name, key, json.dumps(note), spec.staged_uri
+        spark,
+        partial(by_spark, spark, spec, kept, champion),
+        spec.predictions_uri,
+        name,
+        key,
+        json.dumps(note),
+        spec.staged_uri,
+        partial(by_file.stage, spark) if by_file else None,
     )
     return report(spec, written, version)
+
+
+def by_spark(
+    spark: SparkSession, spec: ScoreSpec, kept: Sequence[str], model: LoadedModel | None
+) -> DataFrame:
+    """The partition's predictions, made by Spark; no rows where no champion serves."""
+    rows = tables.read(spark, spec.features, [spec.partition.key])
+    if model is None:
+        named = [F.col(quoted(name)) for name in kept]
+        frame = rows.where(F.lit(False)).select(
+            *named, F.lit(None).cast("double").alias(PREDICTION)
+        )
+    else:
+        frame = with_predictions(rows, kept, model, spec.contract)
+    version = model.version if model else None
+    return frame.select("*", F.lit(version).cast("string").alias(MODEL_VERSION))
 
 
 def report(spec: ScoreSpec, written: PinnedTable, version: str | None) -> ScoreReport:

@@ -8,20 +8,21 @@ more or fewer values than there are columns, or declares otherwise than plainly,
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from functools import reduce
 from typing import Any, Self
 from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import compute, csv, parquet
+from pyarrow import compute, csv
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from headrace_jobs.lake import files
 from headrace_jobs.lake.data_files import SPARK_SCHEMA
 from headrace_jobs.lake.files import Copy
+from headrace_jobs.lake.row_groups import RowGroups
 from headrace_jobs.lake.tables import BATCH, SOURCE_FILE, SOURCE_ROW
 from headrace_jobs.sources.casts import stored
 from headrace_jobs.sources.columns import LOAD_FAILURES, RAW, unknown_columns
@@ -41,9 +42,6 @@ from headrace_schemas.wire.table_jobs import LoadSpec
 
 BLOCK_BYTES = 4 * 1024 * 1024
 """Of text, read at once. A longer line is Spark's."""
-
-ROW_GROUP_BYTES = 32 * 1024 * 1024
-"""Of values, held before they are written as one row group."""
 
 AT_ONCE = 2
 """Files that one process reads at once; each takes some row groups of memory."""
@@ -267,53 +265,6 @@ def typed_rows(form: PlainForm, file: str, block: Any, numbers: Any) -> tuple[An
     return pa.table([*values, *engine], schema=form.schema), reduce(
         compute.or_, odd
     ) if odd else None
-
-
-class RowGroups:
-    """A Parquet file that is written in row groups of some size, with the first rows or at the end."""
-
-    def __init__(self, uri: str, schema: Any) -> None:
-        """Nothing is written yet."""
-        self.schema = schema
-        self.rows = self.size = 0
-        self.held: list[Any] = []
-        self.stream = files.create(uri)
-        self.writer = parquet.ParquetWriter(
-            self.stream,
-            schema,
-            compression="snappy",
-            store_schema=False,
-            write_page_checksum=True,
-        )
-
-    def __enter__(self) -> Self:
-        """It is open already."""
-        return self
-
-    def add(self, table: Any) -> None:
-        """Some more rows."""
-        self.rows += len(table)
-        self.held.append(table)
-        if sum(one.nbytes for one in self.held) > ROW_GROUP_BYTES:
-            self.write()
-
-    def write(self) -> None:
-        """Write what is held as one row group."""
-        if self.held:
-            table = pa.concat_tables(self.held)
-            self.held = []
-            self.writer.write_table(table, row_group_size=max(1, len(table)))
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Write what is left, unless something failed."""
-        with closing(self.stream):
-            if kind is not None:
-                return
-            self.write()
-            # Without Arrow's own schema, a file has what is said of one only if it is said again.
-            self.writer.add_key_value_metadata(self.schema.metadata or {})
-            self.writer.close()
-            self.size = self.stream.tell()
 
 
 def read_others(
