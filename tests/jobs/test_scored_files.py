@@ -196,6 +196,32 @@ def test_a_partition_is_left_to_spark_when_a_type_has_rules_of_its_own(
     assert (found is not None) is is_plain
 
 
+def test_scoring_is_refused_when_the_pinned_version_never_had_a_feature(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    rows = spark.read.format("delta").load(learned.features.uri).drop("wind")
+    rows.write.format("delta").partitionBy("_partition").save(str(tmp_path / "features"))
+    table = PinnedTable(name="gold.trips", uri=str(tmp_path / "features"), version=0)
+    with pytest.raises(query_errors(), match="wind"):
+        score.run(spark, spec_of(learned, table, tmp_path))
+
+
+def test_a_feature_is_found_when_the_table_has_it_in_other_capitals(
+    spark: SparkSession, learned: Learned, tmp_path: Path
+) -> None:
+    rows = spark.read.format("delta").load(learned.features.uri)
+    renamed = rows.withColumnRenamed("wind", "Wind")
+    renamed.write.format("delta").partitionBy("_partition").save(str(tmp_path / "features"))
+    table = PinnedTable(name="gold.trips", uri=str(tmp_path / "features"), version=0)
+    spec = spec_of(learned, learned.features, tmp_path)
+    score.run(spark, spec)
+    expected = rows_of_partition(spec.predictions_uri, "2024-04")
+
+    score.run(spark, spec.model_copy(update={"features": table}))
+
+    assert rows_of_partition(spec.predictions_uri, "2024-04") == expected
+
+
 def test_spark_says_what_is_wrong_when_a_file_is_damaged(
     spark: SparkSession, learned: Learned, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ a double holds.
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Self
@@ -83,8 +83,10 @@ class ScoredFiles:
         """
         columns = columns_of(spec.contract, kept)
         features = features_of(spec.contract, model.manifest.features)
-        found = None if columns is None or features is None else files_of(spec)
-        if columns is None or features is None or found is None:
+        if columns is None or features is None:
+            return None
+        found = files_of(spec, {name for name, _ in columns} | {one.name for one, _ in features})
+        if found is None:
             return None
         return cls(
             uri=spec.features.uri.rstrip("/"),
@@ -226,14 +228,20 @@ def becomes_same_number(kind: FeatureKind, type: ColumnType) -> bool:
     return type.stem in stems[kind]
 
 
-def files_of(spec: ScoreSpec) -> dict[str, int] | None:
-    """Paths and bytes of a partition's files; None if the log of their table says more than that."""
+def files_of(spec: ScoreSpec, asked: Set[str]) -> dict[str, int] | None:
+    """Paths and bytes of a partition's files; None if the log of their table says more than that.
+
+    Args:
+        asked: Columns, each by the name that the table's log has; a file may still be older than one.
+    """
     try:
         table = open_table(spec.features.uri, spec.features.version)
     except EngineUnavailable:
         return None  # Spark's error tells a version that is gone from a lake that is away
     if table is None or list(table.metadata().partition_columns) != [PARTITION]:
         return None
+    if not asked <= {field.name for field in table.schema().fields}:
+        return None  # Spark refuses a column that no row ever had, and finds one of other capitals
     protocol = table.protocol()
     is_plain = protocol.min_reader_version in (1, 3)
     if not is_plain or not set(protocol.reader_features or ()) <= FEATURES:
